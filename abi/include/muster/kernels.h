@@ -1,0 +1,69 @@
+/* Interface "muster.kernels/1": a pack of kernel variants, and the calling contracts of the families.
+ *
+ * A variant is one kernel for one key. Its family names a versioned calling contract that stands in this header; the
+ * runtime picks among ready variants of a key by score, and hands the function to whoever asks (muster_host.kernel).
+ * A pack is an ordinary plugin dropped into the plugin directories. */
+#ifndef MUSTER_KERNELS_H
+#define MUSTER_KERNELS_H
+
+#include "muster/base.h"
+#include "muster/status.h"
+#include "muster/types.h"
+
+/* Any kernel; cast to the type of its family's contract. */
+typedef void (*muster_kernel_function)(void);
+
+typedef struct muster_kernel_key {
+  uint32_t struct_size;
+  muster_dtype dtype;
+  muster_redop redop;
+  uint32_t world_size; /* 0: any */
+  const char* family;  /* "host_reduce/1" */
+  const char* algorithm; /* NULL: the best; else exactly this one */
+  const char* architecture; /* NULL: this machine; else e.g. "x86-64-v4", "sm_90" */
+} muster_kernel_key;
+#define MUSTER_KERNEL_KEY_SIZE MUSTER_STRUCT_SIZE(muster_kernel_key, architecture)
+MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
+
+/* Family "host_reduce/1": dst[i] = round(combine over s of sources[s][i]), for i < count.
+ * Sources are combined in the order 0, 1, ... n-1 whatever the position or count (one reduction order everywhere);
+ * f16 and bf16 combine in f32 and are rounded once. dst may be any one of the sources or overlap none. n >= 1. `scalar`
+ * (sum only, one element, or NULL) multiplies every source first; `divisor` (avg; 0 or 1: none) divides at the end, integers
+ * truncate toward zero. n, the number of sources, may be below the divisor. Pure, any thread, no alignment asked. */
+typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32_t n, uint64_t count,
+                                   const void* scalar, uint64_t divisor);
+
+/* Family "host_rmsnorm/1": for each of `rows` rows of `hidden` elements: r = x + residual (residual NULL: r = x);
+ * residual_out = r when not NULL; out = r / sqrt(mean(r*r) + epsilon) * weight. f32 inside, one rounding per output.
+ * x and out may be the same, residual and residual_out may be the same. */
+typedef void (*muster_host_rmsnorm)(void* out, void* residual_out, const void* x, const void* residual,
+                                    const void* weight, uint64_t rows, uint64_t hidden, double epsilon);
+
+/* One variant of a pack. digest covers sources, flags and toolchain: two variants of different digests are different. */
+typedef struct muster_kernel_variant {
+  uint32_t struct_size;
+  int32_t score; /* -100..100, among variants of one key */
+  muster_kernel_key key;
+  const char* digest;
+  muster_kernel_function function; /* host families */
+  const void* image; /* device families: the cubin or code object; NULL for host ones */
+  uint64_t image_bytes;
+} muster_kernel_variant;
+#define MUSTER_KERNEL_VARIANT_SIZE MUSTER_STRUCT_SIZE(muster_kernel_variant, image_bytes)
+MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_variant, MUSTER_KERNEL_VARIANT_SIZE);
+
+struct muster_instance;
+
+#define MUSTER_KERNELS_INTERFACE "muster.kernels/1"
+typedef struct muster_kernels {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* How many variants the pack has for this machine. [any-thread] [local] [no-block] */
+  uint32_t (*variant_count)(struct muster_instance* instance);
+  /* One of them; valid until the process ends. [any-thread] [local] [no-block] */
+  const muster_kernel_variant* (*variant)(struct muster_instance* instance, uint32_t index);
+} muster_kernels;
+#define MUSTER_KERNELS_SIZE MUSTER_STRUCT_SIZE(muster_kernels, variant)
+MUSTER_ASSERT_STRUCT_SIZE(muster_kernels, MUSTER_KERNELS_SIZE);
+
+#endif

@@ -1,0 +1,58 @@
+// Names of the vocabulary of types.h, both ways: one table each, used by logs, configuration, command and explain.
+#ifndef MUSTER_CORE_BASE_NAMES_HPP
+#define MUSTER_CORE_BASE_NAMES_HPP
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "muster/types.h"
+
+namespace muster {
+
+// Static strings; "unknown" for a number outside the vocabulary.
+const char* op_name(muster_op op);
+const char* dtype_name(muster_dtype dtype);
+const char* redop_name(muster_redop redop);
+const char* memory_name(muster_memory memory);
+const char* phase_name(muster_phase phase);
+const char* determinism_name(muster_determinism determinism);
+const char* stream_kind_name(muster_stream_kind kind);
+
+std::optional<muster_op> op_from_name(std::string_view name);
+std::optional<muster_dtype> dtype_from_name(std::string_view name);
+std::optional<muster_redop> redop_from_name(std::string_view name);
+std::optional<muster_memory> memory_from_name(std::string_view name);
+std::optional<muster_phase> phase_from_name(std::string_view name);
+std::optional<muster_determinism> determinism_from_name(std::string_view name);
+
+// All valid names, for messages: "i8, u8, ...".
+std::string all_op_names();
+std::string all_dtype_names();
+std::string all_redop_names();
+std::string all_memory_names();
+
+// The candidate nearest to `name` by edit distance, empty when none is near enough to suggest.
+std::string_view nearest_name(std::string_view name, std::span<const std::string_view> candidates);
+
+// Bytes per element, 0 outside the vocabulary.
+constexpr uint64_t dtype_size(muster_dtype dtype) {
+  constexpr uint8_t kSizes[MUSTER_DTYPE_END] = {0, 1, 1, 2, 2, 4, 4, 8, 8, 1, 2, 2, 4, 8, 1, 1};
+  return dtype < MUSTER_DTYPE_END ? kSizes[dtype] : 0;
+}
+constexpr bool is_integer(muster_dtype dtype) { return dtype >= MUSTER_I8 && dtype <= MUSTER_BOOL; }
+constexpr bool op_reduces(muster_op op) { return op >= MUSTER_ALL_REDUCE && op <= MUSTER_FUSED_ALL_REDUCE_RMSNORM; }
+constexpr bool op_is_rooted(muster_op op) {
+  return op == MUSTER_REDUCE || op == MUSTER_BROADCAST || (op >= MUSTER_GATHER && op <= MUSTER_SCATTERV);
+}
+constexpr bool op_is_point_to_point(muster_op op) { return op >= MUSTER_SEND && op <= MUSTER_SEND_RECV; }
+// Whether a reduce operation is defined for a dtype (bitwise and logical ones are for integers and bool only).
+constexpr bool redop_applies(muster_redop redop, muster_dtype dtype) {
+  if (redop == MUSTER_REDOP_NONE || redop >= MUSTER_REDOP_END) return false;
+  return redop < MUSTER_BAND || is_integer(dtype);
+}
+
+}  // namespace muster
+
+#endif
