@@ -1,4 +1,5 @@
-// A 128-bit digest of bytes, equal on every machine: how ranks compare what they hold without sending it.
+// A 128-bit digest of bytes, equal on every machine: how ranks compare what they hold without
+// sending it.
 #ifndef MUSTER_CORE_BASE_DIGEST_HPP
 #define MUSTER_CORE_BASE_DIGEST_HPP
 

@@ -43,12 +43,18 @@ class ProgramSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 spdlog::level::level_enum to_spdlog(muster_log_level level) {
   switch (level) {
-    case MUSTER_LOG_TRACE: return spdlog::level::trace;
-    case MUSTER_LOG_DEBUG: return spdlog::level::debug;
-    case MUSTER_LOG_INFO: return spdlog::level::info;
-    case MUSTER_LOG_WARN: return spdlog::level::warn;
-    case MUSTER_LOG_ERROR: return spdlog::level::err;
-    default: return spdlog::level::off;
+    case MUSTER_LOG_TRACE:
+      return spdlog::level::trace;
+    case MUSTER_LOG_DEBUG:
+      return spdlog::level::debug;
+    case MUSTER_LOG_INFO:
+      return spdlog::level::info;
+    case MUSTER_LOG_WARN:
+      return spdlog::level::warn;
+    case MUSTER_LOG_ERROR:
+      return spdlog::level::err;
+    default:
+      return spdlog::level::off;
   }
 }
 
@@ -59,11 +65,13 @@ struct Log {
   Log() {
     sink->set_pattern("muster %l: %v");
     logger.set_level(spdlog::level::warn);
-    if (const char* level = std::getenv("MUSTER_LOG")) logger.set_level(spdlog::level::from_str(level));
+    if (const char* level = std::getenv("MUSTER_LOG"))
+      logger.set_level(spdlog::level::from_str(level));
   }
 };
 
-// Private to muster (spdlog's registry is not touched), and never destroyed: plugins may log while the process exits.
+// Private to muster (spdlog's registry is not touched), and never destroyed: plugins may log while
+// the process exits.
 Log& the_log() {
   static Log* const log = new Log;
   return *log;

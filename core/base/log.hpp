@@ -1,6 +1,8 @@
-// The one log of the process: lower-case lines that name the cause, to stderr or to the program's sink.
+// The one log of the process: lower-case lines that name the cause, to stderr or to the program's
+// sink.
 //
-// Thread rule: any thread. Level: MUSTER_LOG (trace, debug, info, warn, error, off; default warn), or set_log_level.
+// Thread rule: any thread. Level: MUSTER_LOG (trace, debug, info, warn, error, off; default warn),
+// or set_log_level.
 #ifndef MUSTER_CORE_BASE_LOG_HPP
 #define MUSTER_CORE_BASE_LOG_HPP
 

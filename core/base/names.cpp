@@ -8,22 +8,38 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, MUSTER_OP_END> kOps = {
-    "none",       "all_reduce",  "reduce",        "reduce_scatter", "reduce_scatterv", "fused_all_reduce_rmsnorm",
-    "broadcast",  "all_gather",  "all_gatherv",   "gather",         "gatherv",         "scatter",
-    "scatterv",   "all_to_all",  "all_to_allv",   "send",           "recv",            "send_recv",
-    "barrier"};
+constexpr std::array<std::string_view, MUSTER_OP_END> kOps = {"none",
+                                                              "all_reduce",
+                                                              "reduce",
+                                                              "reduce_scatter",
+                                                              "reduce_scatterv",
+                                                              "fused_all_reduce_rmsnorm",
+                                                              "broadcast",
+                                                              "all_gather",
+                                                              "all_gatherv",
+                                                              "gather",
+                                                              "gatherv",
+                                                              "scatter",
+                                                              "scatterv",
+                                                              "all_to_all",
+                                                              "all_to_allv",
+                                                              "send",
+                                                              "recv",
+                                                              "send_recv",
+                                                              "barrier"};
 constexpr std::array<std::string_view, MUSTER_DTYPE_END> kDtypes = {
-    "none", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "bool", "f16", "bf16", "f32", "f64", "f8e4m3", "f8e5m2"};
+    "none", "i8",   "u8",  "i16",  "u16", "i32", "u32",    "i64",
+    "u64",  "bool", "f16", "bf16", "f32", "f64", "f8e4m3", "f8e5m2"};
 constexpr std::array<std::string_view, MUSTER_REDOP_END> kRedops = {
     "none", "sum", "prod", "min", "max", "avg", "band", "bor", "bxor", "land", "lor", "lxor"};
 constexpr std::array<std::string_view, MUSTER_MEMORY_END> kMemories = {
     "default", "host", "cuda", "hip", "level_zero", "gaudi", "ascend", "musa", "mlu"};
-constexpr std::array<std::string_view, MUSTER_PHASE_END> kPhases = {"eager", "warmup", "capture", "piecewise"};
-constexpr std::array<std::string_view, MUSTER_DETERMINISM_END> kDeterminism = {"none", "run_to_run", "rank_invariant",
-                                                                               "size_invariant"};
-constexpr std::array<std::string_view, MUSTER_STREAM_KIND_END> kStreams = {"none", "cuda", "hip",  "sycl",
-                                                                           "synapse", "acl", "musa", "cnrt"};
+constexpr std::array<std::string_view, MUSTER_PHASE_END> kPhases = {"eager", "warmup", "capture",
+                                                                    "piecewise"};
+constexpr std::array<std::string_view, MUSTER_DETERMINISM_END> kDeterminism = {
+    "none", "run_to_run", "rank_invariant", "size_invariant"};
+constexpr std::array<std::string_view, MUSTER_STREAM_KIND_END> kStreams = {
+    "none", "cuda", "hip", "sycl", "synapse", "acl", "musa", "cnrt"};
 
 template <size_t N>
 const char* name_in(const std::array<std::string_view, N>& names, uint32_t value) {
@@ -32,7 +48,8 @@ const char* name_in(const std::array<std::string_view, N>& names, uint32_t value
 
 // The first `skip` entries are not values that anyone may write.
 template <size_t N>
-std::optional<uint32_t> find_in(const std::array<std::string_view, N>& names, std::string_view name, size_t skip) {
+std::optional<uint32_t> find_in(const std::array<std::string_view, N>& names, std::string_view name,
+                                size_t skip) {
   const auto found = std::find(names.begin() + skip, names.end(), name);
   if (found == names.end()) return std::nullopt;
   return static_cast<uint32_t>(found - names.begin());
@@ -65,14 +82,24 @@ const char* dtype_name(muster_dtype dtype) { return name_in(kDtypes, dtype); }
 const char* redop_name(muster_redop redop) { return name_in(kRedops, redop); }
 const char* memory_name(muster_memory memory) { return name_in(kMemories, memory); }
 const char* phase_name(muster_phase phase) { return name_in(kPhases, phase); }
-const char* determinism_name(muster_determinism determinism) { return name_in(kDeterminism, determinism); }
+const char* determinism_name(muster_determinism determinism) {
+  return name_in(kDeterminism, determinism);
+}
 const char* stream_kind_name(muster_stream_kind kind) { return name_in(kStreams, kind); }
 
 std::optional<muster_op> op_from_name(std::string_view name) { return find_in(kOps, name, 1); }
-std::optional<muster_dtype> dtype_from_name(std::string_view name) { return find_in(kDtypes, name, 1); }
-std::optional<muster_redop> redop_from_name(std::string_view name) { return find_in(kRedops, name, 1); }
-std::optional<muster_memory> memory_from_name(std::string_view name) { return find_in(kMemories, name, 1); }
-std::optional<muster_phase> phase_from_name(std::string_view name) { return find_in(kPhases, name, 0); }
+std::optional<muster_dtype> dtype_from_name(std::string_view name) {
+  return find_in(kDtypes, name, 1);
+}
+std::optional<muster_redop> redop_from_name(std::string_view name) {
+  return find_in(kRedops, name, 1);
+}
+std::optional<muster_memory> memory_from_name(std::string_view name) {
+  return find_in(kMemories, name, 1);
+}
+std::optional<muster_phase> phase_from_name(std::string_view name) {
+  return find_in(kPhases, name, 0);
+}
 std::optional<muster_determinism> determinism_from_name(std::string_view name) {
   return find_in(kDeterminism, name, 0);
 }

@@ -1,4 +1,5 @@
-// Names of the vocabulary of types.h, both ways: one table each, used by logs, configuration, command and explain.
+// Names of the vocabulary of types.h, both ways: one table each, used by logs, configuration,
+// command and explain.
 #ifndef MUSTER_CORE_BASE_NAMES_HPP
 #define MUSTER_CORE_BASE_NAMES_HPP
 
@@ -42,12 +43,18 @@ constexpr uint64_t dtype_size(muster_dtype dtype) {
   return dtype < MUSTER_DTYPE_END ? kSizes[dtype] : 0;
 }
 constexpr bool is_integer(muster_dtype dtype) { return dtype >= MUSTER_I8 && dtype <= MUSTER_BOOL; }
-constexpr bool op_reduces(muster_op op) { return op >= MUSTER_ALL_REDUCE && op <= MUSTER_FUSED_ALL_REDUCE_RMSNORM; }
-constexpr bool op_is_rooted(muster_op op) {
-  return op == MUSTER_REDUCE || op == MUSTER_BROADCAST || (op >= MUSTER_GATHER && op <= MUSTER_SCATTERV);
+constexpr bool op_reduces(muster_op op) {
+  return op >= MUSTER_ALL_REDUCE && op <= MUSTER_FUSED_ALL_REDUCE_RMSNORM;
 }
-constexpr bool op_is_point_to_point(muster_op op) { return op >= MUSTER_SEND && op <= MUSTER_SEND_RECV; }
-// Whether a reduce operation is defined for a dtype (bitwise and logical ones are for integers and bool only).
+constexpr bool op_is_rooted(muster_op op) {
+  return op == MUSTER_REDUCE || op == MUSTER_BROADCAST ||
+         (op >= MUSTER_GATHER && op <= MUSTER_SCATTERV);
+}
+constexpr bool op_is_point_to_point(muster_op op) {
+  return op >= MUSTER_SEND && op <= MUSTER_SEND_RECV;
+}
+// Whether a reduce operation is defined for a dtype (bitwise and logical ones are for integers and
+// bool only).
 constexpr bool redop_applies(muster_redop redop, muster_dtype dtype) {
   if (redop == MUSTER_REDOP_NONE || redop >= MUSTER_REDOP_END) return false;
   return redop < MUSTER_BAND || is_integer(dtype);

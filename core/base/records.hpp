@@ -1,5 +1,6 @@
-// Decision records: every decision from discovery to dispatch is one of these. Logs, `muster list`, `muster explain` and
-// the JSON of both are printed from them, so that they cannot drift from what happened.
+// Decision records: every decision from discovery to dispatch is one of these. Logs, `muster list`,
+// `muster explain` and the JSON of both are printed from them, so that they cannot drift from what
+// happened.
 #ifndef MUSTER_CORE_BASE_RECORDS_HPP
 #define MUSTER_CORE_BASE_RECORDS_HPP
 
@@ -18,7 +19,8 @@ struct Record {
   std::string subject;  // a file, a plugin id, a group
   std::string verdict;  // "used", "refused", "left out", ...
   std::string reason;   // the cause, one sentence
-  std::string source;   // what decided: "/etc/muster/muster.toml:14:3", a file, "plugin"; may be empty
+  std::string
+      source;  // what decided: "/etc/muster/muster.toml:14:3", a file, "plugin"; may be empty
 };
 
 // A growing list; any thread. Each record is logged (debug) as it is added.

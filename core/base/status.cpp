@@ -5,18 +5,29 @@
 namespace muster {
 namespace {
 
-constexpr const char* kCodeNames[] = {
-    "OK",           "INVALID_ARGUMENT",  "NOT_FOUND",           "UNIMPLEMENTED",
-    "UNAVAILABLE",  "PERMISSION_DENIED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED",
-    "DEADLINE_EXCEEDED", "PEER_LOST",    "ABORTED",             "MISMATCH",
-    "DATA_LOSS",    "OUT_OF_RANGE",      "INTERNAL"};
+constexpr const char* kCodeNames[] = {"OK",
+                                      "INVALID_ARGUMENT",
+                                      "NOT_FOUND",
+                                      "UNIMPLEMENTED",
+                                      "UNAVAILABLE",
+                                      "PERMISSION_DENIED",
+                                      "FAILED_PRECONDITION",
+                                      "RESOURCE_EXHAUSTED",
+                                      "DEADLINE_EXCEEDED",
+                                      "PEER_LOST",
+                                      "ABORTED",
+                                      "MISMATCH",
+                                      "DATA_LOSS",
+                                      "OUT_OF_RANGE",
+                                      "INTERNAL"};
 static_assert(std::size(kCodeNames) == MUSTER_CODE_END);
 
 const std::string kEmpty;
 
 // Stands in when there is no memory for a real one; never freed.
 muster_status* out_of_memory() {
-  static muster_status status{MUSTER_RESOURCE_EXHAUSTED, "out of memory", "", "RESOURCE_EXHAUSTED: out of memory"};
+  static muster_status status{MUSTER_RESOURCE_EXHAUSTED, "out of memory", "",
+                              "RESOURCE_EXHAUSTED: out of memory"};
   return &status;
 }
 

@@ -1,7 +1,8 @@
 // The internal form of muster_status: what went wrong, and what to do about it.
 //
-// Status is a move-only owner of a muster_status (ok owns none and allocates nothing); Result<T> is a value or a
-// Status. Errors are made once, where they are detected. Equivalent to absl::Status and absl::StatusOr.
+// Status is a move-only owner of a muster_status (ok owns none and allocates nothing); Result<T> is
+// a value or a Status. Errors are made once, where they are detected. Equivalent to absl::Status
+// and absl::StatusOr.
 #ifndef MUSTER_CORE_BASE_STATUS_HPP
 #define MUSTER_CORE_BASE_STATUS_HPP
 
@@ -78,10 +79,10 @@ class [[nodiscard]] Result {
 }  // namespace muster
 
 // Returns the failure of an expression that gives a Status from the enclosing function.
-#define MUSTER_TRY(expression)                                        \
-  do {                                                                \
-    ::muster::Status muster_try_status = (expression);                \
-    if (!muster_try_status.ok()) return muster_try_status;            \
+#define MUSTER_TRY(expression)                             \
+  do {                                                     \
+    ::muster::Status muster_try_status = (expression);     \
+    if (!muster_try_status.ok()) return muster_try_status; \
   } while (false)
 
 #endif

@@ -1,4 +1,5 @@
-// Sizes in bytes as people write them: "64K", "1MiB", "1048576". K, M, G and KiB, MiB, GiB are powers of 1024, as in nccl-tests.
+// Sizes in bytes as people write them: "64K", "1MiB", "1048576". K, M, G and KiB, MiB, GiB are
+// powers of 1024, as in nccl-tests.
 #ifndef MUSTER_CORE_BASE_UNITS_HPP
 #define MUSTER_CORE_BASE_UNITS_HPP
 

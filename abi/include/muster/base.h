@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The ABI of this tree. While the major is 0 a minor may break; abi/CHANGELOG.md says what and why. */
+/* The ABI of this tree. While the major is 0 a minor may break; abi/CHANGELOG.md says what and why.
+ */
 #define MUSTER_ABI_MAJOR 0
 #define MUSTER_ABI_MINOR 1
 /* The oldest plugin minor (within the same major) that this runtime still serves. */
@@ -29,10 +30,10 @@
 /* The one symbol that a plugin exports. */
 #define MUSTER_PLUGIN_EXPORT __attribute__((visibility("default")))
 
-/* Marks a pointer whose ownership passes: as a result or out-parameter to the caller, as a parameter
- * to the callee. An unmarked pointer is borrowed for the duration of the call, unless its comment
- * says otherwise. Who makes a thing frees it: every owned type names its release function, which
- * returns void and takes NULL. Out-parameters are untouched when a function fails. */
+/* Marks a pointer whose ownership passes: as a result or out-parameter to the caller, as a
+ * parameter to the callee. An unmarked pointer is borrowed for the duration of the call, unless its
+ * comment says otherwise. Who makes a thing frees it: every owned type names its release function,
+ * which returns void and takes NULL. Out-parameters are untouched when a function fails. */
 #define MUSTER_OWN
 
 /* The size that a struct declares in its struct_size: the end of its last field, never sizeof, so
@@ -41,7 +42,8 @@
 #define MUSTER_STRUCT_SIZE(type, last_field) \
   ((uint32_t)(offsetof(type, last_field) + sizeof(((type*)0)->last_field)))
 
-/* Fails to compile when `size_macro` no longer names the last field, or padding crept in at the tail. */
+/* Fails to compile when `size_macro` no longer names the last field, or padding crept in at the
+ * tail. */
 #define MUSTER_ASSERT_STRUCT_SIZE(type, size_macro) \
   MUSTER_STATIC_ASSERT(sizeof(type) == (size_macro), #type ": stale size macro or tail padding")
 

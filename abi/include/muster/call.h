@@ -1,21 +1,24 @@
-/* The record of one collective or point-to-point call: what a program asks for, what dispatch looks up, and what a
- * backend executes. The same struct on all three sides, so nothing is translated on the way.
+/* The record of one collective or point-to-point call: what a program asks for, what dispatch looks
+ * up, and what a backend executes. The same struct on all three sides, so nothing is translated on
+ * the way.
  *
- * Shapes: counts are elements of `dtype`; what `count` means per operation stands at the constants of types.h.
- * In place, as in NCCL: all_reduce, reduce, broadcast, fused: send == recv; all_gather: send == recv + rank*count;
- * gather (root), scatter (root: recv == send + rank*count), reduce_scatter: recv == send + rank*count; the v-variants
- * likewise with their displacement; all_to_all(v): send == recv. Any other overlap is an error (found in checked mode).
- * A zero count is a valid call that still takes part (it orders, it does not move data).
- * Ownership: everything pointed to is the caller's, and stays valid and unchanged until the call has completed. */
+ * Shapes: counts are elements of `dtype`; what `count` means per operation stands at the constants
+ * of types.h. In place, as in NCCL: all_reduce, reduce, broadcast, fused: send == recv; all_gather:
+ * send == recv + rank*count; gather (root), scatter (root: recv == send + rank*count),
+ * reduce_scatter: recv == send + rank*count; the v-variants likewise with their displacement;
+ * all_to_all(v): send == recv. Any other overlap is an error (found in checked mode). A zero count
+ * is a valid call that still takes part (it orders, it does not move data). Ownership: everything
+ * pointed to is the caller's, and stays valid and unchanged until the call has completed. */
 #ifndef MUSTER_CALL_H
 #define MUSTER_CALL_H
 
 #include "muster/types.h"
 
-/* Operands of MUSTER_FUSED_ALL_REDUCE_RMSNORM. With x = all_reduce(send), rows of `hidden` elements:
- * r = x + residual; residual_out = r; recv = r / sqrt(mean(r*r) + epsilon) * weight. Sums are f32.
- * count of the call is rows*hidden. With quant_group > 0 recv is `recv_dtype` (f8e4m3) and scale_out takes one f32 per
- * quant_group elements: value = recv * scale. residual and residual_out may be the same buffer; residual may be NULL (zero). */
+/* Operands of MUSTER_FUSED_ALL_REDUCE_RMSNORM. With x = all_reduce(send), rows of `hidden`
+ * elements: r = x + residual; residual_out = r; recv = r / sqrt(mean(r*r) + epsilon) * weight. Sums
+ * are f32. count of the call is rows*hidden. With quant_group > 0 recv is `recv_dtype` (f8e4m3) and
+ * scale_out takes one f32 per quant_group elements: value = recv * scale. residual and residual_out
+ * may be the same buffer; residual may be NULL (zero). */
 typedef struct muster_fused_rmsnorm {
   uint32_t struct_size;
   uint32_t quant_group;
@@ -43,25 +46,27 @@ typedef struct muster_call {
   muster_dtype dtype;      /* of send and recv */
   muster_dtype recv_dtype; /* 0: as dtype; differs only for quantising fused calls */
   muster_redop redop;
-  uint32_t root; /* group rank, of rooted operations */
-  uint32_t peer; /* group rank: destination of send and send_recv, source of recv */
-  uint32_t recv_peer; /* group rank: source of send_recv */
+  uint32_t root;             /* group rank, of rooted operations */
+  uint32_t peer;             /* group rank: destination of send and send_recv, source of recv */
+  uint32_t recv_peer;        /* group rank: source of send_recv */
   muster_memory send_memory; /* 0: the group's */
   muster_memory recv_memory; /* 0: the group's */
-  muster_phase phase; /* set by the runtime from muster_graph_begin */
-  uint32_t flags;     /* MUSTER_CALL_... */
+  muster_phase phase;        /* set by the runtime from muster_graph_begin */
+  uint32_t flags;            /* MUSTER_CALL_... */
   const void* send;
   void* recv;
   uint64_t count;
-  uint64_t recv_count;          /* send_recv: elements to receive */
-  const uint64_t* send_counts;  /* n entries: scatterv (root), all_to_allv */
-  const uint64_t* send_displs;  /* n entries, elements; NULL: packed in rank order */
-  const uint64_t* recv_counts;  /* n entries: all_gatherv, gatherv (root), reduce_scatterv, all_to_allv */
-  const uint64_t* recv_displs;  /* n entries, elements; NULL: packed in rank order */
-  uint64_t max_bytes;           /* gatherv, scatterv, all_to_allv: a bound equal on all ranks, for selection; 0: unsized */
-  uint64_t selection_bytes;     /* set by the runtime: what the size bands compare */
-  const void* scalar;           /* sum only: every input is multiplied by *scalar (one `dtype`) first; NULL: by 1.
-                                 * The same presence on all ranks. As ncclRedOpCreatePreMulSum. */
+  uint64_t recv_count;         /* send_recv: elements to receive */
+  const uint64_t* send_counts; /* n entries: scatterv (root), all_to_allv */
+  const uint64_t* send_displs; /* n entries, elements; NULL: packed in rank order */
+  const uint64_t*
+      recv_counts; /* n entries: all_gatherv, gatherv (root), reduce_scatterv, all_to_allv */
+  const uint64_t* recv_displs; /* n entries, elements; NULL: packed in rank order */
+  uint64_t max_bytes; /* gatherv, scatterv, all_to_allv: a bound equal on all ranks, for selection;
+                         0: unsized */
+  uint64_t selection_bytes; /* set by the runtime: what the size bands compare */
+  const void* scalar; /* sum only: every input is multiplied by *scalar (one `dtype`) first; NULL:
+                       * by 1. The same presence on all ranks. As ncclRedOpCreatePreMulSum. */
   const muster_fused_rmsnorm* fused;
   muster_stream stream;
 } muster_call;

@@ -1,6 +1,7 @@
-/* Interface "muster.device/1": what the runtime needs of a kind of memory that is not the host's: staging, composition on device
- * buffers, graph phases. Given by the plugin that knows the vendor's driver, independently of any backend. As the device
- * half of FlagCX's adaptors, PJRT's buffer functions. */
+/* Interface "muster.device/1": what the runtime needs of a kind of memory that is not the host's:
+ * staging, composition on device buffers, graph phases. Given by the plugin that knows the vendor's
+ * driver, independently of any backend. As the device half of FlagCX's adaptors, PJRT's buffer
+ * functions. */
 #ifndef MUSTER_DEVICE_H
 #define MUSTER_DEVICE_H
 
@@ -11,11 +12,7 @@
 struct muster_instance;
 
 typedef uint32_t muster_capture_state;
-enum {
-  MUSTER_NOT_CAPTURING = 0,
-  MUSTER_CAPTURING = 1,
-  MUSTER_CAPTURE_INVALIDATED = 2
-};
+enum { MUSTER_NOT_CAPTURING = 0, MUSTER_CAPTURING = 1, MUSTER_CAPTURE_INVALIDATED = 2 };
 
 /* A point in a stream. Owned by the device plugin. */
 typedef struct muster_event muster_event;
@@ -23,45 +20,52 @@ typedef struct muster_event muster_event;
 #define MUSTER_DEVICE_INTERFACE "muster.device/1"
 typedef struct muster_device {
   uint32_t struct_size;
-  muster_memory memory;    /* the kind that this table serves */
+  muster_memory memory; /* the kind that this table serves */
   muster_stream_kind stream_kind;
   uint32_t reserved;
   /* Devices of this process. [any-thread] [local] */
   MUSTER_OWN muster_status* (*device_count)(struct muster_instance* instance, uint32_t* out);
   /* Whether a pointer is of this kind, and on which device. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*memory_of)(struct muster_instance* instance, const void* pointer, uint32_t* is_mine,
-                                         uint32_t* device);
+  MUSTER_OWN muster_status* (*memory_of)(struct muster_instance* instance, const void* pointer,
+                                         uint32_t* is_mine, uint32_t* device);
   /* Aligned to 4096. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*allocate)(struct muster_instance* instance, uint32_t device, uint64_t bytes, void** out);
+  MUSTER_OWN muster_status* (*allocate)(struct muster_instance* instance, uint32_t device,
+                                        uint64_t bytes, void** out);
   /* Takes NULL. [any-thread] [local] */
   void (*free)(struct muster_instance* instance, uint32_t device, void* pointer);
-  /* A file descriptor by which another process of the node maps the allocation; the caller closes it.
-   * UNAVAILABLE when this allocation cannot be shared. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*share)(struct muster_instance* instance, void* pointer, int32_t* out_fd, uint64_t* out_bytes);
+  /* A file descriptor by which another process of the node maps the allocation; the caller closes
+   * it. UNAVAILABLE when this allocation cannot be shared. [any-thread] [local] */
+  MUSTER_OWN muster_status* (*share)(struct muster_instance* instance, void* pointer,
+                                     int32_t* out_fd, uint64_t* out_bytes);
   /* Maps what share gave; unmap with free. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*map)(struct muster_instance* instance, uint32_t device, int32_t fd, uint64_t bytes,
-                                   void** out);
-  /* Copies between this kind and the host, or within this kind, in stream order; with a stream of kind NONE it has
-   * completed on return. [any-thread] [local] [capture-safe] */
-  MUSTER_OWN muster_status* (*copy)(struct muster_instance* instance, void* dst, const void* src, uint64_t bytes,
-                                    const muster_stream* stream);
+  MUSTER_OWN muster_status* (*map)(struct muster_instance* instance, uint32_t device, int32_t fd,
+                                   uint64_t bytes, void** out);
+  /* Copies between this kind and the host, or within this kind, in stream order; with a stream of
+   * kind NONE it has completed on return. [any-thread] [local] [capture-safe] */
+  MUSTER_OWN muster_status* (*copy)(struct muster_instance* instance, void* dst, const void* src,
+                                    uint64_t bytes, const muster_stream* stream);
   /* Copies `rows` runs of `row_bytes` with strides. [any-thread] [local] [capture-safe] */
-  MUSTER_OWN muster_status* (*copy_2d)(struct muster_instance* instance, void* dst, uint64_t dst_stride, const void* src,
-                                       uint64_t src_stride, uint64_t row_bytes, uint64_t rows,
+  MUSTER_OWN muster_status* (*copy_2d)(struct muster_instance* instance, void* dst,
+                                       uint64_t dst_stride, const void* src, uint64_t src_stride,
+                                       uint64_t row_bytes, uint64_t rows,
                                        const muster_stream* stream);
   /* [any-thread] [local] [no-block] [capture-safe] */
-  MUSTER_OWN muster_status* (*capture_state)(struct muster_instance* instance, const muster_stream* stream,
+  MUSTER_OWN muster_status* (*capture_state)(struct muster_instance* instance,
+                                             const muster_stream* stream,
                                              muster_capture_state* out);
   /* Waits until everything enqueued so far is done. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*synchronize)(struct muster_instance* instance, const muster_stream* stream);
+  MUSTER_OWN muster_status* (*synchronize)(struct muster_instance* instance,
+                                           const muster_stream* stream);
   /* Marks this point of the stream. [any-thread] [local] [no-block] [capture-safe] */
-  MUSTER_OWN muster_status* (*event_record)(struct muster_instance* instance, const muster_stream* stream,
+  MUSTER_OWN muster_status* (*event_record)(struct muster_instance* instance,
+                                            const muster_stream* stream,
                                             MUSTER_OWN muster_event** out);
   /* Sets *done. [any-thread] [local] [no-block] */
-  MUSTER_OWN muster_status* (*event_test)(struct muster_instance* instance, muster_event* event, uint32_t* done);
+  MUSTER_OWN muster_status* (*event_test)(struct muster_instance* instance, muster_event* event,
+                                          uint32_t* done);
   /* Makes the stream wait for the event. [any-thread] [local] [no-block] [capture-safe] */
-  MUSTER_OWN muster_status* (*event_wait)(struct muster_instance* instance, const muster_stream* stream,
-                                          muster_event* event);
+  MUSTER_OWN muster_status* (*event_wait)(struct muster_instance* instance,
+                                          const muster_stream* stream, muster_event* event);
   /* Takes NULL. [any-thread] [local] [no-block] */
   void (*event_release)(struct muster_instance* instance, MUSTER_OWN muster_event* event);
 } muster_device;

@@ -3,9 +3,10 @@
  *     extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
  *
  * Everything up to `probe_files` is inline text and integers without relocations, frozen in every
- * major, so that discovery and `muster inspect FILE.so` judge a plugin of any year from its ELF file
- * without loading it, and any refusal can name its id and vendor. Nothing is derived from the file's name.
- * Strings are UTF-8, NUL-terminated, the rest of each array zero. As CLAP's clap_entry, DuckDB's footer. */
+ * major, so that discovery and `muster inspect FILE.so` judge a plugin of any year from its ELF
+ * file without loading it, and any refusal can name its id and vendor. Nothing is derived from the
+ * file's name. Strings are UTF-8, NUL-terminated, the rest of each array zero. As CLAP's
+ * clap_entry, DuckDB's footer. */
 #ifndef MUSTER_ENTRY_H
 #define MUSTER_ENTRY_H
 
@@ -25,13 +26,15 @@ typedef struct muster_entry {
   uint32_t abi_major;      /* MUSTER_ABI_MAJOR the plugin was built with */
   uint32_t abi_minor;      /* MUSTER_ABI_MINOR the plugin was built with */
   uint32_t min_host_minor; /* oldest runtime minor that the plugin can work with */
-  char id[64];             /* [a-z0-9_]+, unique in a runtime; breaks ties, so it is part of the contract */
-  char version[32];        /* the plugin's own version, compared across ranks */
-  char vendor[64];         /* who to ask */
-  char build_tag[64];      /* MUSTER_BUILD_TAG: compiler/libc/sanitizer/device runtime */
-  char interfaces[256];    /* space-separated interface names, e.g. "muster.backend/1 muster.bootstrap/1" */
-  char probe_env[256];     /* space-separated environment variables that invalidate a cached probe */
-  char probe_files[256];   /* space-separated absolute paths whose change invalidates a cached probe */
+  char id[64]; /* [a-z0-9_]+, unique in a runtime; breaks ties, so it is part of the contract */
+  char version[32];     /* the plugin's own version, compared across ranks */
+  char vendor[64];      /* who to ask */
+  char build_tag[64];   /* MUSTER_BUILD_TAG: compiler/libc/sanitizer/device runtime */
+  char interfaces[256]; /* space-separated interface names, e.g. "muster.backend/1
+                           muster.bootstrap/1" */
+  char probe_env[256];  /* space-separated environment variables that invalidate a cached probe */
+  char
+      probe_files[256]; /* space-separated absolute paths whose change invalidates a cached probe */
   /* ---- the functions: read only after the file has been opened ---- */
 
   /* Makes an instance. Loads nothing that is slow, starts no thread, touches no device. The host is
@@ -39,8 +42,8 @@ typedef struct muster_entry {
   muster_status* (*open)(const muster_host* host, muster_instance** out_instance);
   /* Ends an instance; every group of it was destroyed before. Takes NULL. [any-thread] [local] */
   void (*close)(muster_instance* instance);
-  /* The table of an interface named in `interfaces`, NULL for any other name; valid until the process
-   * ends. [any-thread] [local] [no-block] */
+  /* The table of an interface named in `interfaces`, NULL for any other name; valid until the
+   * process ends. [any-thread] [local] [no-block] */
   const void* (*get_interface)(muster_instance* instance, const char* name);
 } muster_entry;
 
@@ -49,9 +52,9 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_entry, MUSTER_PLUGIN_ENTRY_SIZE);
 /* What discovery reads from the file: the frozen part. */
 #define MUSTER_PLUGIN_ENTRY_FROZEN_SIZE MUSTER_STRUCT_SIZE(muster_entry, probe_files)
 
-/* The build tag: "compiler/libc/sanitizer/device-runtime". A sanitizer or device runtime that differs refuses;
- * compiler and libc are noted. Define MUSTER_DEVICE_RUNTIME (e.g. "cuda13") before including this header when the
- * plugin's ABI depends on a device runtime's major. */
+/* The build tag: "compiler/libc/sanitizer/device-runtime". A sanitizer or device runtime that
+ * differs refuses; compiler and libc are noted. Define MUSTER_DEVICE_RUNTIME (e.g. "cuda13") before
+ * including this header when the plugin's ABI depends on a device runtime's major. */
 #if defined(__clang__)
 #define MUSTER_BUILD_COMPILER "clang"
 #elif defined(__GNUC__)

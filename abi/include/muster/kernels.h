@@ -1,8 +1,10 @@
-/* Interface "muster.kernels/1": a pack of kernel variants, and the calling contracts of the families.
+/* Interface "muster.kernels/1": a pack of kernel variants, and the calling contracts of the
+ * families.
  *
- * A variant is one kernel for one key. Its family names a versioned calling contract that stands in this header; the
- * runtime picks among ready variants of a key by score, and hands the function to whoever asks (muster_host.kernel).
- * A pack is an ordinary plugin dropped into the plugin directories. */
+ * A variant is one kernel for one key. Its family names a versioned calling contract that stands in
+ * this header; the runtime picks among ready variants of a key by score, and hands the function to
+ * whoever asks (muster_host.kernel). A pack is an ordinary plugin dropped into the plugin
+ * directories. */
 #ifndef MUSTER_KERNELS_H
 #define MUSTER_KERNELS_H
 
@@ -17,29 +19,33 @@ typedef struct muster_kernel_key {
   uint32_t struct_size;
   muster_dtype dtype;
   muster_redop redop;
-  uint32_t world_size; /* 0: any */
-  const char* family;  /* "host_reduce/1" */
-  const char* algorithm; /* NULL: the best; else exactly this one */
+  uint32_t world_size;      /* 0: any */
+  const char* family;       /* "host_reduce/1" */
+  const char* algorithm;    /* NULL: the best; else exactly this one */
   const char* architecture; /* NULL: this machine; else e.g. "x86-64-v4", "sm_90" */
 } muster_kernel_key;
 #define MUSTER_KERNEL_KEY_SIZE MUSTER_STRUCT_SIZE(muster_kernel_key, architecture)
 MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
 
 /* Family "host_reduce/1": dst[i] = round(combine over s of sources[s][i]), for i < count.
- * Sources are combined in the order 0, 1, ... n-1 whatever the position or count (one reduction order everywhere);
- * f16 and bf16 combine in f32 and are rounded once. dst may be any one of the sources or overlap none. n >= 1. `scalar`
- * (sum only, one element, or NULL) multiplies every source first; `divisor` (avg; 0 or 1: none) divides at the end, integers
- * truncate toward zero. n, the number of sources, may be below the divisor. Pure, any thread, no alignment asked. */
-typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32_t n, uint64_t count,
-                                   const void* scalar, uint64_t divisor);
+ * Sources are combined in the order 0, 1, ... n-1 whatever the position or count (one reduction
+ * order everywhere); f16 and bf16 combine in f32 and are rounded once. dst may be any one of the
+ * sources or overlap none. n >= 1. `scalar` (sum only, one element, or NULL) multiplies every
+ * source first; `divisor` (avg; 0 or 1: none) divides at the end, integers truncate toward zero. n,
+ * the number of sources, may be below the divisor. Pure, any thread, no alignment asked. */
+typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32_t n,
+                                   uint64_t count, const void* scalar, uint64_t divisor);
 
-/* Family "host_rmsnorm/1": for each of `rows` rows of `hidden` elements: r = x + residual (residual NULL: r = x);
- * residual_out = r when not NULL; out = r / sqrt(mean(r*r) + epsilon) * weight. f32 inside, one rounding per output.
- * x and out may be the same, residual and residual_out may be the same. */
-typedef void (*muster_host_rmsnorm)(void* out, void* residual_out, const void* x, const void* residual,
-                                    const void* weight, uint64_t rows, uint64_t hidden, double epsilon);
+/* Family "host_rmsnorm/1": for each of `rows` rows of `hidden` elements: r = x + residual (residual
+ * NULL: r = x); residual_out = r when not NULL; out = r / sqrt(mean(r*r) + epsilon) * weight. f32
+ * inside, one rounding per output. x and out may be the same, residual and residual_out may be the
+ * same. */
+typedef void (*muster_host_rmsnorm)(void* out, void* residual_out, const void* x,
+                                    const void* residual, const void* weight, uint64_t rows,
+                                    uint64_t hidden, double epsilon);
 
-/* One variant of a pack. digest covers sources, flags and toolchain: two variants of different digests are different. */
+/* One variant of a pack. digest covers sources, flags and toolchain: two variants of different
+ * digests are different. */
 typedef struct muster_kernel_variant {
   uint32_t struct_size;
   int32_t score; /* -100..100, among variants of one key */

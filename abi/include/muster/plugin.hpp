@@ -1,11 +1,13 @@
-// C++17, header-only, for plugin authors: write a Backend and a Group class, get the tables of backend.h.
+// C++17, header-only, for plugin authors: write a Backend and a Group class, get the tables of
+// backend.h.
 //
 //   class MyGroup {                                  // one rank's part of one group
 //    public:
 //     explicit MyGroup(muster::plugin::Group group);
 //     void connect();                                // collective
 //     void execute(const muster_call& call);         // collective
-//     // optional, offered when they exist: start, test, execute_batch, memory_register, memory_deregister,
+//     // optional, offered when they exist: start, test, execute_batch, memory_register,
+//     memory_deregister,
 //     // capture_begin, capture_end, async_error, abort
 //   };
 //   class MyBackend {                                // one opened plugin
@@ -19,8 +21,9 @@
 //   };
 //   MUSTER_PLUGIN(MyBackend, MyGroup, "my", "1.0.0", "Example", "", "")
 //
-// Everything may throw: muster::plugin::fail(code, cause, remedy) for a failure with a code; any other exception becomes
-// INTERNAL with its text. Nothing crosses the boundary but statuses. No virtual call stands between the runtime and execute.
+// Everything may throw: muster::plugin::fail(code, cause, remedy) for a failure with a code; any
+// other exception becomes INTERNAL with its text. Nothing crosses the boundary but statuses. No
+// virtual call stands between the runtime and execute.
 #ifndef MUSTER_PLUGIN_HPP
 #define MUSTER_PLUGIN_HPP
 
@@ -55,7 +58,8 @@ class Failure : public std::exception {
   std::string remedy_;
 };
 
-// A status of the runtime on its way back to it, untouched. Owned by the exception until it is caught at the boundary.
+// A status of the runtime on its way back to it, untouched. Owned by the exception until it is
+// caught at the boundary.
 struct HostFailure {
   muster_status* status;
 };
@@ -74,8 +78,11 @@ class Host {
  public:
   explicit Host(const muster_host* host) : host_(host) {}
   const muster_host* get() const { return host_; }
-  void log(muster_log_level level, const std::string& line) const { host_->log(host_, level, line.c_str()); }
-  void record(const std::string& subject, const std::string& verdict, const std::string& reason) const {
+  void log(muster_log_level level, const std::string& line) const {
+    host_->log(host_, level, line.c_str());
+  }
+  void record(const std::string& subject, const std::string& verdict,
+              const std::string& reason) const {
     host_->record(host_, subject.c_str(), verdict.c_str(), reason.c_str());
   }
   // "" when the option is not declared.
@@ -99,7 +106,8 @@ class Host {
   const muster_host* host_;
 };
 
-// The runtime's side of one group. Cheap to copy; valid from prepare to the end of the group's destructor.
+// The runtime's side of one group. Cheap to copy; valid from prepare to the end of the group's
+// destructor.
 class Group {
  public:
   Group(const muster_host* host, muster_host_group* group)
@@ -185,7 +193,9 @@ class Query {
     return value == nullptr ? std::string() : std::string(value);
   }
   void add(const muster_rule& rule) const { query_->add_rule(query_->context, &rule); }
-  void decline(const std::string& reason) const { query_->decline(query_->context, reason.c_str()); }
+  void decline(const std::string& reason) const {
+    query_->decline(query_->context, reason.c_str());
+  }
   bool one_node() const {
     for (uint32_t r = 1; r < query_->size; ++r) {
       if (query_->places[r].node != query_->places[0].node) return false;
@@ -213,9 +223,11 @@ muster_status* guard(const muster_host* host, Body&& body) noexcept {
   } catch (const std::bad_alloc&) {
     return host->status_make(host, MUSTER_RESOURCE_EXHAUSTED, "out of memory", nullptr);
   } catch (const std::exception& error) {
-    return host->status_make(host, MUSTER_INTERNAL, error.what(), "report this to the plugin's vendor");
+    return host->status_make(host, MUSTER_INTERNAL, error.what(),
+                             "report this to the plugin's vendor");
   } catch (...) {
-    return host->status_make(host, MUSTER_INTERNAL, "an exception of an unknown type", "report this to the plugin's vendor");
+    return host->status_make(host, MUSTER_INTERNAL, "an exception of an unknown type",
+                             "report this to the plugin's vendor");
   }
 }
 
@@ -232,10 +244,10 @@ struct GroupState {
   std::unique_ptr<G> group;
 };
 
-#define MUSTER_DETAIL_HAS(name)                                       \
-  template <typename T, typename = void>                              \
-  struct has_##name : std::false_type {};                             \
-  template <typename T>                                               \
+#define MUSTER_DETAIL_HAS(name)           \
+  template <typename T, typename = void>  \
+  struct has_##name : std::false_type {}; \
+  template <typename T>                   \
   struct has_##name<T, std::void_t<decltype(&T::name)>> : std::true_type {};
 MUSTER_DETAIL_HAS(start)
 MUSTER_DETAIL_HAS(execute_batch)
@@ -261,7 +273,9 @@ struct Options<B, std::void_t<decltype(B::kOptions)>> {
 template <typename B, typename G>
 struct Tables {
   static Instance<B>* instance_of(muster_instance* i) { return reinterpret_cast<Instance<B>*>(i); }
-  static GroupState<G>* state_of(muster_backend_group* g) { return reinterpret_cast<GroupState<G>*>(g); }
+  static GroupState<G>* state_of(muster_backend_group* g) {
+    return reinterpret_cast<GroupState<G>*>(g);
+  }
 
   static muster_status* open(const muster_host* host, muster_instance** out) noexcept {
     return guard(host, [&] { *out = reinterpret_cast<muster_instance*>(new Instance<B>(host)); });
@@ -274,7 +288,8 @@ struct Tables {
   static muster_status* offer(muster_instance* i, const muster_offer_query* query) noexcept {
     return guard(instance_of(i)->host, [&] { instance_of(i)->backend.offer(Query(query)); });
   }
-  static muster_status* prepare(muster_instance* i, muster_host_group* group, muster_backend_group** out) noexcept {
+  static muster_status* prepare(muster_instance* i, muster_host_group* group,
+                                muster_backend_group** out) noexcept {
     return guard(instance_of(i)->host, [&] {
       auto state = std::make_unique<GroupState<G>>();
       state->host = instance_of(i)->host;
@@ -288,18 +303,22 @@ struct Tables {
   static muster_status* execute(muster_backend_group* g, const muster_call* call) noexcept {
     return guard(state_of(g)->host, [&] { state_of(g)->group->execute(*call); });
   }
-  static muster_status* start(muster_backend_group* g, const muster_call* call, muster_request** out) noexcept {
+  static muster_status* start(muster_backend_group* g, const muster_call* call,
+                              muster_request** out) noexcept {
     return guard(state_of(g)->host, [&] { *out = state_of(g)->group->start(*call); });
   }
-  static muster_status* test(muster_backend_group* g, muster_request* request, uint32_t* done) noexcept {
+  static muster_status* test(muster_backend_group* g, muster_request* request,
+                             uint32_t* done) noexcept {
     return guard(state_of(g)->host, [&] { *done = state_of(g)->group->test(request) ? 1 : 0; });
   }
-  static muster_status* execute_batch(muster_backend_group* g, const muster_call* calls, uint32_t count) noexcept {
+  static muster_status* execute_batch(muster_backend_group* g, const muster_call* calls,
+                                      uint32_t count) noexcept {
     return guard(state_of(g)->host, [&] { state_of(g)->group->execute_batch(calls, count); });
   }
-  static muster_status* memory_register(muster_backend_group* g, void* pointer, uint64_t bytes, muster_memory memory,
-                                        void** out) noexcept {
-    return guard(state_of(g)->host, [&] { *out = state_of(g)->group->memory_register(pointer, bytes, memory); });
+  static muster_status* memory_register(muster_backend_group* g, void* pointer, uint64_t bytes,
+                                        muster_memory memory, void** out) noexcept {
+    return guard(state_of(g)->host,
+                 [&] { *out = state_of(g)->group->memory_register(pointer, bytes, memory); });
   }
   static void memory_deregister(muster_backend_group* g, void* registration) noexcept {
     state_of(g)->group->memory_deregister(registration);
@@ -352,7 +371,8 @@ struct Tables {
     static const void* get(T&, const char*) { return nullptr; }
   };
   template <typename T>
-  struct further<T, std::void_t<decltype(std::declval<T&>().interface(static_cast<const char*>(nullptr)))>> {
+  struct further<
+      T, std::void_t<decltype(std::declval<T&>().interface(static_cast<const char*>(nullptr)))>> {
     static const void* get(T& backend, const char* name) { return backend.interface(name); }
   };
   static const void* get_interface(muster_instance* i, const char* name) noexcept {
@@ -364,38 +384,40 @@ struct Tables {
 }  // namespace detail
 
 // An option's declaration.
-constexpr muster_option option(const char* name, muster_option_type type, const char* default_value, const char* help,
-                               int64_t minimum = 0, int64_t maximum = INT64_MAX) {
+constexpr muster_option option(const char* name, muster_option_type type, const char* default_value,
+                               const char* help, int64_t minimum = 0, int64_t maximum = INT64_MAX) {
   return muster_option{MUSTER_OPTION_SIZE, type, name, default_value, help, minimum, maximum};
 }
 
 }  // namespace muster::plugin
 
-// The entry record of a backend plugin, under another name than the exported one (for plugins linked into a program or test).
-#define MUSTER_PLUGIN_RECORD(variable, Backend, Group, id, version, vendor, interfaces, probe_env, probe_files)       \
-  extern const muster_entry variable;                                                                         \
-  const muster_entry variable = {MUSTER_PLUGIN_MAGIC,                                                         \
-                                        MUSTER_PLUGIN_ENTRY_SIZE,                                                    \
-                                        MUSTER_ABI_MAJOR,                                                            \
-                                        MUSTER_ABI_MINOR,                                                            \
-                                        MUSTER_ABI_OLDEST_MINOR,                                                     \
-                                        id,                                                                          \
-                                        version,                                                                     \
-                                        vendor,                                                                      \
-                                        MUSTER_BUILD_TAG,                                                            \
-                                        interfaces,                                                                  \
-                                        probe_env,                                                                   \
-                                        probe_files,                                                                 \
-                                        ::muster::plugin::detail::Tables<Backend, Group>::open,                      \
-                                        ::muster::plugin::detail::Tables<Backend, Group>::close,                     \
-                                        ::muster::plugin::detail::Tables<Backend, Group>::get_interface}
+// The entry record of a backend plugin, under another name than the exported one (for plugins
+// linked into a program or test).
+#define MUSTER_PLUGIN_RECORD(variable, Backend, Group, id, version, vendor, interfaces, probe_env, \
+                             probe_files)                                                          \
+  extern const muster_entry variable;                                                              \
+  const muster_entry variable = {MUSTER_PLUGIN_MAGIC,                                              \
+                                 MUSTER_PLUGIN_ENTRY_SIZE,                                         \
+                                 MUSTER_ABI_MAJOR,                                                 \
+                                 MUSTER_ABI_MINOR,                                                 \
+                                 MUSTER_ABI_OLDEST_MINOR,                                          \
+                                 id,                                                               \
+                                 version,                                                          \
+                                 vendor,                                                           \
+                                 MUSTER_BUILD_TAG,                                                 \
+                                 interfaces,                                                       \
+                                 probe_env,                                                        \
+                                 probe_files,                                                      \
+                                 ::muster::plugin::detail::Tables<Backend, Group>::open,           \
+                                 ::muster::plugin::detail::Tables<Backend, Group>::close,          \
+                                 ::muster::plugin::detail::Tables<Backend, Group>::get_interface}
 
 // The exported entry of a plugin that gives a backend only.
-#define MUSTER_PLUGIN(Backend, Group, id, version, vendor, probe_env, probe_files)                                   \
-  extern "C" {                                                                                                       \
-  extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;                                         \
-  }                                                                                                                  \
-  MUSTER_PLUGIN_RECORD(muster_plugin_entry, Backend, Group, id, version, vendor, MUSTER_BACKEND_INTERFACE, probe_env, \
-                       probe_files)
+#define MUSTER_PLUGIN(Backend, Group, id, version, vendor, probe_env, probe_files) \
+  extern "C" {                                                                     \
+  extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;              \
+  }                                                                                \
+  MUSTER_PLUGIN_RECORD(muster_plugin_entry, Backend, Group, id, version, vendor,   \
+                       MUSTER_BACKEND_INTERFACE, probe_env, probe_files)
 
 #endif

@@ -1,0 +1,20 @@
+// Kernels by key: what muster_host.kernel and composition ask for. Resolve once per group, never on
+// the path of a call. Families and their contracts: muster/kernels.h. Thread rule: any thread.
+#ifndef MUSTER_CORE_KERNELS_REGISTRY_HPP
+#define MUSTER_CORE_KERNELS_REGISTRY_HPP
+
+#include "muster/kernels.h"
+
+namespace muster {
+
+// The built-in kernels: host_reduce/1 for every dtype and the reduce operations defined for it,
+// host_rmsnorm/1 for f16, bf16, f32. NULL for a key without one.
+muster_kernel_function find_kernel(const muster_kernel_key& key);
+
+// Typed short cuts.
+muster_host_reduce host_reduce(muster_dtype dtype, muster_redop redop);
+muster_host_rmsnorm host_rmsnorm(muster_dtype dtype);
+
+}  // namespace muster
+
+#endif
