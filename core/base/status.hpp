@@ -37,7 +37,7 @@ class [[nodiscard]] Status {
   ~Status() { destroy(status_); }
 
   bool ok() const { return status_ == nullptr; }
-  muster_code code() const { return status_ == nullptr ? MUSTER_OK : status_->code; }
+  muster_code code() const { return ok() ? muster_code{MUSTER_OK} : status_->code; }
   const std::string& cause() const;
   const std::string& remedy() const;
   const std::string& message() const;
