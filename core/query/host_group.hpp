@@ -1,0 +1,54 @@
+// The runtime's side of a group as its backends see it: the group functions of host.h.
+//
+// A GroupContext is shared by all backends of one group; each backend gets its own
+// muster_host_group with its options. Both live until every backend's group_destroy has returned.
+#ifndef MUSTER_CORE_QUERY_HOST_GROUP_HPP
+#define MUSTER_CORE_QUERY_HOST_GROUP_HPP
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/bootstrap/node_channel.hpp"
+#include "core/bootstrap/world.hpp"
+#include "core/query/plugin_host.hpp"
+#include "core/query/scratch.hpp"
+#include "muster/host.h"
+
+namespace muster {
+
+struct GroupContext {
+  muster_group_info info{};
+  std::string name;
+  std::string bootstrap;
+  std::vector<muster_rank_place> places;
+  std::vector<uint32_t> world_ranks;
+  World* world = nullptr;
+  NodeChannel* channel = nullptr;
+  uint64_t timeout_ns = 0;
+  uint64_t spin_ns = 0;
+  std::atomic<uint32_t> aborted{0};
+  Scratch scratch;
+  // Counts operations, so that the first wait of each sets its deadline: no clock is read on the
+  // path of a call that does not wait.
+  uint64_t operation = 1;
+  uint64_t deadline_operation = 0;
+  uint64_t deadline_ns = 0;
+
+  uint64_t deadline();
+};
+
+// Sets the group functions of a host table.
+void fill_group_functions(muster_host& host);
+
+}  // namespace muster
+
+struct muster_host_group {
+  muster::GroupContext* context = nullptr;
+  const muster::PluginHost* plugin = nullptr;
+  std::map<std::string, std::string> options;
+};
+
+#endif

@@ -1,0 +1,214 @@
+#include "core/query/plugin.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/names.hpp"
+#include "core/base/units.hpp"
+#include "core/discover/loader.hpp"
+
+namespace muster {
+namespace {
+
+Status not_whole(const std::string& id, const char* what) {
+  return Status(MUSTER_INTERNAL,
+                fmt::format("plugin {} gives {} without {}", id, MUSTER_BACKEND_INTERFACE, what),
+                "report this to the plugin's vendor");
+}
+
+bool valid_fact_key(std::string_view key) {
+  return !key.empty() && key.size() < 64 && std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+}
+
+bool valid_fact_value(std::string_view value) {
+  return std::none_of(value.begin(), value.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
+// Sizes are written "64KiB" and handed over in bytes.
+std::string canonical_value(const muster_option& option, const std::string& value) {
+  if (option.type != MUSTER_OPTION_BYTES) return value;
+  const Result<uint64_t> bytes = parse_bytes(value);
+  return bytes.ok() ? std::to_string(*bytes) : value;
+}
+
+void overlay(std::map<std::string, std::string>& options, const muster_backend& backend,
+             const BackendSettings& settings) {
+  for (uint32_t i = 0; i < backend.option_count; ++i) {
+    const muster_option& option = backend.options[i];
+    const auto found = settings.options.find(option.name);
+    if (found != settings.options.end())
+      options[option.name] = canonical_value(option, found->second.value);
+  }
+}
+
+}  // namespace
+
+Status check_option_value(const std::string& plugin, const muster_option& option,
+                          const std::string& value) {
+  const auto wrong = [&](const std::string& expected) {
+    return Status(MUSTER_INVALID_ARGUMENT, fmt::format("option {} of {} is '{}', it must be {}",
+                                                       option.name, plugin, value, expected));
+  };
+  int64_t number = 0;
+  switch (option.type) {
+    case MUSTER_OPTION_TEXT:
+      return Status();
+    case MUSTER_OPTION_BOOLEAN:
+      return value == "true" || value == "false" ? Status() : wrong("true or false");
+    case MUSTER_OPTION_INTEGER: {
+      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+      if (error != std::errc() || end != value.data() + value.size()) return wrong("an integer");
+      break;
+    }
+    case MUSTER_OPTION_BYTES: {
+      const Result<uint64_t> bytes = parse_bytes(value);
+      if (!bytes.ok() || *bytes > INT64_MAX) return wrong("a size such as 64KiB");
+      number = static_cast<int64_t>(*bytes);
+      break;
+    }
+    default:
+      return Status();  // of a later minor; the plugin checks it itself
+  }
+  if (number >= option.minimum && number <= option.maximum) return Status();
+  return wrong(fmt::format("{} to {}", option.minimum, option.maximum));
+}
+
+Plugin::Plugin(FoundPlugin found, Records* records, FlushHook* flush)
+    : found_(std::move(found)), host_(found_.entry.id, records, flush) {}
+
+Plugin::~Plugin() {
+  if (instance_ != nullptr) entry_->close(instance_);
+}
+
+Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Config& config,
+                                             Records& records, FlushHook* flush) {
+  Result<const muster_entry*> entry = open_plugin(found);
+  if (!entry.ok()) return entry.take_status();
+  std::unique_ptr<Plugin> plugin(new Plugin(found, &records, flush));
+  plugin->entry_ = *entry;
+  if ((*entry)->open == nullptr || (*entry)->close == nullptr ||
+      (*entry)->get_interface == nullptr) {
+    return not_whole(plugin->id(), "open, close or get_interface");
+  }
+  if (Status status((*entry)->open(&plugin->host_, &plugin->instance_)); !status.ok())
+    return status;
+  const auto interface = [&](const char* name) -> const void* {
+    return found.entry.gives(name) ? (*entry)->get_interface(plugin->instance_, name) : nullptr;
+  };
+  plugin->backend_ = static_cast<const muster_backend*>(interface(MUSTER_BACKEND_INTERFACE));
+  plugin->bootstrap_ = static_cast<const muster_bootstrap*>(interface(MUSTER_BOOTSTRAP_INTERFACE));
+  if (plugin->backend_ != nullptr) {
+    if (Status status = plugin->check_backend(); !status.ok()) return status;
+    if (Status status = plugin->check_options(config); !status.ok()) return status;
+    plugin->host_.set_options(plugin->options_for(config, ""));
+  }
+  return plugin;
+}
+
+Status Plugin::check_backend() const {
+  const muster_backend& backend = *backend_;
+  if (backend.struct_size < MUSTER_STRUCT_SIZE(muster_backend, group_destroy)) {
+    return not_whole(id(), "all of its slots (struct_size is too small)");
+  }
+  if (backend.priority < 0 || backend.priority > 100)
+    return not_whole(id(), "a priority of 0 to 100");
+  if (backend.option_count != 0 && backend.options == nullptr)
+    return not_whole(id(), "its options table");
+  if (backend.probe == nullptr) return not_whole(id(), "probe");
+  if (backend.offer == nullptr) return not_whole(id(), "offer");
+  if (backend.group_prepare == nullptr) return not_whole(id(), "group_prepare");
+  if (backend.group_connect == nullptr) return not_whole(id(), "group_connect");
+  if (backend.execute == nullptr) return not_whole(id(), "execute");
+  if (backend.group_destroy == nullptr) return not_whole(id(), "group_destroy");
+  if ((backend.start == nullptr) != (backend.test == nullptr))
+    return not_whole(id(), "both of start and test");
+  return Status();
+}
+
+Status Plugin::check_options(const Config& config) const {
+  const auto check = [&](const BackendSettings& settings) -> Status {
+    for (const auto& [name, setting] : settings.options) {
+      const muster_option* declared = nullptr;
+      std::vector<std::string_view> names;
+      for (uint32_t i = 0; i < backend_->option_count; ++i) {
+        names.emplace_back(backend_->options[i].name);
+        if (name == backend_->options[i].name) declared = &backend_->options[i];
+      }
+      if (declared == nullptr) {
+        const std::string_view near = nearest_name(name, names);
+        return Status(
+            MUSTER_INVALID_ARGUMENT,
+            fmt::format("{}: backend {} has no option '{}'", setting.source.text(), id(), name),
+            near.empty() ? fmt::format("it has: {}", fmt::join(names, ", "))
+                         : fmt::format("did you mean '{}'?", near));
+      }
+      if (Status status = check_option_value(id(), *declared, setting.value); !status.ok()) {
+        return status.within(setting.source.text());
+      }
+    }
+    return Status();
+  };
+  if (const auto found = config.backends.find(id()); found != config.backends.end()) {
+    MUSTER_TRY(check(found->second));
+  }
+  for (const GroupSettings& group : config.groups) {
+    if (const auto found = group.backends.find(id()); found != group.backends.end()) {
+      MUSTER_TRY(check(found->second));
+    }
+  }
+  return Status();
+}
+
+std::map<std::string, std::string> Plugin::options_for(const Config& config,
+                                                       const std::string& group) const {
+  std::map<std::string, std::string> options;
+  if (backend_ == nullptr) return options;
+  for (uint32_t i = 0; i < backend_->option_count; ++i) {
+    const muster_option& option = backend_->options[i];
+    options[option.name] =
+        canonical_value(option, option.default_value == nullptr ? "" : option.default_value);
+  }
+  overlay(options, *backend_, backend_settings(config, id(), group));
+  return options;
+}
+
+Status Plugin::probe() {
+  facts_.clear();
+  struct Context {
+    FactMap* facts;
+    std::string wrong;
+  } context{&facts_, {}};
+  muster_fact_sink sink{};
+  sink.struct_size = MUSTER_FACT_SINK_SIZE;
+  sink.context = &context;
+  sink.put = [](void* pointer, const char* key, const char* value) {
+    Context& self = *static_cast<Context*>(pointer);
+    if (!valid_fact_key(key) || !valid_fact_value(value)) {
+      self.wrong = key;
+    } else {
+      (*self.facts)[key] = value;
+    }
+  };
+  if (Status status(backend_->probe(instance_, &sink)); !status.ok()) return status;
+  if (!context.wrong.empty()) {
+    return Status(
+        MUSTER_INTERNAL,
+        fmt::format("plugin {} reports a fact '{}' with characters that facts may not have", id(),
+                    context.wrong));
+  }
+  size_t bytes = 0;
+  for (const auto& [key, value] : facts_) bytes += key.size() + value.size();
+  if (bytes > 4096) {
+    return Status(
+        MUSTER_INTERNAL,
+        fmt::format("plugin {} reports {} bytes of facts, 4096 are the limit", id(), bytes));
+  }
+  return Status();
+}
+
+}  // namespace muster

@@ -1,0 +1,87 @@
+#include "core/query/plugin_host.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/base/log.hpp"
+#include "core/base/status.hpp"
+#include "core/base/wait.hpp"
+#include "core/kernels/registry.hpp"
+#include "core/query/host_group.hpp"
+
+namespace muster {
+namespace {
+
+// ${XDG_CACHE_HOME:-~/.cache}/muster/artifacts/<id>, "" when it cannot be made.
+std::string make_artifact_dir(const std::string& id) {
+  const char* const cache = secure_getenv("XDG_CACHE_HOME");
+  const char* const home = secure_getenv("HOME");
+  std::filesystem::path path;
+  if (cache != nullptr && cache[0] == '/') {
+    path = cache;
+  } else if (home != nullptr && home[0] == '/') {
+    path = std::filesystem::path(home) / ".cache";
+  } else {
+    return {};
+  }
+  path = path / "muster" / "artifacts" / id;
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  return !error && access(path.c_str(), W_OK) == 0 ? path.string() : std::string();
+}
+
+}  // namespace
+
+PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush)
+    : muster_host{}, id_(std::move(id)), records_(records), flush_(flush) {
+  struct_size = MUSTER_HOST_SIZE;
+  abi_minor = MUSTER_ABI_MINOR;
+  status_make = [](const muster_host* host, muster_code code, const char* cause,
+                   const char* remedy) {
+    return Status(code, of(host).id_ + ": " + (cause == nullptr ? "" : cause),
+                  remedy == nullptr ? "" : remedy)
+        .release();
+  };
+  status_code = [](const muster_status* status) {
+    return status == nullptr ? muster_code{MUSTER_OK} : status->code;
+  };
+  status_cause = [](const muster_status* status) {
+    return status == nullptr ? "" : status->cause.c_str();
+  };
+  status_release = [](muster_status* status) { Status::destroy(status); };
+  log = [](const muster_host* host, muster_log_level level, const char* line) {
+    log_line(level, of(host).id_ + ": " + line);
+  };
+  record = [](const muster_host* host, const char* subject, const char* verdict,
+              const char* reason) {
+    of(host).records_->add(
+        {Stage::kQuery, of(host).id_ + " " + subject, verdict, reason, "plugin"});
+  };
+  option = [](const muster_host* host, const char* key) -> const char* {
+    const auto& options = of(host).options_;
+    const auto found = options.find(key);
+    return found == options.end() ? nullptr : found->second.c_str();
+  };
+  now_ns = [] { return muster::now_ns(); };
+  artifact_dir = [](const muster_host* host) -> const char* {
+    const PluginHost& self = of(host);
+    std::call_once(self.artifact_once_, [&] { self.artifact_dir_ = make_artifact_dir(self.id_); });
+    return self.artifact_dir_.empty() ? nullptr : self.artifact_dir_.c_str();
+  };
+  kernel = [](const muster_host*, const muster_kernel_key* key) { return find_kernel(*key); };
+  flush_pending = [](const muster_host* host, muster_memory memory) -> muster_status* {
+    FlushHook* const hook = of(host).flush_;
+    if (hook == nullptr) return nullptr;
+    const std::lock_guard<std::mutex> lock(hook->mutex);
+    if (hook->function != nullptr) hook->function(hook->context, memory);
+    return nullptr;
+  };
+  get_interface = [](const muster_host*, const char*) -> const void* { return nullptr; };
+  fill_group_functions(*this);
+}
+
+}  // namespace muster

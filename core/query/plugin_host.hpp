@@ -1,0 +1,50 @@
+// What one plugin gets from one runtime: the muster_host table and what stands behind it.
+//
+// Lives from before open to after close of the instance. Thread rule: as host.h says per function.
+#ifndef MUSTER_CORE_QUERY_PLUGIN_HOST_HPP
+#define MUSTER_CORE_QUERY_PLUGIN_HOST_HPP
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "core/base/records.hpp"
+#include "muster/host.h"
+#include "muster/muster.h"
+
+namespace muster {
+
+// The program's function that issues lazily held work (muster_set_flush).
+struct FlushHook {
+  std::mutex mutex;
+  muster_flush function = nullptr;
+  void* context = nullptr;
+};
+
+class PluginHost : public muster_host {
+ public:
+  PluginHost(std::string id, Records* records, FlushHook* flush);
+  PluginHost(const PluginHost&) = delete;
+  PluginHost& operator=(const PluginHost&) = delete;
+
+  const std::string& id() const { return id_; }
+  // The values that option() gives: declared defaults overlaid with the configuration's. Set once,
+  // before probe.
+  void set_options(std::map<std::string, std::string> options) { options_ = std::move(options); }
+
+ private:
+  static const PluginHost& of(const muster_host* host) {
+    return *static_cast<const PluginHost*>(host);
+  }
+
+  std::string id_;
+  Records* records_;
+  FlushHook* flush_;
+  std::map<std::string, std::string> options_;
+  mutable std::once_flag artifact_once_;
+  mutable std::string artifact_dir_;
+};
+
+}  // namespace muster
+
+#endif
