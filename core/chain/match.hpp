@@ -20,6 +20,7 @@ enum class Mismatch {
   kPhase,
   kRanks,
   kDeterminism,
+  kPlace,         // tied to a place that not all ranks know
   kPointToPoint,  // offers some of send, recv, send_recv, or only for some sizes
   kUnsized,       // the call's size is not known to all ranks
   kBytes

@@ -63,7 +63,8 @@ Result<Offer> ask_offer(const Plugin& plugin, const GroupDescription& group,
     Context& self = *static_cast<Context*>(pointer);
     if (std::string defect = rule_defect(*rule); !defect.empty()) {
       self.wrong =
-          fmt::format("rule {} ('{:.32s}'): {}", self.offer.rules.size(), rule->name, defect);
+          fmt::format("rule {} ('{}'): {}", self.offer.rules.size(),
+                               std::string_view(rule->name, strnlen(rule->name, sizeof(rule->name))), defect);
     } else {
       self.offer.rules.push_back(*rule);
     }
