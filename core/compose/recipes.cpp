@@ -64,7 +64,8 @@ std::vector<CellKey> recipe_bases(Recipe recipe, const CellKey& key) {
   if (recipe == Recipe::kAvgBySum) {
     // Not for 16-bit floats: the sum would be rounded before it is divided.
     const bool rounds_twice = key.dtype == MUSTER_F16 || key.dtype == MUSTER_BF16;
-    if (key.redop != MUSTER_AVG || key.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || rounds_twice) return {};
+    if (key.redop != MUSTER_AVG || key.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || rounds_twice)
+      return {};
     return {with(key, key.op, key.dtype, MUSTER_SUM)};
   }
   if (recipe == Recipe::kAsBytes) {

@@ -1,0 +1,332 @@
+#include "core/agree/group_setup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/agree/candidates.hpp"
+#include "core/agree/exchange.hpp"
+#include "core/agree/known_answer.hpp"
+#include "core/base/log.hpp"
+#include "core/base/wait.hpp"
+#include "core/compose/compose.hpp"
+#include "core/compose/self.hpp"
+
+namespace muster {
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+
+// Makes one group; the steps are in the order of run.
+class GroupSetup {
+ public:
+  GroupSetup(muster_runtime& runtime, const muster_group_options& options,
+             std::vector<uint32_t> ranks)
+      : runtime_(runtime),
+        options_(options),
+        ranks_(std::move(ranks)),
+        group_(std::make_unique<muster_group>()) {}
+
+  Result<std::unique_ptr<muster_group>> run() {
+    describe();
+    Exchange exchange(*runtime_.world, ranks_, group_->context.info.tag,
+                      now_ns() + runtime_.config.bootstrap_timeout_ms.value * kMillisecond);
+    if (group_->size == 1) {
+      chain_inputs_.backends.push_back(self_chain_backend());
+    } else {
+      find();
+      MUSTER_TRY(agree(exchange));
+      MUSTER_TRY(watch_peers());
+      MUSTER_TRY(prepare(exchange));
+      MUSTER_TRY(connect(exchange));
+      MUSTER_TRY(test(exchange));
+      MUSTER_TRY(check_required());
+    }
+    compile();
+    return std::move(group_);
+  }
+
+ private:
+  // What the group is, before any backend is asked.
+  void describe() {
+    muster_group& group = *group_;
+    group.runtime = &runtime_;
+    group.name = options_.name == nullptr ? "group" : options_.name;
+    group.size = static_cast<uint32_t>(ranks_.size());
+    group.rank = static_cast<uint32_t>(
+        std::find(ranks_.begin(), ranks_.end(), runtime_.world->rank()) - ranks_.begin());
+    group.memory =
+        options_.memory == MUSTER_MEMORY_DEFAULT ? muster_memory{MUSTER_HOST} : options_.memory;
+    GroupContext& context = group.context;
+    context.name = group.name;
+    context.bootstrap = runtime_.world->name();
+    context.world_ranks = ranks_;
+    for (const uint32_t r : ranks_) context.places.push_back(runtime_.places[r]);
+    context.world = runtime_.world.get();
+    context.channel = runtime_.channel.get();
+    context.timeout_ns = group_timeout_ms(runtime_.config, group.name) * kMillisecond;
+    context.spin_ns = runtime_.config.wait_spin_us.value * 1000;
+    context.info.struct_size = MUSTER_GROUP_INFO_SIZE;
+    context.info.rank = group.rank;
+    context.info.size = group.size;
+    context.info.determinism = options_.determinism;
+    context.info.tag = next_tag();
+    context.info.name = context.name.c_str();
+    context.info.bootstrap = context.bootstrap.c_str();
+    context.info.places = context.places.data();
+    chain_inputs_.group_name = group.name;
+    chain_inputs_.ranks = group.size;
+    chain_inputs_.determinism = options_.determinism;
+    chain_inputs_.policy = &runtime_.config.rules;
+  }
+
+  // Equal on all members: the n-th group over this list of ranks.
+  uint64_t next_tag() {
+    const std::lock_guard<std::mutex> lock(runtime_.mutex);
+    const uint64_t sequence = ++runtime_.group_sequence[ranks_];
+    std::string text = fmt::format("{}:{}", sequence, fmt::join(ranks_, ","));
+    return digest_of(text).low | 1;  // 0 is the tag of the world's own exchange
+  }
+
+  void leave_out(const std::string& id, Stage stage, const std::string& reason,
+                 const std::string& source = "") {
+    left_out_.push_back({id, stage, reason, source});
+    runtime_.records.add(
+        {stage, fmt::format("{} of group {}", id, group_->name), "left out", reason, source});
+  }
+
+  void find() {
+    GroupDescription description{group_->name, group_->context.bootstrap, options_.determinism,
+                                 group_->context.places};
+    std::vector<const RankRecord*> records;
+    for (const uint32_t r : ranks_) records.push_back(&runtime_.ranks[r]);
+    GroupCandidates found =
+        find_candidates(runtime_.plugins, runtime_.config, description, records);
+    for (const LeftOut& out : found.left_out) leave_out(out.id, out.stage, out.reason, out.source);
+    candidates_ = std::move(found.usable);
+  }
+
+  // Options of the group must be equal; a backend whose offer differs is left out everywhere.
+  Status agree(Exchange& exchange) {
+    std::vector<Compared> items;
+    items.push_back(
+        {"options", fmt::format("name {} memory {} determinism {} checked {}", group_->name,
+                                memory_name(group_->memory), determinism_name(options_.determinism),
+                                options_.checked != 0)});
+    std::string ids;
+    for (const GroupCandidate& candidate : candidates_) ids += candidate.chain.id + " ";
+    items.push_back({"backends", ids});
+    Result<std::vector<Difference>> differences = exchange.compare(items);
+    if (!differences.ok()) return differences.take_status();
+    if (!differences->empty()) {
+      const Difference& first = differences->front();
+      return Status(
+          MUSTER_MISMATCH,
+          fmt::format(
+              "the ranks of a group disagree about its {}: rank 0 has '{}', rank {} has '{}'",
+              items[first.item].name, first.at_rank_0, first.rank, first.at_rank),
+          "call muster_group_create with the same options on every rank, in the same order");
+    }
+    items.clear();
+    for (const GroupCandidate& candidate : candidates_) {
+      std::string text = fmt::format("{} {}\n", candidate.chain.id, candidate.plugin->version());
+      for (const auto& [key, value] : candidate.options)
+        text += fmt::format("option {} {}\n", key, value);
+      for (const muster_rule& rule : candidate.chain.rules) text += rule_text(rule) + "\n";
+      items.push_back({candidate.chain.id, text});
+    }
+    differences = exchange.compare(items);
+    if (!differences.ok()) return differences.take_status();
+    for (const Difference& difference : *differences) {
+      leave_out(items[difference.item].name, Stage::kAgree,
+                fmt::format("its offer on rank {} differs from that on rank 0", difference.rank),
+                "plugin");
+    }
+    drop_left_out();
+    return Status();
+  }
+
+  void drop_left_out() {
+    const auto is_out = [&](const std::string& id) {
+      return std::any_of(left_out_.begin(), left_out_.end(),
+                         [&](const LeftOut& out) { return out.id == id; });
+    };
+    std::erase_if(candidates_,
+                  [&](const GroupCandidate& candidate) { return is_out(candidate.chain.id); });
+    for (auto live = group_->backends.begin(); live != group_->backends.end();) {
+      if (!is_out(live->plugin->id())) {
+        ++live;
+        continue;
+      }
+      if (live->state != nullptr) live->table->group_destroy(live->state);
+      live = group_->backends.erase(live);
+    }
+  }
+
+  // Opens the connections that tell whether the ranks of this node live.
+  Status watch_peers() {
+    std::vector<uint32_t> neighbours;
+    for (const uint32_t r : ranks_) {
+      if (runtime_.places[r].node == runtime_.places[runtime_.world->rank()].node)
+        neighbours.push_back(r);
+    }
+    if (neighbours.size() < 2) return Status();
+    return runtime_.channel->connect(neighbours, group_->context.deadline());
+  }
+
+  // A backend fell out that was expected to serve.
+  void report_failure(const std::string& id, Stage stage, const std::string& cause) {
+    leave_out(id, stage, cause);
+    const Mode mode = mode_of(runtime_.config, id, group_->name);
+    if (mode != Mode::kPreferred ||
+        runtime_.config.fallback_policy.value == FallbackPolicy::kSilent)
+      return;
+    const std::lock_guard<std::mutex> lock(runtime_.mutex);
+    if (runtime_.warned.insert(id).second) {
+      log_warn(fmt::format("backend {} is left out of group {} at {}: {}", id, group_->name,
+                           stage_name(stage), cause));
+    }
+  }
+
+  Status vote(Exchange& exchange, Stage stage, const std::vector<std::string>& causes) {
+    Result<std::vector<std::string>> result = exchange.vote(causes);
+    if (!result.ok()) return result.take_status();
+    const std::vector<GroupCandidate> voted = candidates_;
+    for (size_t i = 0; i < voted.size(); ++i) {
+      if (!(*result)[i].empty()) report_failure(voted[i].chain.id, stage, (*result)[i]);
+    }
+    drop_left_out();
+    return Status();
+  }
+
+  Status prepare(Exchange& exchange) {
+    std::vector<std::string> causes;
+    for (const GroupCandidate& candidate : candidates_) {
+      LiveBackend& live = group_->backends.emplace_back();
+      live.plugin = candidate.plugin;
+      live.table = candidate.plugin->backend();
+      live.host.context = &group_->context;
+      live.host.plugin = &candidate.plugin->host();
+      live.host.options = candidate.options;
+      group_->context.operation += 1;
+      Status status(
+          live.table->group_prepare(candidate.plugin->instance(), &live.host, &live.state));
+      if (status.ok() && live.state == nullptr)
+        status = Status(MUSTER_INTERNAL, "group_prepare gave no group");
+      causes.push_back(status.ok() ? "" : "prepare: " + status.cause());
+    }
+    return vote(exchange, Stage::kAgree, causes);
+  }
+
+  Status connect(Exchange& exchange) {
+    std::vector<std::string> causes;
+    for (LiveBackend& live : group_->backends) {
+      group_->context.operation += 1;
+      const Status status(live.table->group_connect(live.state));
+      causes.push_back(status.ok() ? "" : "connect: " + status.cause());
+    }
+    return vote(exchange, Stage::kAgree, causes);
+  }
+
+  Status test(Exchange& exchange) {
+    if (!runtime_.config.check_known_answer.value) return Status();
+    for (const GroupCandidate& candidate : std::vector<GroupCandidate>(candidates_)) {
+      const auto live =
+          std::find_if(group_->backends.begin(), group_->backends.end(),
+                       [&](const LiveBackend& b) { return b.plugin == candidate.plugin; });
+      Result<KnownAnswerResult> result =
+          known_answer_test(*group_, *live, candidate.chain.rules, exchange,
+                            runtime_.config.check_known_answer_ms.value * kMillisecond);
+      if (!result.ok()) return result.take_status();
+      const std::string subject = fmt::format("{} of group {}", candidate.chain.id, group_->name);
+      if (!result->failure.empty()) {
+        report_failure(candidate.chain.id, Stage::kCheck, "known-answer test: " + result->failure);
+      } else {
+        runtime_.records.add(
+            {Stage::kCheck, subject, "passed",
+             result->untested == 0
+                 ? fmt::format("{} known answers", result->tested)
+                 : fmt::format("{} known answers, {} untested for lack of time, from {} on",
+                               result->tested, result->untested, result->first_untested),
+             ""});
+      }
+    }
+    drop_left_out();
+    return Status();
+  }
+
+  Status check_required() {
+    std::string reasons;
+    for (const LeftOut& out : left_out_) {
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", out.id, out.reason);
+      const bool failed = out.stage == Stage::kAgree || out.stage == Stage::kCheck;
+      if (mode_of(runtime_.config, out.id, group_->name) == Mode::kRequired ||
+          (failed && runtime_.config.fallback_policy.value == FallbackPolicy::kError)) {
+        return Status(
+            MUSTER_UNAVAILABLE,
+            fmt::format("group {} must not do without backend {}, which was left out at {}: {}",
+                        group_->name, out.id, stage_name(out.stage), out.reason),
+            "mend it, or allow the fallback ([backend.<id>] mode, [fallback] policy)");
+      }
+    }
+    if (!candidates_.empty()) return Status();
+    return Status(
+        MUSTER_UNAVAILABLE,
+        fmt::format("no backend can serve group {} of {} ranks{}{}", group_->name, group_->size,
+                    reasons.empty() ? "" : ": ", reasons),
+        "muster list shows what is installed, muster list --failed why something is not used");
+  }
+
+  void compile() {
+    muster_group& group = *group_;
+    for (const GroupCandidate& candidate : candidates_)
+      chain_inputs_.backends.push_back(candidate.chain);
+    group.chain = compile_chain(chain_inputs_);
+    group.chain.left_out = std::move(left_out_);
+    for (Candidate& candidate : group.chain.table.candidates) {
+      if (candidate.backend == kComposed) continue;
+      const std::string& id = group.chain.backends[candidate.backend].id;
+      const auto live = std::find_if(group.backends.begin(), group.backends.end(),
+                                     [&](const LiveBackend& b) { return b.plugin->id() == id; });
+      if (live == group.backends.end()) {
+        candidate.execute = self_execute;
+      } else {
+        candidate.execute = live->table->execute;
+        candidate.state = live->state;
+      }
+    }
+    bind_composed(group);
+    group.table = &group.chain.table;
+    group.counter_stride = static_cast<uint32_t>(group.chain.backends.size()) + 1;
+    group.counter_store.resize(static_cast<size_t>(MUSTER_OP_END) * group.counter_stride);
+    group.counters = group.counter_store.data();
+    for (const ChainBackend& backend : group.chain.backends)
+      group.shown_names.push_back(backend.id);
+    if (options_.checked != 0 || runtime_.config.check_calls.value)
+      group.attention.fetch_or(kAttentionChecked);
+    runtime_.records.add(
+        {Stage::kChain, "group " + group.name, "compiled",
+         fmt::format("{} of {} ranks, digest {}", fmt::join(group.shown_names, " > "), group.size,
+                     digest_of(chain_text(group.chain)).short_text()),
+         ""});
+  }
+
+  muster_runtime& runtime_;
+  const muster_group_options& options_;
+  std::vector<uint32_t> ranks_;
+  std::unique_ptr<muster_group> group_;
+  std::vector<GroupCandidate> candidates_;
+  std::vector<LeftOut> left_out_;
+  ChainInputs chain_inputs_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<muster_group>> create_group(muster_runtime& runtime,
+                                                   const muster_group_options& options,
+                                                   std::vector<uint32_t> ranks) {
+  return GroupSetup(runtime, options, std::move(ranks)).run();
+}
+
+}  // namespace muster

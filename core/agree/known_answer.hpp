@@ -1,0 +1,32 @@
+// The known-answer test: before a backend serves a group it computes, on all ranks, small sums
+// whose results are known.
+//
+// Each offered (operation, dtype, reduce operation) once at a small count, each rule once at its
+// lower edge, within a time budget; what was left untested is named. The ranks proceed in step:
+// after every slice they agree whether to go on.
+#ifndef MUSTER_CORE_AGREE_KNOWN_ANSWER_HPP
+#define MUSTER_CORE_AGREE_KNOWN_ANSWER_HPP
+
+#include <string>
+
+#include "core/agree/exchange.hpp"
+#include "core/chain/chain.hpp"
+#include "core/dispatch/group.hpp"
+
+namespace muster {
+
+struct KnownAnswerResult {
+  std::string failure;  // "" when everything was right; equal on all ranks
+  uint64_t tested = 0;
+  uint64_t untested = 0;
+  std::string first_untested;
+};
+
+// Tests a connected backend on host memory. [collective]
+Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBackend& backend,
+                                            const std::vector<muster_rule>& rules,
+                                            Exchange& exchange, uint64_t budget_ns);
+
+}  // namespace muster
+
+#endif

@@ -1,0 +1,218 @@
+#include "core/agree/runtime.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/digest.hpp"
+#include "core/base/log.hpp"
+#include "core/base/names.hpp"
+#include "core/base/wait.hpp"
+#include "core/dispatch/group.hpp"
+
+muster_runtime::~muster_runtime() {
+  world.reset();
+  channel.reset();
+  // Later plugins first; the world, which may be a plugin's, has gone before.
+  while (!plugins.empty()) plugins.pop_back();
+}
+
+const muster::Plugin* muster_runtime::find_plugin(const std::string& id) const {
+  const auto found =
+      std::find_if(plugins.begin(), plugins.end(), [&](const auto& p) { return p->id() == id; });
+  return found == plugins.end() ? nullptr : found->get();
+}
+
+namespace muster {
+namespace {
+
+muster_log_level level_from(const std::string& name) {
+  static constexpr const char* kNames[] = {"trace", "debug", "info", "warn", "error", "off"};
+  for (muster_log_level level = 0; level < std::size(kNames); ++level) {
+    if (name == kNames[level]) return level;
+  }
+  return MUSTER_LOG_WARN;
+}
+
+void open_plugins(muster_runtime& runtime) {
+  for (FoundPlugin& found : runtime.found) {
+    if (found.state != PluginState::kUsable) continue;
+    Result<std::unique_ptr<Plugin>> plugin =
+        Plugin::open(found, runtime.config, runtime.records, &runtime.flush);
+    if (plugin.ok()) {
+      runtime.plugins.push_back(std::move(*plugin));
+      continue;
+    }
+    found.state = PluginState::kRefused;
+    found.stage = Stage::kLoad;
+    found.reason = plugin.status().cause();
+    runtime.records.add({Stage::kLoad, found.path, "refused", found.reason, found.path});
+    log_warn(fmt::format("plugin {} could not be opened: {}", found.path, found.reason));
+  }
+}
+
+struct Joining {
+  const muster_bootstrap* table = nullptr;
+  muster_instance* instance = nullptr;
+  std::string name;
+};
+
+Result<Joining> choose_bootstrap(const muster_runtime& runtime,
+                                 const muster_runtime_options& options) {
+  if (options.threads != nullptr) {
+    auto* const seat = const_cast<ThreadsSeat*>(&runtime.seat);
+    return Joining{threads_bootstrap(), reinterpret_cast<muster_instance*>(seat), "threads"};
+  }
+  if (options.bootstrap != nullptr) {
+    return Joining{options.bootstrap, options.bootstrap_instance,
+                   options.bootstrap->name == nullptr ? "custom" : options.bootstrap->name};
+  }
+  const std::string& kind = runtime.config.bootstrap_kind.value;
+  const bool automatic = kind == "auto";
+  if ((automatic && local_bootstrap()->available(nullptr) != 0) || kind == "local") {
+    return Joining{local_bootstrap(), nullptr, "local"};
+  }
+  std::vector<const Plugin*> willing;
+  for (const auto& plugin : runtime.plugins) {
+    const muster_bootstrap* const table = plugin->bootstrap();
+    if (table == nullptr || (!automatic && kind != table->name)) continue;
+    if (table->available == nullptr || table->available(plugin->instance()) != 0)
+      willing.push_back(plugin.get());
+  }
+  std::stable_sort(willing.begin(), willing.end(), [](const Plugin* a, const Plugin* b) {
+    return a->bootstrap()->priority > b->bootstrap()->priority;
+  });
+  if (!willing.empty()) {
+    return Joining{willing.front()->bootstrap(), willing.front()->instance(),
+                   willing.front()->bootstrap()->name};
+  }
+  if (automatic || kind == "single") return Joining{single_bootstrap(), nullptr, "single"};
+  return Status(
+      MUSTER_UNAVAILABLE,
+      fmt::format("bootstrap '{}' ({}) is not available in this process", kind,
+                  runtime.config.bootstrap_kind.source.text()),
+      "start the program with the launcher that it belongs to, or set [bootstrap] kind to auto");
+}
+
+// Backends of this rank, probed. Returns a failure when a required one is missing.
+Status fill_plugins(muster_runtime& runtime, RankRecord& record) {
+  for (const auto& plugin : runtime.plugins) {
+    if (plugin->backend() == nullptr) continue;
+    PluginRecord& entry = record.plugins[plugin->id()];
+    entry.version = plugin->version();
+    if (Status status = plugin->probe(); !status.ok()) {
+      entry.unusable = status.cause();
+      runtime.records.add(
+          {Stage::kProbe, plugin->id(), "unavailable", entry.unusable, plugin->found().path});
+    } else {
+      entry.facts = plugin->facts();
+    }
+  }
+  // What was found but cannot be used is told as well, so that every rank can say why.
+  for (const FoundPlugin& found : runtime.found) {
+    if (found.entry.id.empty() || record.plugins.count(found.entry.id) != 0) continue;
+    if (found.state == PluginState::kUsable) continue;
+    PluginRecord& entry = record.plugins[found.entry.id];
+    entry.version = found.entry.version;
+    entry.unusable = fmt::format("{} at {}: {}", plugin_state_name(found.state),
+                                 stage_name(found.stage), found.reason);
+  }
+  for (const auto& [id, settings] : runtime.config.backends) {
+    if (!settings.mode || settings.mode->value != Mode::kRequired) continue;
+    const auto entry = record.plugins.find(id);
+    if (entry == record.plugins.end()) {
+      return Status(MUSTER_UNAVAILABLE,
+                    fmt::format("backend {} is required ({}) and was not found", id,
+                                settings.mode->source.text()),
+                    "install its plugin; muster list --paths prints where plugins are looked for");
+    }
+    if (!entry->second.unusable.empty()) {
+      return Status(MUSTER_UNAVAILABLE,
+                    fmt::format("backend {} is required ({}) and cannot be used: {}", id,
+                                settings.mode->source.text(), entry->second.unusable),
+                    "muster list --failed says more");
+    }
+  }
+  return Status();
+}
+
+}  // namespace
+
+Mode mode_of(const Config& config, const std::string& id, std::string_view group) {
+  const BackendSettings settings = backend_settings(config, id, group);
+  return settings.mode ? settings.mode->value : Mode::kPreferred;
+}
+
+Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_options& options) {
+  auto runtime = std::make_unique<muster_runtime>();
+  // A rank whose own part fails still joins the world, to tell the others why instead of letting
+  // them wait.
+  Status failure;
+  Result<Config> config = load_config(
+      config_inputs_of_process(options.config_file == nullptr ? "" : options.config_file,
+                               options.config_text == nullptr ? "" : options.config_text));
+  if (config.ok()) {
+    runtime->config = std::move(*config);
+    if (runtime->config.log_level.source.kind != Source::Kind::kDefault) {
+      set_log_level(level_from(runtime->config.log_level.value));
+    }
+  } else {
+    failure = config.take_status();
+  }
+  runtime->seat = {options.threads, options.thread_rank};
+
+  DiscoveryInputs inputs;
+  inputs.config = &runtime->config;
+  inputs.directories = plugin_directories(runtime->config);
+  inputs.in_process = std::span<const muster_entry* const>(options.builtin, options.builtin_count);
+  runtime->found = discover(inputs, runtime->records);
+  open_plugins(*runtime);
+
+  Result<Joining> joining = choose_bootstrap(*runtime, options);
+  if (!joining.ok()) return failure.ok() ? joining.take_status() : std::move(failure);
+  const uint64_t deadline = now_ns() + runtime->config.bootstrap_timeout_ms.value * 1'000'000;
+  Result<std::unique_ptr<World>> world =
+      World::open(joining->table, joining->instance, joining->name, deadline);
+  if (!world.ok()) return failure.ok() ? world.take_status() : std::move(failure);
+  runtime->world = std::move(*world);
+
+  RankRecord record;
+  record.version = MUSTER_VERSION;
+  record.node = this_node();
+  record.process = this_process();
+  record.device = options.device_plus_one - 1;
+  record.policy_digest = digest_of(policy_text(runtime->config)).text();
+  record.policy_sources = policy_sources(runtime->config);
+  if (failure.ok()) failure = fill_plugins(*runtime, record);
+  if (failure.ok()) {
+    Result<std::unique_ptr<NodeChannel>> channel = NodeChannel::listen(runtime->world->rank());
+    if (channel.ok()) {
+      runtime->channel = std::move(*channel);
+      record.channel = runtime->channel->address();
+    } else {
+      failure = channel.take_status();
+    }
+  }
+  record.failure = failure.message();
+
+  std::vector<uint32_t> everyone(runtime->world->size());
+  for (uint32_t r = 0; r < everyone.size(); ++r) everyone[r] = r;
+  Result<std::vector<std::string>> encoded =
+      runtime->world->all_gather(everyone, 0, encode(record), deadline);
+  if (!failure.ok()) return failure;
+  if (!encoded.ok()) return encoded.take_status();
+  for (const std::string& bytes : *encoded) {
+    Result<RankRecord> decoded = decode_rank_record(bytes);
+    if (!decoded.ok()) return decoded.take_status();
+    runtime->ranks.push_back(std::move(*decoded));
+  }
+  if (Status status = check_world(runtime->ranks); !status.ok()) return status;
+  runtime->places = places_of(runtime->ranks);
+  std::vector<std::string> addresses;
+  for (const RankRecord& rank : runtime->ranks)
+    addresses.push_back(rank.node == record.node ? rank.channel : "");
+  runtime->channel->set_addresses(std::move(addresses));
+  return runtime;
+}
+
+}  // namespace muster

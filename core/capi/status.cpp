@@ -1,0 +1,34 @@
+// muster.h: statuses, names, the log sink.
+#include "core/base/status.hpp"
+
+#include <cstdlib>
+
+#include "core/base/log.hpp"
+#include "core/base/names.hpp"
+#include "muster/muster.h"
+
+muster_code muster_status_code(const muster_status* status) {
+  return status == nullptr ? muster_code{MUSTER_OK} : status->code;
+}
+const char* muster_code_name(muster_code code) { return muster::code_name(code); }
+const char* muster_status_cause(const muster_status* status) {
+  return status == nullptr ? "" : status->cause.c_str();
+}
+const char* muster_status_remedy(const muster_status* status) {
+  return status == nullptr ? "" : status->remedy.c_str();
+}
+const char* muster_status_message(const muster_status* status) {
+  return status == nullptr ? "" : status->message.c_str();
+}
+void muster_status_release(muster_status* status) { muster::Status::destroy(status); }
+
+const char* muster_version(void) { return MUSTER_VERSION; }
+void muster_set_log_sink(muster_log_sink sink, void* context) {
+  muster::set_log_sink(sink, context);
+}
+const char* muster_op_name(muster_op op) { return muster::op_name(op); }
+const char* muster_dtype_name(muster_dtype dtype) { return muster::dtype_name(dtype); }
+const char* muster_redop_name(muster_redop redop) { return muster::redop_name(redop); }
+const char* muster_memory_name(muster_memory memory) { return muster::memory_name(memory); }
+uint64_t muster_dtype_size(muster_dtype dtype) { return muster::dtype_size(dtype); }
+void muster_text_release(char* text) { std::free(text); }

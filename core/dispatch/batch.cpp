@@ -1,0 +1,91 @@
+#include "core/dispatch/batch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/compose/self.hpp"
+#include "core/dispatch/dispatch.hpp"
+#include "core/dispatch/queue.hpp"
+
+namespace muster {
+namespace {
+
+const LiveBackend* live_backend(const muster_group& group, uint16_t backend) {
+  if (backend == kComposed) return nullptr;
+  const std::string& id = group.chain.backends[backend].id;
+  for (const LiveBackend& live : group.backends) {
+    if (live.plugin->id() == id) return &live;
+  }
+  return nullptr;
+}
+
+muster_status* run_together(muster_group& group, const LiveBackend& live, uint16_t backend,
+                            const std::vector<muster_call>& calls) {
+  for (const muster_call& call : calls) {
+    Counter& counter = group.counter(call.op, backend);
+    counter.calls += 1;
+    counter.bytes += call.count * dtype_size(call.dtype);
+  }
+  group.context.operation += 1;
+  muster_status* const status =
+      live.table->execute_batch(live.state, calls.data(), static_cast<uint32_t>(calls.size()));
+  return status == nullptr ? nullptr : call_failed(group, calls.front(), status);
+}
+
+}  // namespace
+
+muster_status* run_batch(muster_group& group, const std::vector<muster_call>& calls) {
+  if (calls.empty()) return nullptr;
+  if (group.attention.load(std::memory_order_relaxed) != 0) {
+    if ((group.attention.load(std::memory_order_relaxed) & kAttentionQueue) != 0)
+      group.queue->drain();
+    if ((group.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) {
+      return run_with_attention(group, calls.front());  // says why
+    }
+  }
+  if (group.size == 1) return self_batch(calls);
+  // Grouped by the backend that serves, in the order of the first call of each: the same order on
+  // all ranks for collectives.
+  std::vector<std::pair<const Candidate*, std::vector<muster_call>>> parts;
+  for (const muster_call& call : calls) {
+    const Candidate* const candidate = find_candidate(group, call);
+    if (candidate == nullptr) return not_offered(group, call);
+    const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) {
+      return p.first->backend == candidate->backend && candidate->backend != kComposed;
+    });
+    if (part == parts.end()) {
+      parts.push_back({candidate, {call}});
+    } else {
+      part->second.push_back(call);
+    }
+  }
+  for (const auto& [candidate, part] : parts) {
+    const LiveBackend* const live = live_backend(group, candidate->backend);
+    const bool together = live != nullptr && live->table->execute_batch != nullptr;
+    const bool messages = std::any_of(part.begin(), part.end(), [](const muster_call& call) {
+      return op_is_point_to_point(call.op);
+    });
+    if (messages && !together && part.size() > 1) {
+      return Status(MUSTER_UNIMPLEMENTED,
+                    fmt::format("backend {} of group {} cannot run several messages as one batch",
+                                group.shown_names[candidate->backend], group.name),
+                    "use muster_send_recv pairs, or prefer a backend that offers batches")
+          .release();
+    }
+  }
+  for (const auto& [candidate, part] : parts) {
+    const LiveBackend* const live = live_backend(group, candidate->backend);
+    if (live != nullptr && live->table->execute_batch != nullptr) {
+      if (muster_status* status = run_together(group, *live, candidate->backend, part))
+        return status;
+      continue;
+    }
+    for (const muster_call& call : part) {
+      if (muster_status* status = run_now(group, call)) return status;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace muster

@@ -1,0 +1,18 @@
+// Several calls as one.
+#ifndef MUSTER_CORE_DISPATCH_BATCH_HPP
+#define MUSTER_CORE_DISPATCH_BATCH_HPP
+
+#include <vector>
+
+#include "core/dispatch/group.hpp"
+
+namespace muster {
+
+// Runs prepared calls. Calls of one backend that has execute_batch go to it together; collectives
+// of other backends run one after the other. Messages of a backend without execute_batch are
+// refused: run one by one they could wait for each other.
+muster_status* run_batch(muster_group& group, const std::vector<muster_call>& calls);
+
+}  // namespace muster
+
+#endif

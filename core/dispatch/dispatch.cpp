@@ -1,0 +1,71 @@
+#include "core/dispatch/dispatch.hpp"
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "core/base/units.hpp"
+#include "core/dispatch/checked.hpp"
+#include "core/dispatch/queue.hpp"
+
+muster_group::muster_group() : queue(std::make_unique<muster::CallQueue>(*this)) {}
+
+muster_group::~muster_group() {
+  queue.reset();
+  for (auto backend = backends.rbegin(); backend != backends.rend(); ++backend) {
+    if (backend->state != nullptr) backend->table->group_destroy(backend->state);
+  }
+}
+
+namespace muster {
+
+muster_status* run_with_attention(muster_group& group, const muster_call& call) {
+  uint32_t attention = group.attention.load(std::memory_order_relaxed);
+  if ((attention & kAttentionQueue) != 0) {
+    group.queue->drain();
+    attention = group.attention.load(std::memory_order_relaxed);
+  }
+  if ((attention & kAttentionBroken) != 0) {
+    return Status(MUSTER_FAILED_PRECONDITION,
+                  fmt::format("group {} is broken: {}", group.name, group.broken_by),
+                  "destroy the group and create it anew among the ranks that live")
+        .release();
+  }
+  if ((attention & kAttentionChecked) != 0) {
+    if (Status status = check_across_ranks(group, call); !status.ok()) return status.release();
+  }
+  return run_now(group, call);
+}
+
+muster_status* not_offered(const muster_group& group, const muster_call& call) {
+  const std::string size =
+      call.selection_bytes == kUnsized ? "unsized" : format_bytes(call.selection_bytes);
+  return Status(MUSTER_UNAVAILABLE,
+                fmt::format("no backend of group {} offers {} of {} {}{}{} in {} memory, phase {}",
+                            group.name, op_name(call.op), size, dtype_name(call.dtype),
+                            op_reduces(call.op) ? " " : "",
+                            op_reduces(call.op) ? redop_name(call.redop) : "",
+                            memory_name(call.send_memory), phase_class_name(group.phase_class)),
+                "muster explain says what each backend offers; install one that takes it, or allow "
+                "it in the configuration")
+      .release();
+}
+
+void break_group(muster_group& group, const std::string& cause) {
+  if ((group.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) return;
+  group.broken_by = cause;
+  group.context.aborted.store(1, std::memory_order_release);
+  group.attention.fetch_or(kAttentionBroken, std::memory_order_relaxed);
+  for (const LiveBackend& backend : group.backends) {
+    if (backend.table->abort != nullptr) backend.table->abort(backend.state);
+  }
+}
+
+muster_status* call_failed(muster_group& group, const muster_call& call, muster_status* status) {
+  Status failure = Status(status).within(
+      fmt::format("{} on group {}, rank {}", op_name(call.op), group.name, group.rank));
+  log_warn(failure.message());
+  break_group(group, failure.cause());
+  return failure.release();
+}
+
+}  // namespace muster

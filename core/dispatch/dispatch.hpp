@@ -1,0 +1,72 @@
+// The path of a call: one relaxed load of the attention word, one table lookup, a scan of a few
+// size bands, one indirect call.
+//
+// No lock, no allocation, no string, no clock. Everything unusual (broken group, started calls
+// outstanding, checked mode, no candidate, failure) leaves through a cold function.
+#ifndef MUSTER_CORE_DISPATCH_DISPATCH_HPP
+#define MUSTER_CORE_DISPATCH_DISPATCH_HPP
+
+#include "core/dispatch/group.hpp"
+#include "core/dispatch/prepare.hpp"
+
+namespace muster {
+
+// The group needs attention: refuse, wait for the queue, or check, then run.
+muster_status* run_with_attention(muster_group& group, const muster_call& call);
+// No backend takes the call.
+muster_status* not_offered(const muster_group& group, const muster_call& call);
+// A backend failed inside a call: the group is broken from now on.
+muster_status* call_failed(muster_group& group, const muster_call& call, muster_status* status);
+// Marks the group broken and ends every wait of this rank.
+void break_group(muster_group& group, const std::string& cause);
+
+inline const Candidate* find_candidate(const muster_group& group, const muster_call& call) {
+  const uint32_t row = cell_index(group.table->memory_slot[call.send_memory], group.phase_class,
+                                  call.op, call.dtype, call.redop);
+  return group.table->find(row, call.selection_bytes, call_traits(call));
+}
+
+// Runs a prepared call, whatever the attention word says: for the queue and for the parts of a
+// composition.
+inline __attribute__((always_inline)) muster_status* run_now(muster_group& group,
+                                                             const muster_call& call) {
+  const Candidate* const candidate = find_candidate(group, call);
+  if (candidate == nullptr) [[unlikely]]
+    return not_offered(group, call);
+  Counter& counter = group.counter(call.op, candidate->backend);
+  counter.calls += 1;
+  counter.bytes +=
+      call.selection_bytes == kUnsized ? call.count * dtype_size(call.dtype) : call.selection_bytes;
+  group.context.operation += 1;
+  muster_status* const status = candidate->execute(candidate->state, &call);
+  if (status != nullptr) [[unlikely]]
+    return call_failed(group, call, status);
+  return nullptr;
+}
+
+// Runs a prepared call of the program.
+inline __attribute__((always_inline)) muster_status* run_call(muster_group& group,
+                                                              const muster_call& call) {
+  if (group.attention.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    return run_with_attention(group, call);
+  return run_now(group, call);
+}
+
+// Checks and runs a call of the program.
+template <muster_op Op>
+inline __attribute__((always_inline)) muster_status* checked_run(muster_group& group,
+                                                                 muster_call& call) {
+  if (const Refusal refusal = prepare_call<Op>(group, call); refusal != Refusal::kNone)
+      [[unlikely]] {
+    return refuse_call(group, call, refusal);
+  }
+  if constexpr (Op == MUSTER_SEND || Op == MUSTER_RECV) {
+    if (call.peer == group.rank) [[unlikely]]
+      return refuse_call(group, call, Refusal::kSelf);
+  }
+  return run_call(group, call);
+}
+
+}  // namespace muster
+
+#endif

@@ -1,0 +1,132 @@
+#include "core/dispatch/queue.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "core/dispatch/dispatch.hpp"
+
+namespace muster {
+
+CallQueue::~CallQueue() {
+  drain();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void CallQueue::start(muster_work* work) {
+  group_.attention.fetch_or(kAttentionQueue, std::memory_order_relaxed);
+  bool thread_idle = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    thread_idle = waiting_.empty() && !running_;
+  }
+  if (thread_idle) {
+    const Candidate* const candidate = find_candidate(group_, work->call);
+    if (candidate == nullptr) {
+      work->failure = Status(not_offered(group_, work->call));
+      work->done = true;
+      return;
+    }
+    if (candidate->backend != kComposed) {
+      const std::string& id = group_.chain.backends[candidate->backend].id;
+      const auto live = std::find_if(group_.backends.begin(), group_.backends.end(),
+                                     [&](const LiveBackend& b) { return b.plugin->id() == id; });
+      if (live != group_.backends.end() && live->table->start != nullptr) {
+        Counter& counter = group_.counter(work->call.op, candidate->backend);
+        counter.calls += 1;
+        counter.bytes += work->call.selection_bytes == kUnsized ? 0 : work->call.selection_bytes;
+        group_.context.operation += 1;
+        work->backend = &*live;
+        muster_status* const status = live->table->start(live->state, &work->call, &work->request);
+        if (status != nullptr) {
+          work->failure = Status(call_failed(group_, work->call, status));
+          work->done = true;
+          return;
+        }
+        started_.push_back(work);
+        return;
+      }
+    }
+  }
+  while (!started_.empty()) wait(started_.front());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.push_back(work);
+    if (!thread_.joinable()) thread_ = std::thread([this] { run_thread(); });
+  }
+  changed_.notify_all();
+}
+
+// One look at a started call; true once it is done.
+bool CallQueue::progress(muster_work* work) {
+  uint32_t done = 0;
+  muster_status* const status =
+      work->backend->table->test(work->backend->state, work->request, &done);
+  if (status == nullptr && done == 0) return false;
+  if (status != nullptr) work->failure = Status(call_failed(group_, work->call, status));
+  work->done = true;
+  work->request = nullptr;
+  started_.erase(std::remove(started_.begin(), started_.end(), work), started_.end());
+  return true;
+}
+
+bool CallQueue::test(muster_work* work) {
+  if (work->backend != nullptr) return work->done || progress(work);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return work->done;
+}
+
+void CallQueue::wait(muster_work* work) {
+  if (work->backend != nullptr) {
+    // Everything outstanding is looked at: the call that is waited for may need another one to move
+    // on.
+    while (!work->done) {
+      const std::vector<muster_work*> outstanding = started_;
+      for (muster_work* other : outstanding) progress(other);
+      if (!work->done) sched_yield();
+    }
+    return;
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [work] { return work->done; });
+}
+
+void CallQueue::drain() {
+  while (!started_.empty()) wait(started_.front());
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return waiting_.empty() && !running_; });
+  group_.attention.fetch_and(~uint32_t{kAttentionQueue}, std::memory_order_relaxed);
+}
+
+void CallQueue::run_thread() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    muster_work* const work = waiting_.front();
+    waiting_.pop_front();
+    running_ = true;
+    lock.unlock();
+    // A broken group refuses what was still waiting; the queue itself must not be waited for from
+    // here.
+    Status failure;
+    if ((group_.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) {
+      failure =
+          Status(MUSTER_ABORTED, "the call was not begun, an earlier one of its group failed");
+    } else {
+      failure = Status(run_now(group_, work->call));
+    }
+    lock.lock();
+    work->failure = std::move(failure);
+    work->done = true;
+    running_ = false;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace muster

@@ -1,0 +1,93 @@
+#include "core/explain/describe.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace muster {
+namespace {
+
+bool has_failed(const FoundPlugin& plugin) {
+  return plugin.state != PluginState::kUsable && plugin.state != PluginState::kUnprobed &&
+         plugin.state != PluginState::kOff;
+}
+
+}  // namespace
+
+std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
+                                  const std::vector<Record>& records) {
+  nlohmann::ordered_json json = {{"schema", "muster.list/1"},
+                                 {"plugins", nlohmann::ordered_json::array()}};
+  for (const FoundPlugin& plugin : found) {
+    nlohmann::ordered_json entry = {
+        {"id", plugin.entry.id},
+        {"version", plugin.entry.version},
+        {"vendor", plugin.entry.vendor},
+        {"abi", fmt::format("{}.{}", plugin.entry.abi_major, plugin.entry.abi_minor)},
+        {"build_tag", plugin.entry.build_tag},
+        {"interfaces", plugin.entry.interfaces},
+        {"state", plugin_state_name(plugin.state)},
+        {"path", plugin.path},
+        {"facts", plugin.facts}};
+    if (!plugin.reason.empty()) {
+      entry["stage"] = stage_name(plugin.stage);
+      entry["reason"] = plugin.reason;
+    }
+    if (!plugin.source.empty()) entry["source"] = plugin.source;
+    json["plugins"].push_back(std::move(entry));
+  }
+  json["records"] = nlohmann::ordered_json::array();
+  for (const Record& record : records) {
+    json["records"].push_back({{"stage", stage_name(record.stage)},
+                               {"subject", record.subject},
+                               {"verdict", record.verdict},
+                               {"reason", record.reason},
+                               {"source", record.source}});
+  }
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool failed_only) {
+  std::string text;
+  size_t wide_id = 2;
+  size_t wide_path = 4;
+  for (const FoundPlugin& plugin : found) {
+    if (failed_only && !has_failed(plugin)) continue;
+    wide_id = std::max(wide_id, plugin.entry.id.size());
+    wide_path = std::max(wide_path, plugin.path.size());
+  }
+  size_t shown = 0;
+  if (failed_only) {
+    text += fmt::format("{:<{}}  {:<9}  reason\n", "file", wide_path, "stage");
+    for (const FoundPlugin& plugin : found) {
+      if (!has_failed(plugin)) continue;
+      ++shown;
+      text += fmt::format("{:<{}}  {:<9}  {}{}\n", plugin.path, wide_path, stage_name(plugin.stage),
+                          plugin.reason,
+                          plugin.source.empty() ? "" : fmt::format(" (by {})", plugin.source));
+    }
+    return text + fmt::format("{} of {} plugins cannot be used\n", shown, found.size());
+  }
+  size_t usable = 0;
+  text += fmt::format("{:<{}}  {:<5}  {:<12}  {:<10}  from\n", "id", wide_id, "abi", "state",
+                      "version");
+  for (const FoundPlugin& plugin : found) {
+    const bool is_usable =
+        plugin.state == PluginState::kUsable || plugin.state == PluginState::kUnprobed;
+    usable += is_usable ? 1 : 0;
+    text += fmt::format("{:<{}}  {:<5}  {:<12}  {:<10}  {}{}\n",
+                        plugin.entry.id.empty() ? "-" : plugin.entry.id, wide_id,
+                        plugin.entry.id.empty()
+                            ? "-"
+                            : fmt::format("{}.{}", plugin.entry.abi_major, plugin.entry.abi_minor),
+                        plugin_state_name(plugin.state),
+                        plugin.entry.version.empty() ? "-" : plugin.entry.version, plugin.path,
+                        plugin.reason.empty() ? "" : "  (" + plugin.reason + ")");
+  }
+  return text +
+         fmt::format("{} plugins, {} usable      next: muster inspect ID, muster list --failed\n",
+                     found.size(), usable);
+}
+
+}  // namespace muster

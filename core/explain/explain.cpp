@@ -1,0 +1,158 @@
+#include "core/explain/explain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/digest.hpp"
+#include "core/base/units.hpp"
+#include "core/chain/match.hpp"
+#include "core/compose/recipes.hpp"
+
+namespace muster {
+namespace {
+
+std::string size_text(uint64_t bytes) {
+  if (bytes == kUnsized) return "unsized";
+  return bytes >= kUnsized - 1 ? std::string("any") : format_bytes(bytes);
+}
+
+std::string call_text(const Question& question) {
+  std::string text = op_name(question.op);
+  if (question.op != MUSTER_BARRIER) text += fmt::format(" {}", dtype_name(question.key.dtype));
+  if (op_reduces(question.op)) text += fmt::format(" {}", redop_name(question.key.redop));
+  if (question.op != MUSTER_BARRIER) text += " " + size_text(question.bytes);
+  return text + fmt::format(" {} {}{}", memory_name(question.key.memory),
+                            phase_class_name(question.key.phase),
+                            (question.traits & kTraitInPlace) != 0 ? " in place" : "");
+}
+
+uint32_t row_of(const Chain& chain, const CellKey& key) {
+  return cell_index(chain.table.memory_slot[key.memory], key.phase, key.op, key.dtype, key.redop);
+}
+
+bool preferred(const PolicyRule* rule, const std::string& id) {
+  return rule != nullptr &&
+         std::find(rule->prefer->begin(), rule->prefer->end(), id) != rule->prefer->end();
+}
+
+std::string refusal_of(const Candidate& candidate, const Question& question) {
+  const uint32_t refused = candidate.refuses & question.traits;
+  if ((refused & kTraitInPlace) != 0) return "takes only calls out of place";
+  if ((refused & kTraitOutOfPlace) != 0) return "takes only calls in place";
+  if ((refused & kTraitNotSymmetric) != 0)
+    return "takes only memory that was registered collectively";
+  if (refused != 0) return "does not take this kind of stream";
+  if (candidate.multiple > 1 && question.bytes % candidate.multiple != 0) {
+    return fmt::format("takes only multiples of {} bytes", candidate.multiple);
+  }
+  return {};
+}
+
+ExplainedCandidate explain_candidate(const Chain& chain, const Candidate& candidate,
+                                     const Question& question, const PolicyRule* prefer) {
+  ExplainedCandidate out;
+  out.refusal = refusal_of(candidate, question);
+  out.takes = out.refusal.empty();
+  if (candidate.backend == kComposed) {
+    const Recipe recipe = static_cast<Recipe>(candidate.rule);
+    out.backend = fmt::format("composed({})", recipe_name(recipe));
+    out.position = "made of what backends offer, after all that offer it themselves";
+    return out;
+  }
+  const ChainBackend& backend = chain.backends[candidate.backend];
+  const muster_rule& rule = backend.rules[candidate.rule];
+  out.backend = backend.id;
+  out.rule = rule.name;
+  out.priority = backend.priority;
+  out.priority_source = backend.priority_source;
+  out.score = rule.score;
+  out.position = preferred(prefer, backend.id)
+                     ? fmt::format("preferred by {}", prefer->source.text())
+                     : fmt::format("priority {} by {}", backend.priority, backend.priority_source);
+  return out;
+}
+
+// Why a backend of the chain is not among the candidates of a band.
+ExplainedAbsence explain_absence(const Chain& chain, const ChainBackend& backend,
+                                 const Question& question) {
+  ExplainedAbsence out{backend.id, stage_name(Stage::kChain), "", "plugin"};
+  if (const PolicyRule* forbid = forbidding_rule(chain, question.key, question.bytes);
+      forbid != nullptr && std::find(forbid->forbid->begin(), forbid->forbid->end(), backend.id) !=
+                               forbid->forbid->end()) {
+    out.reason = "forbidden";
+    out.source = forbid->source.text();
+    return out;
+  }
+  // The rule that came nearest tells most.
+  Mismatch nearest = Mismatch::kOperation;
+  const muster_rule* nearest_rule = &backend.rules.front();
+  for (const muster_rule& rule : backend.rules) {
+    Mismatch mismatch = match_cell(rule, question.key, chain.ranks, chain.determinism);
+    if (mismatch == Mismatch::kNone) mismatch = match_bytes(rule, question.bytes);
+    if (mismatch > nearest) {
+      nearest = mismatch;
+      nearest_rule = &rule;
+    }
+  }
+  CellKey key = question.key;
+  key.op = question.op;
+  out.reason = explain_mismatch(nearest, *nearest_rule, key, chain.ranks, chain.determinism);
+  return out;
+}
+
+}  // namespace
+
+Explanation explain(const Chain& chain, const Question& question) {
+  Explanation out;
+  out.group = chain.group_name;
+  out.ranks = chain.ranks;
+  out.determinism = determinism_name(chain.determinism);
+  out.digest = digest_of(chain_text(chain)).short_text();
+  out.call = call_text(question);
+  std::vector<bool> present(chain.backends.size());
+  if (chain.table.memory_slot[question.key.memory] != Table::kNoSlot) {
+    const PolicyRule* const prefer = preferring_rule(chain, question.key, question.bytes);
+    const uint32_t row = row_of(chain, question.key);
+    const Band* const first = chain.table.bands.data() + chain.table.rows[row];
+    const Band* const band = chain.table.band(row, question.bytes);
+    const uint64_t from = band == first ? 0 : (band - 1)->bytes_to + 1;
+    out.band = band->bytes_to == kUnsized
+                   ? "unsized"
+                   : fmt::format("{}..{}", size_text(from), size_text(band->bytes_to));
+    for (uint32_t i = 0; i < band->count; ++i) {
+      const Candidate& candidate = chain.table.candidates[band->first + i];
+      out.chain.push_back(explain_candidate(chain, candidate, question, prefer));
+      if (candidate.backend != kComposed) present[candidate.backend] = true;
+      if (out.answer.empty() && out.chain.back().takes) out.answer = out.chain.back().backend;
+    }
+  }
+  for (size_t b = 0; b < chain.backends.size(); ++b) {
+    if (!present[b]) out.left_out.push_back(explain_absence(chain, chain.backends[b], question));
+  }
+  for (const LeftOut& left : chain.left_out) {
+    out.left_out.push_back({left.id, stage_name(left.stage), left.reason, left.source});
+  }
+  return out;
+}
+
+const char* shown_name(muster_group& group, const Candidate& candidate, const muster_call& call) {
+  if (candidate.backend != kComposed) return group.shown_names[candidate.backend].c_str();
+  const CellKey key{call.send_memory, group.phase_class, selection_op(call.op), call.dtype,
+                    call.redop};
+  const Recipe recipe = static_cast<Recipe>(candidate.rule);
+  std::string served = recipe_name(recipe);
+  const std::vector<CellKey> bases = recipe_bases(recipe, key);
+  if (!bases.empty()) {
+    const Candidate* const base =
+        group.table->find(row_of(group.chain, bases.front()), 0, call_traits(call));
+    if (base != nullptr && base->backend != kComposed) served = group.shown_names[base->backend];
+  }
+  std::string name = fmt::format("composed({})", served);
+  const auto known = std::find(group.composed_names.begin(), group.composed_names.end(), name);
+  return (known != group.composed_names.end() ? *known
+                                              : group.composed_names.emplace_back(std::move(name)))
+      .c_str();
+}
+
+}  // namespace muster
