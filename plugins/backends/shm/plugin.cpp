@@ -52,10 +52,9 @@ std::string obstacle(const plugin::Query& query) {
   return {};
 }
 
-class ShmBackend {
+class ShmBackend : public Declared {
  public:
   static constexpr int32_t kPriority = 80;
-  static constexpr auto& kOptions = kOptionTable;
 
   explicit ShmBackend(plugin::Host) {}
 
@@ -106,4 +105,4 @@ class ShmBackend {
 }  // namespace
 }  // namespace muster::shm
 
-MUSTER_PLUGIN(muster::shm::ShmBackend, muster::shm::ShmGroup, "shm", "0.1.0", "muster", "", "")
+MUSTER_PLUGIN(muster::shm::ShmBackend, muster::shm::ShmGroup, "shm", "0.1.0", "muster", "", "");

@@ -10,28 +10,35 @@
 
 namespace muster::shm {
 
-inline constexpr muster_option kOptionTable[] = {
-    plugin::option("chunk_bytes", MUSTER_OPTION_BYTES, "262144",
-                   "bytes that a rank shows in one step of a collective; twice that is its staging "
-                   "memory",
-                   4096, int64_t{1} << 30),
-    plugin::option("box_bytes", MUSTER_OPTION_BYTES, "32768",
-                   "bytes of one chunk between two ranks (send, recv, v-operations); two per peer "
-                   "and direction are its memory, touched on use",
-                   64, int64_t{1} << 30),
-    plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",
-                   "reductions up to this size are reduced by every rank that needs the result; "
-                   "larger ones in slices; at most chunk_bytes",
-                   0, int64_t{1} << 30),
-    plugin::option("epoch_start", MUSTER_OPTION_INTEGER, "0",
-                   "where all counters start, for tests: near 4294967296 they soon cross 32 bits"),
-    plugin::option("fault_flip_op", MUSTER_OPTION_TEXT, "",
-                   "fault for tests: the operation whose result gets one bit flipped; empty: none"),
-    plugin::option("fault_flip_rank", MUSTER_OPTION_INTEGER, "-1",
-                   "fault for tests: the group rank whose result gets one bit flipped; -1: none",
-                   -1, INT32_MAX),
-    plugin::option("fault_flip_call", MUSTER_OPTION_INTEGER, "0",
-                   "fault for tests: which call of that operation, counted from 0"),
+// A base of the backend class.
+struct Declared {
+  static constexpr muster_option kOptions[] = {
+      plugin::option(
+          "chunk_bytes", MUSTER_OPTION_BYTES, "262144",
+          "bytes that a rank shows in one step of a collective; twice that is its staging "
+          "memory",
+          4096, int64_t{1} << 30),
+      plugin::option(
+          "box_bytes", MUSTER_OPTION_BYTES, "32768",
+          "bytes of one chunk between two ranks (send, recv, v-operations); two per peer "
+          "and direction are its memory, touched on use",
+          64, int64_t{1} << 30),
+      plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",
+                     "reductions up to this size are reduced by every rank that needs the result; "
+                     "larger ones in slices; at most chunk_bytes",
+                     0, int64_t{1} << 30),
+      plugin::option(
+          "epoch_start", MUSTER_OPTION_INTEGER, "0",
+          "where all counters start, for tests: near 4294967296 they soon cross 32 bits"),
+      plugin::option(
+          "fault_flip_op", MUSTER_OPTION_TEXT, "",
+          "fault for tests: the operation whose result gets one bit flipped; empty: none"),
+      plugin::option("fault_flip_rank", MUSTER_OPTION_INTEGER, "-1",
+                     "fault for tests: the group rank whose result gets one bit flipped; -1: none",
+                     -1, INT32_MAX),
+      plugin::option("fault_flip_call", MUSTER_OPTION_INTEGER, "0",
+                     "fault for tests: which call of that operation, counted from 0"),
+  };
 };
 
 struct Settings {
