@@ -1,0 +1,30 @@
+#include "core/kernels/host_reduce.hpp"
+
+namespace muster::kernels {
+
+muster_host_reduce integer_host_reduce(muster_dtype dtype, muster_redop redop) {
+  switch (dtype) {
+    case MUSTER_I8:
+      return host_reduce_of<Integer<int8_t>>(redop);
+    case MUSTER_U8:
+      return host_reduce_of<Integer<uint8_t>>(redop);
+    case MUSTER_I16:
+      return host_reduce_of<Integer<int16_t>>(redop);
+    case MUSTER_U16:
+      return host_reduce_of<Integer<uint16_t>>(redop);
+    case MUSTER_I32:
+      return host_reduce_of<Integer<int32_t>>(redop);
+    case MUSTER_U32:
+      return host_reduce_of<Integer<uint32_t>>(redop);
+    case MUSTER_I64:
+      return host_reduce_of<Integer<int64_t>>(redop);
+    case MUSTER_U64:
+      return host_reduce_of<Integer<uint64_t>>(redop);
+    case MUSTER_BOOL:
+      return host_reduce_of<Bool>(redop);
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace muster::kernels

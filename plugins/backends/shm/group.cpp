@@ -1,0 +1,134 @@
+#include "plugins/backends/shm/group.hpp"
+
+#include <utility>
+
+namespace muster::shm {
+namespace {
+
+bool is_point_to_point(muster_op op) { return op >= MUSTER_SEND && op <= MUSTER_SEND_RECV; }
+
+}  // namespace
+
+ShmGroup::ShmGroup(plugin::Group group)
+    : group_(group),
+      state_(group, Settings::of(group)),
+      layout_(Layout::of(group.size(), state_.settings.chunk_bytes, state_.settings.box_bytes)),
+      fault_(group),
+      memory_(make_memory(layout_.total)),
+      mappings_(group.size()),
+      segments_(group.size()) {
+  mappings_[group.rank()] = Mapping::of(memory_, layout_.total);
+  const SegmentView own(mappings_[group.rank()]->data(), &layout_);
+  ControlBlock& control = own.control();
+  control.header = {kMagic, group.info().tag, layout_.total, group.rank(), group.size()};
+  // Nobody else has seen this memory yet.
+  const uint64_t start = state_.settings.epoch_start;
+  control.published.word.value = start;
+  control.reduced.word.value = start;
+  control.done.word.value = start;
+  control.bell.word.value = start;
+  for (const Channel channel : {Channel::kProgram, Channel::kCollective}) {
+    for (uint32_t r = 0; r < group.size(); ++r) own.counters(channel, r) = {start, start};
+  }
+}
+
+void ShmGroup::connect() {
+  state_.kernels.resolve(group_.host());
+  const int32_t own = memory_.get();
+  std::vector<Descriptor> received;
+  for (const int32_t fd : group_.exchange_fds(&own, 1)) received.emplace_back(fd);
+  for (uint32_t r = 0; r < group_.size(); ++r) {
+    if (r != group_.rank()) mappings_[r] = Mapping::of(received[r], layout_.total);
+    segments_[r] = SegmentView(mappings_[r]->data(), &layout_);
+    check_header(segments_[r], r);
+  }
+  memory_.reset();
+  state_.stage.attach(&segments_, layout_.slot_bytes);
+  state_.mailbox.attach(&segments_, layout_.box_bytes);
+}
+
+void ShmGroup::check_header(const SegmentView& segment, uint32_t owner) const {
+  const Header& header = segment.control().header;
+  if (header.magic != kMagic || header.tag != group_.info().tag ||
+      header.segment_bytes != layout_.total || header.rank != owner ||
+      header.size != group_.size()) {
+    plugin::fail(MUSTER_DATA_LOSS, "the segment received for rank " + std::to_string(owner) +
+                                       " of group '" + group_.info().name +
+                                       "' belongs to something else");
+  }
+}
+
+template <typename Body>
+void ShmGroup::guarded(Body&& body) {
+  if (broken_) {
+    plugin::fail(MUSTER_FAILED_PRECONDITION,
+                 std::string("an earlier call of group '") + group_.info().name + "' failed",
+                 "recover the group or make a new one");
+  }
+  broken_ = true;
+  body();
+  broken_ = false;
+}
+
+void ShmGroup::collective(const muster_call& call) {
+  switch (call.op) {
+    case MUSTER_ALL_REDUCE:
+      return all_reduce(state_, call);
+    case MUSTER_REDUCE:
+      return reduce(state_, call);
+    case MUSTER_REDUCE_SCATTER:
+    case MUSTER_REDUCE_SCATTERV:
+      return reduce_scatter(state_, call);
+    case MUSTER_BROADCAST:
+      return broadcast(state_, call);
+    case MUSTER_ALL_GATHER:
+    case MUSTER_ALL_GATHERV:
+      return all_gather(state_, call);
+    case MUSTER_GATHER:
+      return gather(state_, call);
+    case MUSTER_GATHERV:
+      return gatherv(state_, call);
+    case MUSTER_SCATTER:
+      return scatter(state_, call);
+    case MUSTER_SCATTERV:
+      return scatterv(state_, call);
+    case MUSTER_ALL_TO_ALL:
+      return all_to_all(state_, call);
+    case MUSTER_ALL_TO_ALLV:
+      return all_to_allv(state_, call);
+    case MUSTER_BARRIER:
+      return barrier(state_);
+    default:
+      plugin::fail(MUSTER_UNIMPLEMENTED, "shm does not offer operation " + std::to_string(call.op));
+  }
+}
+
+void ShmGroup::execute(const muster_call& call) {
+  guarded([&] {
+    if (is_point_to_point(call.op)) {
+      point_to_point(state_, &call, 1);
+    } else {
+      collective(call);
+    }
+  });
+  fault_.after(call);
+}
+
+void ShmGroup::execute_batch(const muster_call* calls, uint32_t count) {
+  guarded([&] {
+    messages_.clear();
+    for (uint32_t i = 0; i < count; ++i) {
+      if (is_point_to_point(calls[i].op)) {
+        messages_.push_back(calls[i]);
+      } else {
+        collective(calls[i]);
+      }
+    }
+    if (!messages_.empty()) {
+      point_to_point(state_, messages_.data(), static_cast<uint32_t>(messages_.size()));
+    }
+  });
+  for (uint32_t i = 0; i < count; ++i) fault_.after(calls[i]);
+}
+
+}  // namespace muster::shm

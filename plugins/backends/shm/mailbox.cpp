@@ -1,0 +1,163 @@
+#include "plugins/backends/shm/mailbox.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <string>
+
+#include "plugins/backends/shm/copy.hpp"
+
+namespace muster::shm {
+namespace {
+
+uint32_t* futex_of(muster_wait_word& word) {
+  uint32_t* const halves = reinterpret_cast<uint32_t*>(&word.value);
+  return halves + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1 : 0);
+}
+
+}  // namespace
+
+Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
+    : group_(group),
+      positions_(size_t{kChannels} * group.size(), Position{epoch_start, epoch_start}),
+      held_(size_t{2} * group.size()) {}
+
+void Mailbox::attach(const std::vector<SegmentView>* segments, uint64_t box_bytes) {
+  segments_ = segments;
+  box_bytes_ = box_bytes;
+}
+
+void Mailbox::ring(uint32_t peer) {
+  muster_wait_word& bell = (*segments_)[peer].control().bell.word;
+  __atomic_fetch_add(&bell.value, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&bell.waiters, __ATOMIC_SEQ_CST) != 0) {
+    syscall(SYS_futex, futex_of(bell), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  }
+}
+
+bool Mailbox::push(Channel channel, Transfer& transfer) {
+  const uint32_t peer = transfer.peer;
+  uint64_t& written = position(channel, peer).written;
+  const uint64_t* const consumed = &(*segments_)[peer].counters(channel, group_.rank()).consumed;
+  if (written - __atomic_load_n(consumed, __ATOMIC_ACQUIRE) >= kBoxes) return false;
+  BoxHeader& box = own().box(channel, peer, written);
+  const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
+  box.message_bytes = transfer.bytes;
+  copy_bytes(SegmentView::payload(box), transfer.data + transfer.moved, length);
+  transfer.moved += length;
+  transfer.over = transfer.moved == transfer.bytes;
+  __atomic_store_n(&own().counters(channel, peer).written, ++written, __ATOMIC_RELEASE);
+  ring(peer);
+  return true;
+}
+
+bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
+  const uint32_t peer = transfer.peer;
+  uint64_t& consumed = position(channel, peer).consumed;
+  const SegmentView& sender = (*segments_)[peer];
+  const uint64_t* const written = &sender.counters(channel, group_.rank()).written;
+  if (__atomic_load_n(written, __ATOMIC_ACQUIRE) == consumed) return false;
+  BoxHeader& box = sender.box(channel, group_.rank(), consumed);
+  if (box.message_bytes != transfer.bytes) {
+    plugin::fail(MUSTER_MISMATCH,
+                 "rank " + std::to_string(peer) + " sends " + std::to_string(box.message_bytes) +
+                     " bytes where rank " + std::to_string(group_.rank()) + " receives " +
+                     std::to_string(transfer.bytes),
+                 "give both sides the same count and dtype, and the same order of messages");
+  }
+  const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
+  if (transfer.moved + length > limit) return false;
+  copy_bytes(transfer.data + transfer.moved, SegmentView::payload(box), length);
+  transfer.moved += length;
+  transfer.over = transfer.moved == transfer.bytes;
+  __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_RELEASE);
+  ring(peer);
+  return true;
+}
+
+bool Mailbox::advance(Channel channel, std::vector<Transfer>& transfers) {
+  bool moved = false;
+  std::fill(held_.begin(), held_.end(), uint8_t{0});
+  for (Transfer& transfer : transfers) {
+    if (transfer.over) continue;
+    const bool sends = transfer.direction == Transfer::Direction::kSend;
+    uint8_t& held = held_[size_t{2} * transfer.peer + (sends ? 0 : 1)];
+    if (held != 0) continue;
+    for (bool again = true; again && !transfer.over;) {
+      uint64_t limit = UINT64_MAX;
+      if (transfer.behind >= 0 && !transfers[static_cast<size_t>(transfer.behind)].over) {
+        limit = transfers[static_cast<size_t>(transfer.behind)].moved;
+      }
+      again = sends ? push(channel, transfer) : pull(channel, transfer, limit);
+      moved = moved || again;
+    }
+    if (!transfer.over) held = 1;
+  }
+  return moved;
+}
+
+void Mailbox::sleep(const std::vector<Transfer>& transfers, uint64_t heard) {
+  uint32_t awaited = group_.size();
+  bool several = false;
+  for (const Transfer& transfer : transfers) {
+    if (transfer.over) continue;
+    several = several || (awaited != group_.size() && awaited != transfer.peer);
+    if (awaited == group_.size()) awaited = transfer.peer;
+  }
+  if (several) {  // the wait watches one peer only: let it be a lost one if there is one
+    for (const Transfer& transfer : transfers) {
+      if (!transfer.over && !group_.peer_alive(transfer.peer)) awaited = transfer.peer;
+    }
+  }
+  group_.wait(&own().control().bell.word, heard + 1, awaited);
+}
+
+// The k-th message that a rank sends to itself is the k-th that it receives from itself.
+void Mailbox::match_with_self(std::vector<Transfer>& transfers) const {
+  size_t next = 0;
+  for (Transfer& sent : transfers) {
+    if (sent.peer != group_.rank() || sent.direction != Transfer::Direction::kSend) continue;
+    while (next < transfers.size() &&
+           (transfers[next].peer != group_.rank() ||
+            transfers[next].direction != Transfer::Direction::kReceive)) {
+      ++next;
+    }
+    if (next == transfers.size() || transfers[next].bytes != sent.bytes) {
+      plugin::fail(MUSTER_MISMATCH,
+                   "rank " + std::to_string(group_.rank()) + " sends itself " +
+                       std::to_string(sent.bytes) + " bytes and receives " +
+                       (next == transfers.size() ? "none" : std::to_string(transfers[next].bytes)),
+                   "put a send to oneself and its receive into one send_recv or batch");
+    }
+    if (transfers[next].data != sent.data) copy_bytes(transfers[next].data, sent.data, sent.bytes);
+    sent.over = transfers[next].over = true;
+    ++next;
+  }
+  for (const Transfer& transfer : transfers) {
+    if (transfer.peer == group_.rank() && !transfer.over) {
+      plugin::fail(MUSTER_MISMATCH,
+                   "rank " + std::to_string(group_.rank()) +
+                       " receives a message from itself that it does not send",
+                   "put a send to oneself and its receive into one send_recv or batch");
+    }
+  }
+}
+
+void Mailbox::run(Channel channel, std::vector<Transfer>& transfers) {
+  match_with_self(transfers);
+  const auto unfinished = [&] {
+    return std::any_of(transfers.begin(), transfers.end(),
+                       [](const Transfer& transfer) { return !transfer.over; });
+  };
+  while (unfinished()) {
+    // Read before the look, so that whatever is moved after it ends the sleep.
+    const uint64_t heard = __atomic_load_n(&own().control().bell.word.value, __ATOMIC_SEQ_CST);
+    if (!advance(channel, transfers)) sleep(transfers, heard);
+  }
+}
+
+}  // namespace muster::shm

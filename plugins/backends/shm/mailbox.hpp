@@ -1,0 +1,83 @@
+// Messages between two ranks, in chunks through boxes: any number of them at once, in both
+// directions, without deadlock.
+//
+// The sender owns the boxes and counts what it has written; the receiver counts, in its own
+// segment, what it has consumed; both counters only grow. A message is at least one chunk, also
+// when it is empty, and each chunk says how long its message is, so that a send that meets a
+// receive of another length is found. Messages between two ranks on one channel arrive in the order
+// sent.
+//
+// Whoever moves a chunk rings the other's bell. A rank that can move nothing sleeps on its own
+// bell. Rationale: a rank with several transfers must wait for any of them; one bell per rank makes
+// that one word. Many ring it, so it is counted up atomically here instead of stored by
+// host.signal.
+//
+// Thread rule: [group-serial]. Lifetime: the group's.
+#ifndef MUSTER_PLUGINS_SHM_MAILBOX_HPP
+#define MUSTER_PLUGINS_SHM_MAILBOX_HPP
+
+#include <cstdint>
+#include <vector>
+
+#include "muster/plugin.hpp"
+#include "plugins/backends/shm/layout.hpp"
+
+namespace muster::shm {
+
+struct Transfer {
+  enum class Direction : uint8_t { kSend, kReceive };
+  static Transfer send(uint32_t peer, const void* data, uint64_t bytes) {
+    return {Direction::kSend, false, peer, const_cast<std::byte*>(as_bytes(data)), bytes, 0, -1};
+  }
+  static Transfer receive(uint32_t peer, void* data, uint64_t bytes) {
+    return {Direction::kReceive, false, peer, static_cast<std::byte*>(data), bytes, 0, -1};
+  }
+  static const std::byte* as_bytes(const void* data) { return static_cast<const std::byte*>(data); }
+
+  Direction direction;
+  bool over;
+  uint32_t peer;
+  std::byte* data;
+  uint64_t bytes;
+  uint64_t moved;
+  // In place: the index of the send whose data this receive overwrites; it stays behind it. -1:
+  // none.
+  int64_t behind;
+};
+
+class Mailbox {
+ public:
+  Mailbox(plugin::Group group, uint64_t epoch_start);
+  void attach(const std::vector<SegmentView>* segments, uint64_t box_bytes);
+
+  // Carries out all transfers; those of one direction and peer in their order.
+  void run(Channel channel, std::vector<Transfer>& transfers);
+
+ private:
+  struct Position {
+    uint64_t written;
+    uint64_t consumed;
+  };
+  Position& position(Channel channel, uint32_t peer) {
+    return positions_[static_cast<size_t>(channel) * group_.size() + peer];
+  }
+  const SegmentView& own() const { return (*segments_)[group_.rank()]; }
+  bool push(Channel channel, Transfer& transfer);
+  bool pull(Channel channel, Transfer& transfer, uint64_t limit);
+  // One look at every transfer; whether anything moved.
+  bool advance(Channel channel, std::vector<Transfer>& transfers);
+  void match_with_self(std::vector<Transfer>& transfers) const;
+  // Sleeps until the bell has been rung since `heard`.
+  void sleep(const std::vector<Transfer>& transfers, uint64_t heard);
+  void ring(uint32_t peer);
+
+  plugin::Group group_;
+  const std::vector<SegmentView>* segments_ = nullptr;
+  uint64_t box_bytes_ = 0;
+  std::vector<Position> positions_;  // this rank's own view of its counters
+  std::vector<uint8_t> held_;        // per direction and peer: an earlier transfer is not over
+};
+
+}  // namespace muster::shm
+
+#endif

@@ -1,0 +1,46 @@
+// The reduce kernels of one group, looked up once when it connects.
+#ifndef MUSTER_PLUGINS_SHM_REDUCE_TABLE_HPP
+#define MUSTER_PLUGINS_SHM_REDUCE_TABLE_HPP
+
+#include <cstdint>
+#include <string>
+
+#include "muster/kernels.h"
+#include "muster/plugin.hpp"
+#include "plugins/backends/shm/vocabulary.hpp"
+
+namespace muster::shm {
+
+class ReduceTable {
+ public:
+  // Throws UNAVAILABLE, naming the pair, when the runtime lacks a kernel that was offered.
+  void resolve(const plugin::Host& host) {
+    for (muster_dtype dtype = 0; dtype < MUSTER_DTYPE_END; ++dtype) {
+      for (muster_redop redop = 0; redop < MUSTER_REDOP_END; ++redop) {
+        if (!reduces(dtype, redop)) continue;
+        kernels_[dtype][redop] = host.kernel<muster_host_reduce>("host_reduce/1", dtype, redop);
+        if (kernels_[dtype][redop] == nullptr) {
+          plugin::fail(MUSTER_UNAVAILABLE,
+                       "the runtime has no kernel host_reduce/1 for dtype " +
+                           std::to_string(dtype) + ", reduce operation " + std::to_string(redop),
+                       "use the runtime that this plugin was built for");
+        }
+      }
+    }
+  }
+
+  muster_host_reduce of(const muster_call& call) const {
+    if (!reduces(call.dtype, call.redop)) {
+      plugin::fail(MUSTER_UNIMPLEMENTED, "no reduce operation " + std::to_string(call.redop) +
+                                             " for dtype " + std::to_string(call.dtype));
+    }
+    return kernels_[call.dtype][call.redop];
+  }
+
+ private:
+  muster_host_reduce kernels_[MUSTER_DTYPE_END][MUSTER_REDOP_END] = {};
+};
+
+}  // namespace muster::shm
+
+#endif

@@ -1,0 +1,64 @@
+// The options of this backend, and what they are for one group. Equal on all ranks (options are
+// part of what the ranks agree on).
+#ifndef MUSTER_PLUGINS_SHM_SETTINGS_HPP
+#define MUSTER_PLUGINS_SHM_SETTINGS_HPP
+
+#include <cstdint>
+
+#include "muster/plugin.hpp"
+#include "plugins/backends/shm/vocabulary.hpp"
+
+namespace muster::shm {
+
+// A base of the backend class.
+struct Declared {
+  static constexpr muster_option kOptions[] = {
+      plugin::option(
+          "chunk_bytes", MUSTER_OPTION_BYTES, "262144",
+          "bytes that a rank shows in one step of a collective; twice that is its staging "
+          "memory",
+          4096, int64_t{1} << 30),
+      plugin::option(
+          "box_bytes", MUSTER_OPTION_BYTES, "32768",
+          "bytes of one chunk between two ranks (send, recv, v-operations); two per peer "
+          "and direction are its memory, touched on use",
+          64, int64_t{1} << 30),
+      plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",
+                     "reductions up to this size are reduced by every rank that needs the result; "
+                     "larger ones in slices; at most chunk_bytes",
+                     0, int64_t{1} << 30),
+      plugin::option(
+          "epoch_start", MUSTER_OPTION_INTEGER, "0",
+          "where all counters start, for tests: near 4294967296 they soon cross 32 bits"),
+      plugin::option(
+          "fault_flip_op", MUSTER_OPTION_TEXT, "",
+          "fault for tests: the operation whose result gets one bit flipped; empty: none"),
+      plugin::option("fault_flip_rank", MUSTER_OPTION_INTEGER, "-1",
+                     "fault for tests: the group rank whose result gets one bit flipped; -1: none",
+                     -1, INT32_MAX),
+      plugin::option("fault_flip_call", MUSTER_OPTION_INTEGER, "0",
+                     "fault for tests: which call of that operation, counted from 0"),
+  };
+};
+
+struct Settings {
+  uint64_t chunk_bytes;
+  uint64_t box_bytes;
+  uint64_t one_shot_bytes;
+  uint64_t epoch_start;
+
+  static Settings of(const plugin::Group& group) {
+    return {group.integer_option("chunk_bytes"), group.integer_option("box_bytes"),
+            group.integer_option("one_shot_bytes"), group.integer_option("epoch_start")};
+  }
+};
+
+// The one place that chooses between ways to reduce: offer states it as size bands, execute follows
+// it.
+constexpr uint64_t one_shot_limit(uint64_t one_shot_bytes, uint64_t chunk_bytes) {
+  return one_shot_bytes < chunk_bytes ? one_shot_bytes : chunk_bytes;
+}
+
+}  // namespace muster::shm
+
+#endif
