@@ -69,7 +69,7 @@ std::string LocalServer::receive(uint32_t rank) {
       peer.reader.append(chunk.data(), static_cast<size_t>(got));
       std::string gone = receive_frames(rank);
       if (!gone.empty()) return gone;
-    } else if (got == 0) {
+    } else if (got == 0 || errno == ECONNRESET) {
       return store_.has_left_all(rank) ? "it closed its connection to the launcher"
                                        : "its connection closed while it was in the world";
     } else if (errno == EAGAIN) {
