@@ -14,7 +14,6 @@ namespace {
 using ::testing::_;
 using ::testing::Field;
 using ::testing::InSequence;
-using ::testing::Ref;
 using ::testing::Return;
 using ::testing::StrictMock;
 using ::testing::Throw;
