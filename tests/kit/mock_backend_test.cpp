@@ -1,0 +1,195 @@
+#include "muster/testing/mock_backend.hpp"
+
+#include <cstring>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include "muster/testing/fake_host.hpp"
+
+namespace muster::testing {
+namespace {
+
+using ::testing::_;
+using ::testing::Field;
+using ::testing::InSequence;
+using ::testing::Return;
+using ::testing::StrictMock;
+using ::testing::Throw;
+
+// A mock opened the way a runtime opens a plugin.
+struct Opened {
+  explicit Opened(const detail::BackendMock& mock) : entry(mock.entry()) {
+    EXPECT_TRUE(FakeHost::take(entry->open(host.get(), &instance)).ok());
+    table = static_cast<const muster_backend*>(
+        entry->get_interface(instance, MUSTER_BACKEND_INTERFACE));
+  }
+  ~Opened() { entry->close(instance); }
+  muster_backend_group* prepare() {
+    muster_backend_group* group = nullptr;
+    EXPECT_TRUE(FakeHost::take(table->group_prepare(instance, host.group(), &group)).ok());
+    return group;
+  }
+  FakeHost host;
+  const muster_entry* entry;
+  muster_instance* instance = nullptr;
+  const muster_backend* table = nullptr;
+};
+
+muster_call all_reduce_of(uint64_t count) {
+  muster_call call{};
+  call.struct_size = MUSTER_CALL_SIZE;
+  call.op = MUSTER_ALL_REDUCE;
+  call.count = count;
+  return call;
+}
+
+TEST(MockBackend, GivenAMockThenItsEntryIsAValidPluginOfThatIdAndPriority) {
+  MockBackend mock("fast", 90, 0, "2.3.4");
+  const muster_entry* entry = mock.entry();
+  EXPECT_EQ(entry->magic, MUSTER_PLUGIN_MAGIC);
+  EXPECT_EQ(entry->struct_size, MUSTER_PLUGIN_ENTRY_SIZE);
+  EXPECT_STREQ(entry->id, "fast");
+  EXPECT_STREQ(entry->version, "2.3.4");
+  EXPECT_STREQ(entry->build_tag, MUSTER_BUILD_TAG);
+  EXPECT_STREQ(entry->interfaces, MUSTER_BACKEND_INTERFACE);
+  EXPECT_EQ(mock.table()->priority, 90);
+}
+
+TEST(MockBackend, GivenAnUntouchedMockThenItOffersEverythingOnHostMemoryAndSucceeds) {
+  MockBackend mock("fast");
+  Opened plugin(mock);
+  const FakeHost::Offer offer = plugin.host.offer(*plugin.table, plugin.instance, 4, {});
+  ASSERT_EQ(offer.rules.size(), 1u);
+  for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
+    EXPECT_TRUE((offer.rules[0].ops & MUSTER_BIT(op)) != 0) << op;
+  }
+  EXPECT_EQ(offer.rules[0].ops & MUSTER_BIT(MUSTER_OP_NONE), 0u);
+  EXPECT_EQ(offer.rules[0].memory, MUSTER_BIT(MUSTER_HOST));
+
+  muster_backend_group* group = plugin.prepare();
+  const muster_call call = all_reduce_of(3);
+  EXPECT_TRUE(FakeHost::take(plugin.table->group_connect(group)).ok());
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &call)).ok());
+  plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenExpectationsWhenTheSlotsAreCalledThenTheMockSeesThemInOrder) {
+  StrictMock<detail::BackendMock> mock("fast");
+  {
+    InSequence order;
+    EXPECT_CALL(mock, probe).WillOnce([](plugin::Facts facts) { facts.put("device", "none"); });
+    EXPECT_CALL(mock, prepare).WillOnce([](MockGroup& group) {
+      EXPECT_CALL(group, connect).Times(0);
+    });
+    EXPECT_CALL(mock, connect).WillOnce(Return());
+    EXPECT_CALL(mock, execute(_, Field(&muster_call::count, 7))).WillOnce(Return());
+    EXPECT_CALL(mock, destroy);
+  }
+  Opened plugin(mock);
+  EXPECT_EQ(plugin.host.probe(*plugin.table, plugin.instance).at("device"), "none");
+  muster_backend_group* group = plugin.prepare();
+  const muster_call call = all_reduce_of(7);
+  EXPECT_TRUE(FakeHost::take(plugin.table->group_connect(group)).ok());
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &call)).ok());
+  plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenPerGroupExpectationsWhenTwoGroupsRunThenEachSeesItsOwnCalls) {
+  MockBackend mock("fast");
+  uint64_t expected = 1;
+  ON_CALL(mock, prepare).WillByDefault([&](MockGroup& group) {
+    EXPECT_CALL(group, execute(Field(&muster_call::count, expected++)));
+  });
+  Opened plugin(mock);
+  muster_backend_group* first = plugin.prepare();
+  muster_backend_group* second = plugin.prepare();
+  const muster_call one = all_reduce_of(1);
+  const muster_call two = all_reduce_of(2);
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(second, &two)).ok());
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(first, &one)).ok());
+  plugin.table->group_destroy(first);
+  plugin.table->group_destroy(second);
+}
+
+TEST(MockBackend, GivenAThrowingMethodThenTheSlotReturnsItsStatus) {
+  MockBackend mock("fast");
+  ON_CALL(mock, probe)
+      .WillByDefault(Throw(plugin::Failure(MUSTER_UNAVAILABLE, "no device", "plug one in")));
+  ON_CALL(mock, prepare).WillByDefault(Throw(std::runtime_error("boom")));
+  Opened plugin(mock);
+  Outcome outcome;
+  plugin.host.probe(*plugin.table, plugin.instance, &outcome);
+  EXPECT_EQ(outcome.code, MUSTER_UNAVAILABLE);
+  EXPECT_EQ(outcome.cause, "no device");
+  EXPECT_EQ(outcome.remedy, "plug one in");
+
+  muster_backend_group* group = nullptr;
+  outcome =
+      FakeHost::take(plugin.table->group_prepare(plugin.instance, plugin.host.group(), &group));
+  EXPECT_EQ(outcome.code, MUSTER_INTERNAL);
+  EXPECT_EQ(group, nullptr) << "an out-parameter is untouched on failure";
+}
+
+TEST(MockBackend, GivenNoOptionalSlotsThenTheyAreNullAndOthersAreThere) {
+  MockBackend plain("plain");
+  EXPECT_EQ(plain.table()->start, nullptr);
+  EXPECT_EQ(plain.table()->execute_batch, nullptr);
+  EXPECT_EQ(plain.table()->abort, nullptr);
+  MockBackend full("full", 50, kMockStart | kMockBatch | kMockAbort);
+  EXPECT_NE(full.table()->start, nullptr);
+  EXPECT_NE(full.table()->test, nullptr);
+  EXPECT_NE(full.table()->execute_batch, nullptr);
+  EXPECT_NE(full.table()->abort, nullptr);
+  EXPECT_EQ(full.table()->memory_register, nullptr);
+}
+
+TEST(MockBackend, GivenStartAndBatchThenByDefaultTheyExecute) {
+  MockBackend mock("fast", 50, kMockStart | kMockBatch);
+  EXPECT_CALL(mock, execute).Times(3);
+  Opened plugin(mock);
+  muster_backend_group* group = plugin.prepare();
+  const std::vector<muster_call> calls(2, all_reduce_of(1));
+  muster_request* request = nullptr;
+  uint32_t done = 0;
+  EXPECT_TRUE(FakeHost::take(plugin.table->start(group, calls.data(), &request)).ok());
+  ASSERT_NE(request, nullptr);
+  EXPECT_TRUE(FakeHost::take(plugin.table->test(group, request, &done)).ok());
+  EXPECT_EQ(done, 1u);
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute_batch(group, calls.data(), 2)).ok());
+  plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenManyMocksAtOnceThenEachEntryOpensItsOwn) {
+  std::vector<std::unique_ptr<MockBackend>> mocks;
+  std::set<const void*> opens;
+  for (size_t i = 0; i < kMaxMocks; ++i) {
+    mocks.push_back(std::make_unique<MockBackend>("mock" + std::to_string(i)));
+    opens.insert(reinterpret_cast<const void*>(mocks.back()->entry()->open));
+  }
+  EXPECT_EQ(opens.size(), kMaxMocks);
+  EXPECT_CALL(*mocks[5], probe);
+  EXPECT_CALL(*mocks[6], probe).Times(0);
+  Opened plugin(*mocks[5]);
+  plugin.host.probe(*plugin.table, plugin.instance);
+  EXPECT_THROW(MockBackend("one_too_many"), std::runtime_error);
+}
+
+TEST(MockBackend, GivenADestroyedMockWhenItsEntryIsOpenedThenThatIsAStatus) {
+  auto mock = std::make_unique<MockBackend>("gone");
+  const muster_entry* entry = mock->entry();
+  mock.reset();
+  FakeHost host;
+  muster_instance* instance = nullptr;
+  const Outcome outcome = FakeHost::take(entry->open(host.get(), &instance));
+  EXPECT_EQ(outcome.code, MUSTER_INTERNAL);
+  EXPECT_EQ(instance, nullptr);
+}
+
+TEST(MockBackend, GivenAnIdThatDoesNotFitThenConstructionThrows) {
+  EXPECT_THROW(MockBackend(std::string(64, 'x')), std::length_error);
+}
+
+}  // namespace
+}  // namespace muster::testing
