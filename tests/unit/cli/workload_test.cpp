@@ -26,6 +26,7 @@ std::vector<Step> steps_of(const std::string& name, const Variables& variables) 
 
 std::vector<std::string> names_of(const std::vector<Step>& steps) {
   std::vector<std::string> names;
+  names.reserve(steps.size());
   for (const Step& step : steps) names.push_back(step.name);
   return names;
 }
