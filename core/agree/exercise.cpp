@@ -1,0 +1,159 @@
+#include "core/agree/exercise.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/agree/test_values.hpp"
+#include "core/base/names.hpp"
+#include "core/dispatch/prepare.hpp"
+
+namespace muster {
+
+Exercise::Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
+                   uint32_t rank, uint32_t size)
+    : rank_(rank), size_(size), counts_(size, count) {
+  const uint64_t element = dtype_size(dtype);
+  send_.resize(count * size * element);
+  recv_.resize(count * size * element);
+  call_.struct_size = MUSTER_CALL_SIZE;
+  call_.op = op;
+  call_.dtype = op == MUSTER_BARRIER ? muster_dtype{MUSTER_DTYPE_NONE} : dtype;
+  call_.redop = op_reduces(op) ? redop : muster_redop{MUSTER_REDOP_NONE};
+  call_.count = count;
+  call_.send_memory = call_.recv_memory = MUSTER_HOST;
+  call_.send = send_.data();
+  call_.recv = recv_.data();
+  call_.send_counts = call_.recv_counts = counts_.data();
+  call_.peer = (rank + 1) % size;
+  call_.recv_peer = (rank + size - 1) % size;
+  call_.recv_count = count;
+  call_.max_bytes = count * element;
+  call_.selection_bytes = bytes();
+}
+
+bool Exercise::is_exact(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t size) {
+  if (!op_reduces(op)) return true;
+  if (dtype == MUSTER_BOOL && (redop == MUSTER_SUM || redop == MUSTER_PROD || redop == MUSTER_AVG))
+    return false;
+  if (is_integer(dtype)) return true;
+  if (redop == MUSTER_PROD) return size <= 12;  // 2^6
+  return size <= 80;                            // 3*80 is within bf16's 8 bits
+}
+
+uint64_t Exercise::bytes() const {
+  const bool whole_vector = call_.op == MUSTER_ALL_GATHERV || call_.op == MUSTER_REDUCE_SCATTERV;
+  return call_.count * dtype_size(call_.dtype) * (whole_vector ? size_ : 1);
+}
+
+int64_t Exercise::value(uint32_t rank, uint64_t index) const {
+  const uint64_t mixed = (index + round_) * 0x9E3779B97F4A7C15ull >> 33;
+  if (call_.redop == MUSTER_PROD) return 1 + static_cast<int64_t>((rank + mixed) % 2);
+  return 1 + static_cast<int64_t>((rank + mixed) % 3);
+}
+
+void Exercise::fill(uint64_t round) {
+  round_ = round;
+  std::fill(recv_.begin(), recv_.end(), '\x5a');
+  const uint64_t element = dtype_size(call_.dtype);
+  const uint64_t elements = element == 0 ? 0 : send_.size() / element;
+  for (uint64_t i = 0; i < elements; ++i)
+    store_value(call_.dtype, send_.data(), i, value(rank_, i));
+}
+
+uint64_t Exercise::results() const {
+  switch (call_.op) {
+    case MUSTER_BARRIER:
+    case MUSTER_SEND:
+      return 0;
+    case MUSTER_ALL_REDUCE:
+    case MUSTER_BROADCAST:
+    case MUSTER_REDUCE_SCATTER:
+    case MUSTER_REDUCE_SCATTERV:
+    case MUSTER_SCATTER:
+    case MUSTER_SCATTERV:
+    case MUSTER_RECV:
+    case MUSTER_SEND_RECV:
+      return call_.count;
+    case MUSTER_REDUCE:
+      return rank_ == call_.root ? call_.count : 0;
+    case MUSTER_GATHER:
+    case MUSTER_GATHERV:
+      return rank_ == call_.root ? call_.count * size_ : 0;
+    default:
+      return call_.count * size_;
+  }
+}
+
+double Exercise::expect(uint64_t index) const {
+  const uint64_t count = call_.count;
+  const uint64_t mine = rank_ * count;
+  const auto moved = [&](uint32_t from, uint64_t at) {
+    unsigned char element[8];
+    store_value(call_.dtype, element, 0, value(from, at));
+    return load_value(call_.dtype, element, 0);
+  };
+  const auto reduced = [&](uint64_t at) {
+    int64_t few[16];
+    std::vector<int64_t> many;
+    int64_t* values = few;
+    if (size_ > std::size(few)) {
+      many.resize(size_);
+      values = many.data();
+    }
+    for (uint32_t r = 0; r < size_; ++r) values[r] = value(r, at);
+    return combine_values(call_.dtype, call_.redop, values, size_);
+  };
+  const uint32_t from = static_cast<uint32_t>(index / std::max<uint64_t>(count, 1));
+  switch (call_.op) {
+    case MUSTER_ALL_REDUCE:
+    case MUSTER_REDUCE:
+      return reduced(index);
+    case MUSTER_REDUCE_SCATTER:
+    case MUSTER_REDUCE_SCATTERV:
+      return reduced(mine + index);
+    case MUSTER_BROADCAST:
+      return moved(call_.root, index);
+    case MUSTER_SCATTER:
+    case MUSTER_SCATTERV:
+      return moved(call_.root, mine + index);
+    case MUSTER_RECV:
+      return moved(call_.peer, index);
+    case MUSTER_SEND_RECV:
+      return moved(call_.recv_peer, index);
+    case MUSTER_ALL_TO_ALL:
+    case MUSTER_ALL_TO_ALLV:
+      return moved(from, mine + index % count);
+    default:
+      return moved(from, index % count);  // the gathers
+  }
+}
+
+Exercise::Wrong Exercise::check() const {
+  Wrong wrong;
+  const uint64_t elements = results();
+  for (uint64_t i = 0; i < elements; ++i) {
+    const double right = expect(i);
+    const double got = load_value(call_.dtype, recv_.data(), i);
+    // The average of floats is rounded once; everything else is exact.
+    const bool rounded = call_.redop == MUSTER_AVG && !is_integer(call_.dtype);
+    if (got == right || (rounded && std::abs(got - right) <= std::abs(right) / 64)) continue;
+    if (wrong.count++ == 0) {
+      wrong.first = i;
+      wrong.got = got;
+      wrong.right = right;
+    }
+  }
+  return wrong;
+}
+
+std::string Exercise::describe() const {
+  std::string text = op_name(call_.op);
+  if (call_.op == MUSTER_BARRIER) return text;
+  text += fmt::format(" {}", dtype_name(call_.dtype));
+  if (op_reduces(call_.op)) text += fmt::format(" {}", redop_name(call_.redop));
+  return text + fmt::format(" count {}", call_.count);
+}
+
+}  // namespace muster

@@ -1,0 +1,62 @@
+// One call with a known answer: buffers, operands, and the count of wrong elements afterwards. Used
+// by the known-answer test, by `muster bench` and by `muster replay`, so that all three mean the
+// same by "right".
+//
+// Inputs are small integers that depend on rank, index and round; every result is exact in every
+// dtype that is_exact admits.
+#ifndef MUSTER_CORE_AGREE_EXERCISE_HPP
+#define MUSTER_CORE_AGREE_EXERCISE_HPP
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/chain/key.hpp"
+#include "muster/call.h"
+
+namespace muster {
+
+class Exercise {
+ public:
+  // count: as types.h says for op; of v-operations per rank (pair for all_to_allv), equal on all
+  // ranks.
+  Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count, uint32_t rank,
+           uint32_t size);
+
+  // Whether results can be told exactly for groups of this size.
+  static bool is_exact(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t size);
+
+  // Fills the inputs for one round and poisons the outputs.
+  void fill(uint64_t round);
+  // The call on this exercise's buffers; out of place. Root 0; messages go around the ring.
+  const muster_call& call() const { return call_; }
+  uint64_t bytes() const;  // selection bytes
+
+  struct Wrong {
+    uint64_t count = 0;
+    uint64_t first = 0;  // element index
+    double got = 0;
+    double right = 0;
+  };
+  // Compares what arrived here with what is right.
+  Wrong check() const;
+
+  std::string describe() const;  // "all_reduce bf16 sum count 5"
+
+ private:
+  uint64_t results() const;
+  double expect(uint64_t index) const;
+  int64_t value(uint32_t rank, uint64_t index) const;
+
+  uint32_t rank_;
+  uint32_t size_;
+  uint64_t round_ = 0;
+  std::vector<uint64_t> counts_;
+  std::vector<char> send_;
+  std::vector<char> recv_;
+  muster_call call_{};
+};
+
+}  // namespace muster
+
+#endif
