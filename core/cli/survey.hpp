@@ -1,0 +1,27 @@
+// The configuration and the plugins of this machine, as the reading verbs see them: no launcher, no device context.
+#ifndef MUSTER_CORE_CLI_SURVEY_HPP
+#define MUSTER_CORE_CLI_SURVEY_HPP
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "core/base/records.hpp"
+#include "core/discover/discovery.hpp"
+
+namespace muster::cli {
+
+struct Survey {
+  Config config;
+  Records records;
+  std::vector<std::string> directories;
+  std::vector<FoundPlugin> found;
+};
+
+// probe = false opens nothing: verdicts come from the cache, or plugins are shown as unprobed.
+Result<std::unique_ptr<Survey>> take_survey(bool probe, const std::string& config_file = "");
+
+}  // namespace muster::cli
+
+#endif
