@@ -70,22 +70,16 @@ struct PolicyRule {
   std::optional<std::vector<std::string>> forbid;  // backend ids
 };
 
+using Strings = std::vector<std::string>;
+
+// The options are members made from the table in options.def, which gives each its type, default,
+// limits and help: plugins.path is plugins_path, and so on.
 struct Config {
-  Setting<std::vector<std::string>> plugins_path;  // before the installed directory
-  Setting<ProbeMode> plugins_probe{ProbeMode::kChild};
-  Setting<uint64_t> plugins_probe_timeout_ms{5000};
-  Setting<bool> plugins_trust_group{false};
-  Setting<std::vector<std::string>> plugins_trust_owners;  // user names or ids
-  Setting<std::string> plugins_cache_dir;                  // "": the user's cache directory
-  Setting<std::string> bootstrap_kind{"auto"};  // auto, local, mpi, single, or a plugin's name
-  Setting<uint64_t> bootstrap_timeout_ms{60000};
-  Setting<FallbackPolicy> fallback_policy{FallbackPolicy::kWarn};
-  Setting<bool> check_known_answer{true};
-  Setting<uint64_t> check_known_answer_ms{50};
-  Setting<bool> check_calls{false};  // checked mode for every group
-  Setting<uint64_t> group_timeout_ms{600000};
-  Setting<uint64_t> wait_spin_us{50};
-  Setting<std::string> log_level{"warn"};
+#define MUSTER_OPTION(key, member, type, default_value, form, minimum, maximum, choices, level, \
+                      scope, help)                                                              \
+  Setting<type> member{default_value, {}};
+#include "config/options.def"
+#undef MUSTER_OPTION
   std::map<std::string, BackendSettings> backends;  // by id
   std::vector<GroupSettings> groups;
   std::vector<PolicyRule> rules;
@@ -101,6 +95,7 @@ struct ConfigInputs {
   std::map<std::string, std::string> environment;  // MUSTER_... variables only
   std::string api_file;
   std::string api_text;
+  std::string home;  // what a leading ~/ of a path stands for; "": such paths are refused
 };
 
 // The inputs of this process: paths of environment variables are ignored under elevated privilege.
