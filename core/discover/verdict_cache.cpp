@@ -1,0 +1,242 @@
+#include "core/discover/verdict_cache.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/base/digest.hpp"
+#include "core/base/log.hpp"
+
+namespace muster {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kFormat = 1;
+constexpr size_t kMostBytes = 256 * 1024;
+constexpr std::chrono::milliseconds kLockPause{5};
+constexpr uint64_t kLockGraceMs = 1000;
+
+std::string read_small_file(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return {};
+  std::string text;
+  char part[8192];
+  ssize_t n = 0;
+  while (text.size() < kMostBytes && (n = read(fd, part, sizeof(part))) > 0) {
+    text.append(part, static_cast<size_t>(n));
+  }
+  close(fd);
+  return text;
+}
+
+// The user's cache directory; environment paths are ignored under elevated privilege.
+std::string user_cache_directory() {
+  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
+    return std::string(cache) + "/muster/probe";
+  }
+  if (const char* home = secure_getenv("HOME"); home != nullptr && *home == '/') {
+    return std::string(home) + "/.cache/muster/probe";
+  }
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> buffer(16384);
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr && found->pw_dir != nullptr && *found->pw_dir == '/') {
+    return std::string(found->pw_dir) + "/.cache/muster/probe";
+  }
+  return {};
+}
+
+int64_t mtime_ns(const struct stat& status) {
+  return int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+// What identifies the present content of a path.
+std::string stamp_of(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return "missing";
+  return fmt::format("{}:{}:{}", status.st_ino, status.st_size, mtime_ns(status));
+}
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "unset" : std::string("=") + value;
+}
+
+Json file_key(const Judged& plugin) {
+  return {{"path", plugin.found.path},
+          {"size", static_cast<int64_t>(plugin.status.st_size)},
+          {"mtime_ns", mtime_ns(plugin.status)},
+          {"inode", static_cast<uint64_t>(plugin.status.st_ino)},
+          {"build_id", plugin.build_id}};
+}
+
+Json machine_key(const Judged& plugin, const std::string& boot_id) {
+  Json key = {{"boot_id", boot_id}, {"env", Json::object()}, {"files", Json::object()}};
+  for (const std::string& name : plugin.found.entry.probe_env) {
+    key["env"][name] = variable(name.c_str());
+  }
+  for (const std::string& path : plugin.found.entry.probe_files)
+    key["files"][path] = stamp_of(path);
+  return key;
+}
+
+// What decides besides the file whether it can be loaded.
+Json loader_key(const Judged& plugin) {
+  const std::string& path = plugin.found.path;
+  return {{"LD_LIBRARY_PATH", variable("LD_LIBRARY_PATH")},
+          {"ld.so.cache", stamp_of("/etc/ld.so.cache")},
+          {"directory", stamp_of(path.substr(0, path.rfind('/')))}};
+}
+
+bool holds_until_the_file_changes(ProbeVerdict verdict) {
+  return verdict == ProbeVerdict::kCrashed || verdict == ProbeVerdict::kHung;
+}
+
+// The directory and those above it that are missing, for the user alone.
+bool make_directory(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return true;
+  if (errno != ENOENT) return false;
+  const size_t slash = path.rfind('/');
+  if (slash == 0 || slash == std::string::npos || !make_directory(path.substr(0, slash))) {
+    return false;
+  }
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+}
+
+// Others must not be able to plant verdicts.
+std::string fault_of_directory(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return std::strerror(errno);
+  if (!S_ISDIR(status.st_mode)) return "not a directory";
+  if (status.st_uid != geteuid()) return fmt::format("owned by user {}", status.st_uid);
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "writable by others";
+  return {};
+}
+
+void say_not_kept(const std::string& directory, const std::string& why) {
+  static std::atomic<bool> said{false};
+  if (said.exchange(true)) return;
+  log_warn(fmt::format("verdicts of probes are not kept: {}: {}",
+                       directory.empty() ? "no home directory" : directory, why));
+}
+
+}  // namespace
+
+VerdictCache::VerdictCache(const Config& config)
+    : directory_(config.plugins_cache_dir.value.empty() ? user_cache_directory()
+                                                        : config.plugins_cache_dir.value),
+      boot_id_(read_small_file("/proc/sys/kernel/random/boot_id")),
+      budget_ms_(config.plugins_probe_timeout_ms.value) {
+  char host[256] = {};
+  gethostname(host, sizeof(host) - 1);
+  node_ = host;
+  while (!boot_id_.empty() && boot_id_.back() == '\n') boot_id_.pop_back();
+  if (!directory_.empty() && access(directory_.c_str(), F_OK) == 0) {
+    if (const std::string fault = fault_of_directory(directory_); !fault.empty()) {
+      say_not_kept(directory_, fault);
+      directory_.clear();
+    }
+  }
+}
+
+std::string VerdictCache::file_of(const Judged& plugin) const {
+  if (directory_.empty()) return {};
+  // The node is part of the name because home directories are shared by nodes.
+  return directory_ + "/" + digest_of(node_ + "\n" + plugin.found.path).text() + ".json";
+}
+
+std::optional<ProbeReport> VerdictCache::load(const Judged& plugin) const {
+  const std::string file = file_of(plugin);
+  if (file.empty()) return std::nullopt;
+  const std::string text = read_small_file(file);
+  if (text.empty()) return std::nullopt;
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format") != kFormat || json.at("muster") != MUSTER_VERSION ||
+        json.at("file") != file_key(plugin)) {
+      return std::nullopt;
+    }
+    std::optional<ProbeReport> report = read_report(json.at("report").get<std::string>());
+    if (!report) return std::nullopt;
+    if (holds_until_the_file_changes(report->verdict)) {
+      // A larger budget than the one it did not keep to deserves another look.
+      const bool more_time = report->verdict == ProbeVerdict::kHung &&
+                             json.at("budget_ms").get<uint64_t>() < budget_ms_;
+      return more_time ? std::nullopt : report;
+    }
+    if (json.at("machine") != machine_key(plugin, boot_id_)) return std::nullopt;
+    if (report->verdict == ProbeVerdict::kLoadFailed && json.at("loader") != loader_key(plugin)) {
+      return std::nullopt;
+    }
+    return report;
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+bool VerdictCache::prepare_directory() const {
+  if (directory_.empty()) {
+    say_not_kept(directory_, "no directory for the cache");
+    return false;
+  }
+  const std::string fault =
+      make_directory(directory_) ? fault_of_directory(directory_) : std::strerror(errno);
+  if (!fault.empty()) say_not_kept(directory_, fault);
+  return fault.empty();
+}
+
+void VerdictCache::store(const Judged& plugin, const ProbeReport& report) const {
+  if (report.verdict == ProbeVerdict::kNotProbed || !prepare_directory()) return;
+  const Json json = {{"format", kFormat},
+                     {"muster", MUSTER_VERSION},
+                     {"file", file_key(plugin)},
+                     {"machine", machine_key(plugin, boot_id_)},
+                     {"loader", loader_key(plugin)},
+                     {"budget_ms", budget_ms_},
+                     {"report", write_report(report)}};
+  const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string file = file_of(plugin);
+  static std::atomic<unsigned> serial{0};
+  const std::string fresh = fmt::format("{}.{}.{}", file, getpid(), serial.fetch_add(1));
+  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return say_not_kept(fresh, std::strerror(errno));
+  const ssize_t written = write(fd, text.data(), text.size());
+  const bool whole = written == static_cast<ssize_t>(text.size());
+  if (close(fd) != 0 || !whole || rename(fresh.c_str(), file.c_str()) != 0) {
+    const int error = errno;
+    unlink(fresh.c_str());
+    say_not_kept(file, std::strerror(error));
+  }
+}
+
+VerdictCache::Lock::Lock(const VerdictCache& cache, const Judged& plugin) {
+  if (!cache.prepare_directory()) return;
+  const std::string file = cache.file_of(plugin) + ".lock";
+  fd_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) return;
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(cache.budget_ms_ + kLockGraceMs);
+  while (flock(fd_, LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kLockPause);
+  }
+}
+
+VerdictCache::Lock::~Lock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+}  // namespace muster
