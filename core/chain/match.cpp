@@ -55,7 +55,8 @@ Mismatch match_cell(const muster_rule& rule, const CellKey& key, uint32_t ranks,
   if (ranks < rule.ranks_from || (rule.ranks_to != 0 && ranks > rule.ranks_to))
     return Mismatch::kRanks;
   if (rule.determinism < determinism) return Mismatch::kDeterminism;
-  if (rule.place != MUSTER_PLACE_ANY && (point_to_point || op_is_rooted(key.op))) return Mismatch::kPlace;
+  if (rule.place != MUSTER_PLACE_ANY && (point_to_point || op_is_rooted(key.op)))
+    return Mismatch::kPlace;
   if (point_to_point &&
       ((rule.ops & kPointToPoint) != kPointToPoint || (rule.flags & MUSTER_RULE_UNSIZED) == 0)) {
     return Mismatch::kPointToPoint;
@@ -64,8 +65,11 @@ Mismatch match_cell(const muster_rule& rule, const CellKey& key, uint32_t ranks,
 }
 
 Mismatch match_bytes(const muster_rule& rule, uint64_t bytes) {
-  if (bytes == kUnsized)
-    return (rule.flags & MUSTER_RULE_UNSIZED) != 0 ? Mismatch::kNone : Mismatch::kUnsized;
+  if (bytes == kUnsized) {
+    // Nobody can tell whether an unknown size is a multiple.
+    const bool takes = (rule.flags & MUSTER_RULE_UNSIZED) != 0 && rule.bytes_multiple <= 1;
+    return takes ? Mismatch::kNone : Mismatch::kUnsized;
+  }
   return bytes >= rule_bytes_from(rule) && bytes <= rule_bytes_to(rule) ? Mismatch::kNone
                                                                         : Mismatch::kBytes;
 }
@@ -103,7 +107,8 @@ std::string explain_mismatch(Mismatch mismatch, const muster_rule& rule, const C
       return fmt::format("keeps results {}, the group asks for {}",
                          determinism_name(rule.determinism), determinism_name(determinism));
     case Mismatch::kPlace:
-      return "offers this only in place or only out of place, which the ranks of a rooted operation cannot tell alike";
+      return "offers this only in place or only out of place, which the ranks of a rooted "
+             "operation cannot tell alike";
     case Mismatch::kPointToPoint:
       return "does not offer send, recv and send_recv together and for any size";
     case Mismatch::kUnsized:
