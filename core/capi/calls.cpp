@@ -51,6 +51,10 @@ struct muster_plan {
 
   // The record's arrays become the plan's own.
   void own_operands() {
+    if (!muster::reads_send_counts(call, group->rank))
+      call.send_counts = call.send_displs = nullptr;
+    if (!muster::reads_recv_counts(call, group->rank))
+      call.recv_counts = call.recv_displs = nullptr;
     const uint64_t** const pointers[] = {&call.send_counts, &call.send_displs, &call.recv_counts,
                                          &call.recv_displs};
     for (size_t i = 0; i < vectors.size(); ++i) {
@@ -145,9 +149,7 @@ muster_status* muster_plan_create(muster_group* group, const muster_call* call, 
     plan->execute = candidate->execute;
     plan->state = candidate->state;
     plan->counter = &group->counter(plan->call.op, candidate->backend);
-    plan->bytes = plan->call.selection_bytes == muster::kUnsized
-                      ? plan->call.count * muster::dtype_size(plan->call.dtype)
-                      : plan->call.selection_bytes;
+    plan->bytes = muster::counted_bytes(plan->call);
     plan->own_operands();
     group->outstanding.fetch_add(1);
     *out = plan.release();

@@ -19,10 +19,10 @@ muster_group::~muster_group() {
 namespace muster {
 
 muster_status* run_with_attention(muster_group& group, const muster_call& call) {
-  uint32_t attention = group.attention.load(std::memory_order_relaxed);
+  uint32_t attention = group.attention.load(std::memory_order_acquire);
   if ((attention & kAttentionQueue) != 0) {
     group.queue->drain();
-    attention = group.attention.load(std::memory_order_relaxed);
+    attention = group.attention.load(std::memory_order_acquire);
   }
   if ((attention & kAttentionBroken) != 0) {
     return Status(MUSTER_FAILED_PRECONDITION,
@@ -51,10 +51,11 @@ muster_status* not_offered(const muster_group& group, const muster_call& call) {
 }
 
 void break_group(muster_group& group, const std::string& cause) {
-  if ((group.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) return;
+  // muster_group_abort comes from any thread: the first one says the cause, and who sees the bit
+  // sees the cause.
+  if (group.context.aborted.exchange(1, std::memory_order_acq_rel) != 0) return;
   group.broken_by = cause;
-  group.context.aborted.store(1, std::memory_order_release);
-  group.attention.fetch_or(kAttentionBroken, std::memory_order_relaxed);
+  group.attention.fetch_or(kAttentionBroken, std::memory_order_release);
   for (const LiveBackend& backend : group.backends) {
     if (backend.table->abort != nullptr) backend.table->abort(backend.state);
   }

@@ -26,6 +26,12 @@ inline const Candidate* find_candidate(const muster_group& group, const muster_c
   return group.table->find(row, call.selection_bytes, call_traits(call));
 }
 
+// What the counters add for a call.
+inline uint64_t counted_bytes(const muster_call& call) {
+  return call.selection_bytes == kUnsized ? call.count * dtype_size(call.dtype)
+                                          : call.selection_bytes;
+}
+
 // Runs a prepared call, whatever the attention word says: for the queue and for the parts of a
 // composition.
 inline __attribute__((always_inline)) muster_status* run_now(muster_group& group,
@@ -35,8 +41,7 @@ inline __attribute__((always_inline)) muster_status* run_now(muster_group& group
     return not_offered(group, call);
   Counter& counter = group.counter(call.op, candidate->backend);
   counter.calls += 1;
-  counter.bytes +=
-      call.selection_bytes == kUnsized ? call.count * dtype_size(call.dtype) : call.selection_bytes;
+  counter.bytes += counted_bytes(call);
   group.context.operation += 1;
   muster_status* const status = candidate->execute(candidate->state, &call);
   if (status != nullptr) [[unlikely]]
