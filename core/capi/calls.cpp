@@ -29,6 +29,7 @@ Status read_call(const char* function, const muster_group* group, const muster_c
   }
   *out = muster_call{};
   std::memcpy(out, call, std::min<size_t>(call->struct_size, sizeof(*out)));
+  out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
   Refusal refusal = muster::prepare_any(*group, *out);
   const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
   if (refusal == Refusal::kNone && message && out->peer == group->rank && !in_batch)
