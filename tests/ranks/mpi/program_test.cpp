@@ -59,7 +59,7 @@ TEST(Program, IsToldWhyACommunicatorDoesNotFit) {
   MPI_Comm_free(&reversed);
 }
 
-// The last test: there is no MPI after it.
+// Runs alone: there is no MPI after it.
 TEST(ProgramEnd, OutlivedByAGroupOnlyRefusesCalls) {
   const auto group = session().group();
   ASSERT_TRUE(group->connected().ok()) << group->connected().cause;
