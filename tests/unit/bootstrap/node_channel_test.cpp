@@ -314,9 +314,13 @@ TEST_F(NodeChannelOf, GivenAProcessThatDiesInAnExchange_WhenOthersWait_ThenPeerL
 
 TEST_F(NodeChannelOf, GivenNoDescriptorsLeft_WhenExchanging_ThenTheStatusSaysSoAndNoneLeaks) {
   Channels all = channels(2);
+  int limit_set[2];
+  ASSERT_EQ(pipe2(limit_set, O_CLOEXEC), 0);
   pid_t other = forked([&] {
     all[0].reset();
     if (!all[1]->connect(first(2), far_deadline()).ok()) return 1;
+    char byte;
+    if (read(limit_set[0], &byte, 1) != 1) return 2;
     UniqueFd file = file_of(1);
     std::vector<int> fds(8, file.get());
     auto received = all[1]->exchange_fds(first(2), 1, fds, far_deadline());
@@ -336,6 +340,7 @@ TEST_F(NodeChannelOf, GivenNoDescriptorsLeft_WhenExchanging_ThenTheStatusSaysSoA
       if (fcntl(static_cast<int>(limit.rlim_cur), F_GETFD) < 0) ++room;
     }
     setrlimit(RLIMIT_NOFILE, &limit);
+    if (write(limit_set[1], "x", 1) != 1) return 4;
     auto received = all[0]->exchange_fds(first(2), 1, fds, far_deadline());
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -343,6 +348,8 @@ TEST_F(NodeChannelOf, GivenNoDescriptorsLeft_WhenExchanging_ThenTheStatusSaysSoA
     return testing::open_fds() == before ? 0 : 3;
   });
   all.clear();
+  close(limit_set[0]);
+  close(limit_set[1]);
   EXPECT_EQ(end_of(limited), 0);
   EXPECT_EQ(end_of(other), 0);
 }
