@@ -320,12 +320,14 @@ TEST_F(NodeChannelOf, GivenNoDescriptorsLeft_WhenExchanging_ThenTheStatusSaysSoA
     all[0].reset();
     if (!all[1]->connect(first(2), far_deadline()).ok()) return 1;
     char byte;
+    close(limit_set[1]);
     if (read(limit_set[0], &byte, 1) != 1) return 2;
     UniqueFd file = file_of(1);
     std::vector<int> fds(8, file.get());
     auto received = all[1]->exchange_fds(first(2), 1, fds, far_deadline());
     for (int fd : received.ok() ? received.value() : std::vector<int>()) close(fd);
-    return 0;
+    // Stays until the other has ended, so that their connection does.
+    return read(limit_set[0], &byte, 1) == 0 ? 0 : 3;
   });
   pid_t limited = forked([&] {
     all[1].reset();
