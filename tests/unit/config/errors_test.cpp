@@ -26,7 +26,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"UnknownSection", "\n [plugin]\npath = []\n",
              "api:2:3: unknown key 'plugin'; did you mean 'plugins'?"},
         Case{"UnknownDottedKey", "backend . shm . prio = 3\n",
-             "api:1:17: unknown key 'prio' in [backend.shm]; known keys: mode, priority, options"},
+             "api:1:17: unknown key 'prio' in [backend.shm]; did you mean 'priority'?"},
         Case{"UnknownQuotedKey", "[log]\n\"le vel\" = \"warn\"\n",
              "api:2:1: unknown key 'le vel' in [log]; did you mean 'level'?"},
         Case{"UnknownInInlineTable", "backend = { shm = { mode = \"off\", prioriti = 3 } }\n",
