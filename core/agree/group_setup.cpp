@@ -245,7 +245,8 @@ class GroupSetup {
       } else {
         runtime_.records.add(
             {Stage::kCheck, subject, "passed",
-             result->untested == 0
+             result->cached ? std::string("known answers, as before in this process")
+             : result->untested == 0
                  ? fmt::format("{} known answers", result->tested)
                  : fmt::format("{} known answers, {} untested for lack of time, from {} on",
                                result->tested, result->untested, result->first_untested),

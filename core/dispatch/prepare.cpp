@@ -79,7 +79,7 @@ Status make_refusal(const muster_group& group, const muster_call& call, Refusal 
 }  // namespace
 
 muster_status* refuse_call(const muster_group& group, const muster_call& call, Refusal refusal) {
-  return make_refusal(group, call, refusal).release();
+  return at_boundary([&] { return make_refusal(group, call, refusal); });
 }
 
 bool vector_extent(const uint64_t* counts, const uint64_t* displs, uint32_t size, uint64_t element,
