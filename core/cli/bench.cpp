@@ -222,7 +222,7 @@ int run(const Options& options, const Context& context) {
                  options.to.c_str());
     return kUsage;
   }
-  if (!is_launched_rank()) return start_ranks(options.ranks, context);
+  if (!is_launched_rank()) return start_ranks(options.ranks, options.json, context);
   return run_rank(options, *op, *dtype, *redop, *from, *to);
 }
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/base/names.hpp"
 #include "core/bootstrap/launcher.hpp"
@@ -34,6 +35,16 @@ Result<std::string> backend_with_own_launcher(const RankOptions& options) {
     if (found->entry.gives(MUSTER_BOOTSTRAP_INTERFACE)) return id;
   }
   return std::string();
+}
+
+int print_launch(const std::vector<std::string>& command, bool json) {
+  if (json) {
+    const nlohmann::ordered_json out = {{"schema", "muster.launch/1"}, {"command", command}};
+    std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    std::puts(fmt::format("{}", fmt::join(command, " ")).c_str());
+  }
+  return kOk;
 }
 
 std::vector<std::string> mpirun_command(uint32_t ranks, const std::vector<std::string>& command) {
@@ -85,7 +96,7 @@ std::string rank_config(const RankOptions& options) {
   return toml;
 }
 
-int start_ranks(const RankOptions& options, const Context& context) {
+int start_ranks(const RankOptions& options, bool json, const Context& context) {
   if (!options.fault.empty()) {
     const size_t colon = options.fault.find(':');
     const std::string rank = options.fault.substr(0, colon);
@@ -106,10 +117,9 @@ int start_ranks(const RankOptions& options, const Context& context) {
   if (!own_launcher.ok()) return fail(own_launcher.status());
   if (own_launcher->empty()) {
     if (options.dry_run) {
-      std::puts(
-          fmt::format("{} run -n {} -- {}", command[0], options.ranks, fmt::join(command, " "))
-              .c_str());
-      return kOk;
+      std::vector<std::string> own = {command[0], "run", "-n", std::to_string(options.ranks), "--"};
+      own.insert(own.end(), command.begin(), command.end());
+      return print_launch(own, json);
     }
     LaunchOptions launch_options;
     launch_options.command = command;
@@ -117,10 +127,7 @@ int start_ranks(const RankOptions& options, const Context& context) {
     return launch(launch_options);
   }
   const std::vector<std::string> mpirun = mpirun_command(options.ranks, command);
-  if (options.dry_run) {
-    std::puts(fmt::format("{}", fmt::join(mpirun, " ")).c_str());
-    return kOk;
-  }
+  if (options.dry_run) return print_launch(mpirun, json);
   std::vector<char*> argv;
   for (const std::string& argument : mpirun) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
