@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,7 +22,12 @@ namespace {
 
 // "" when every named backend can be connected by muster's launcher; else the one that cannot.
 Result<std::string> backend_with_own_launcher(const RankOptions& options) {
-  if (options.backends.empty()) return std::string();
+  if (options.backends.empty()) {
+    // A mistake in a file is told once, before any rank starts.
+    Result<Config> config = load_config(config_inputs_of_process(options.config_file));
+    if (!config.ok()) return config.take_status();
+    return std::string();
+  }
   auto survey = take_survey(false, options.config_file);
   if (!survey.ok()) return survey.take_status();
   for (const std::string& id : options.backends) {
@@ -99,12 +105,18 @@ std::string rank_config(const RankOptions& options) {
 int start_ranks(const RankOptions& options, bool json, const Context& context) {
   if (!options.fault.empty()) {
     const size_t colon = options.fault.find(':');
-    const std::string rank = options.fault.substr(0, colon);
-    if (colon == std::string::npos || rank.empty() ||
-        rank.find_first_not_of("0123456789") != std::string::npos ||
+    uint32_t rank = 0;
+    const char* const end = options.fault.data() + std::min(colon, options.fault.size());
+    const auto [stop, error] = std::from_chars(options.fault.data(), end, rank);
+    if (colon == std::string::npos || error != std::errc() || stop != end ||
         !op_from_name(options.fault.substr(colon + 1))) {
       std::fprintf(stderr, "muster: --fault %s is not RANK:OPERATION, for example 1:all_reduce\n",
                    options.fault.c_str());
+      return kUsage;
+    }
+    if (rank >= options.ranks) {
+      std::fprintf(stderr, "muster: --fault %s names rank %u of 0 to %u\n", options.fault.c_str(),
+                   rank, options.ranks - 1);
       return kUsage;
     }
   }
