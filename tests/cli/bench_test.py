@@ -89,7 +89,16 @@ class Bench(support.Case):
                 result = self.muster("bench", *arguments, code=2)
                 self.assertEqual("", result.stdout)
                 self.assertNotEqual("", result.stderr)
-        self.assertIn("all_gather", self.muster("bench", "all_reduced", code=2).stderr)
+        errors = self.muster("bench", "all_reduced", code=2).stderr
+        self.assertIn("operation 'all_reduced' cannot be measured", errors)
+        for operation in OPERATIONS:
+            self.assertIn(operation, errors)
+        self.assertIn("dtype 'f99'", self.muster("bench", "all_reduce", "-d", "f99", code=2).stderr)
+
+    def test_given_a_backend_that_declines_when_measured_then_no_other_serves_in_its_place(self):
+        result = self.muster("bench", "all_reduce", "--backend", "skeleton", *SMALL, code=3)
+        self.assertIn("all_reduce of 64 bytes is not served by skeleton but by shm\n", result.stderr)
+        self.assertIn("muster explain all_reduce --dtype f32 --bytes 64 --ranks 2 says why", result.stderr)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class Command(support.Case):
                 result = self.muster(*arguments, code=2)
                 self.assertEqual("", result.stdout)
                 self.assertNotEqual("", result.stderr)
-        self.assertIn("lst", self.muster("lst", code=2).stderr)
+        self.assertEqual("muster: 'lst' is no verb\n        did you mean 'list'?\n", self.muster("lst", code=2).stderr)
+        self.assertIn("muster: plugin is required\n        muster inspect --help ", self.muster("inspect", code=2).stderr)
         self.assertIn("all_gather", self.muster("explain", "all_reduced", code=2).stderr)
 
     def test_given_json_when_asked_then_every_verb_prints_one_document_with_a_schema_and_logs_go_to_stderr(self):

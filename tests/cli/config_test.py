@@ -37,7 +37,7 @@ class Config(support.Case):
             with self.subTest(arguments=arguments):
                 result = self.muster(*arguments, code=1)
                 self.assertEqual("", result.stdout)
-                self.assertIn(f"{path}:2:1", result.stderr)
+                self.assertEqual(1, result.stderr.count(f"{path}:2:1"))
 
     def test_given_a_file_that_cannot_be_read_when_asked_then_it_is_named_with_the_cause(self):
         self.environment["MUSTER_CONFIG"] = str(self.root / "absent.toml")

@@ -75,6 +75,7 @@ class Replay(support.Case):
             with self.subTest(fault=fault):
                 result = self.muster("replay", "llama-3.1-8b", "--fault", fault, code=2)
                 self.assertIn("RANK:OPERATION", result.stderr)
+        self.assertIn("rank 2 of 0 to 1", self.muster("replay", "llama-3.1-8b", "--fault", "2:all_reduce", code=2).stderr)
 
     def test_given_a_variable_that_is_none_when_replayed_then_it_is_told_once_before_any_rank_starts(self):
         result = self.muster("replay", "llama-3.1-8b", "--set", "tp", code=1)
