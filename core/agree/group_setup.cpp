@@ -298,6 +298,7 @@ class GroupSetup {
     }
     bind_composed(group);
     group.table = &group.chain.table;
+    group.enter(MUSTER_EAGER);
     group.counter_stride = static_cast<uint32_t>(group.chain.backends.size()) + 1;
     group.counter_store.resize(static_cast<size_t>(MUSTER_OP_END) * group.counter_stride);
     group.counters = group.counter_store.data();

@@ -16,7 +16,24 @@ muster_group::~muster_group() {
   }
 }
 
+void muster_group::enter(muster_phase next) {
+  phase = next;
+  phase_class = muster::phase_class_of(next);
+  bands = table->bands.data();
+  candidates = table->candidates.data();
+  const uint8_t slot = table->memory_slot[memory];
+  const size_t offset =
+      (static_cast<size_t>(slot) * muster::kPhaseClassEnd + phase_class) * muster::cell::kPlane;
+  plane = slot == muster::Table::kNoSlot ? nullptr : table->rows.data() + offset;
+}
+
 namespace muster {
+
+const Candidate* find_candidate(const muster_group& group, const muster_call& call) {
+  const uint32_t row = cell_index(group.table->memory_slot[call.send_memory], group.phase_class,
+                                  call.op, call.dtype, call.redop);
+  return group.table->find(row, call.selection_bytes, call_traits(call));
+}
 
 muster_status* run_with_attention(muster_group& group, const muster_call& call) {
   uint32_t attention = group.attention.load(std::memory_order_relaxed);
