@@ -42,7 +42,7 @@ int run(const Options& options) {
     });
     return found ? kOk : kFailed;
   }
-  std::fputs(options.json ? describe_plugins_json(s.found, s.records.all()).c_str()
+  std::fputs(options.json ? describe_plugins_json(s.found, s.records.all(), options.failed).c_str()
                           : describe_plugins_text(s.found, options.failed).c_str(),
              stdout);
   return kOk;
