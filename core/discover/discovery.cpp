@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 #include <tuple>
@@ -71,7 +72,9 @@ class Discovery {
     }
     const std::vector<Listed> files = list(stream, fd);
     closedir(stream);
-    const std::string prefix = path.back() == '/' ? path : path + "/";
+    char* const canonical = realpath(path.c_str(), nullptr);
+    const std::string prefix = std::string(canonical == nullptr ? path : canonical) + "/";
+    std::free(canonical);
     for (const Listed& file : files) {
       Judged judged = judge_plugin_file(prefix + file.name, file.is_link, &status, config_, trust_);
       if (judged.regular && !files_.insert({judged.status.st_dev, judged.status.st_ino}).second) {

@@ -115,8 +115,10 @@ TEST_F(Discover, GivenOneFileByTwoNamesWhenFoundThenItCountsOnce) {
   fs::create_directory_symlink(plugins, root + "/again");
   DiscoveryInputs inputs;
   inputs.config = &config;
-  inputs.directories = {plugins, root + "/again", plugins + "/"};
-  EXPECT_EQ(discover(inputs, records).size(), 1u);
+  inputs.directories = {root + "/again", plugins, plugins + "/", root + "/again/../plugins"};
+  const std::vector<FoundPlugin> found = discover(inputs, records);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].path, path) << "canonical, by whatever name the directory was given";
 }
 
 TEST_F(Discover, GivenALinkWhenFoundThenItsPathIsCanonicalAndItsOwnDirectoryIsJudged) {
@@ -133,6 +135,15 @@ TEST_F(Discover, GivenALinkWhenFoundThenItsPathIsCanonicalAndItsOwnDirectoryIsJu
   found = find_one();
   EXPECT_EQ(found.state, PluginState::kRefused);
   EXPECT_THAT(found.reason, HasSubstr(elsewhere));
+}
+
+TEST_F(Discover, GivenADirectoryThatEveryoneMayWriteWhenFoundThenItsFilesAreRefused) {
+  put("good");
+  ASSERT_EQ(chmod(plugins.c_str(), 0777), 0);
+  const FoundPlugin found = find_one();
+  EXPECT_EQ(found.state, PluginState::kRefused);
+  EXPECT_THAT(found.reason, HasSubstr("the directory " + plugins + " is writable by everyone"));
+  EXPECT_EQ(traces(), 0u);
 }
 
 TEST_F(Discover, GivenAFileOfAnotherUserWhenFoundThenItIsRefusedUnlessTrusted) {
