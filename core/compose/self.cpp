@@ -26,14 +26,14 @@ const char* shifted(const void* base, uint64_t offset) {
 }
 char* shifted(void* base, uint64_t offset) { return static_cast<char*>(base) + offset; }
 
-// A reduction over one rank: a copy, scaled when asked for.
+// A reduction over one rank: a copy, scaled when asked for; logical ones give 0 or 1.
 void reduce_one(const muster_call& call) {
-  if (call.scalar == nullptr) {
+  if (call.scalar == nullptr && call.redop < MUSTER_LAND) {
     copy(call.recv, call.send, call.count * dtype_size(call.dtype));
     return;
   }
   const void* const sources[] = {call.send};
-  host_reduce(call.dtype, MUSTER_SUM)(call.recv, sources, 1, call.count, call.scalar, 1);
+  host_reduce(call.dtype, call.redop)(call.recv, sources, 1, call.count, call.scalar, 1);
 }
 
 }  // namespace

@@ -33,6 +33,19 @@ muster_status* run_together(muster_group& group, const LiveBackend& live, uint16
   return status == nullptr ? nullptr : call_failed(group, calls.front(), status);
 }
 
+// The group of one rank: messages meet each other, everything else is dispatched as ever.
+muster_status* run_alone(muster_group& group, const std::vector<muster_call>& calls) {
+  std::vector<muster_call> messages;
+  for (const muster_call& call : calls) {
+    if (call.op == MUSTER_SEND || call.op == MUSTER_RECV) {
+      messages.push_back(call);
+    } else if (muster_status* status = run_now(group, call)) {
+      return status;
+    }
+  }
+  return self_batch(messages);
+}
+
 }  // namespace
 
 muster_status* run_batch(muster_group& group, const std::vector<muster_call>& calls) {
@@ -44,20 +57,24 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
       return run_with_attention(group, calls.front());  // says why
     }
   }
-  if (group.size == 1) return self_batch(calls);
-  // Grouped by the backend that serves, in the order of the first call of each: the same order on
-  // all ranks for collectives.
+  if (group.size == 1) return run_alone(group, calls);
+  // Grouped by the backend that serves, in the order of the first collective of each, which is the
+  // same on all ranks; what consists of messages only comes last. Each rank lists its messages in
+  // an order of its own, so they must not decide which part it enters first.
   std::vector<std::pair<const Candidate*, std::vector<muster_call>>> parts;
-  for (const muster_call& call : calls) {
-    const Candidate* const candidate = find_candidate(group, call);
-    if (candidate == nullptr) return not_offered(group, call);
-    const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) {
-      return p.first->backend == candidate->backend && candidate->backend != kComposed;
-    });
-    if (part == parts.end()) {
-      parts.push_back({candidate, {call}});
-    } else {
-      part->second.push_back(call);
+  for (const bool messages : {false, true}) {
+    for (const muster_call& call : calls) {
+      if (op_is_point_to_point(call.op) != messages) continue;
+      const Candidate* const candidate = find_candidate(group, call);
+      if (candidate == nullptr) return not_offered(group, call);
+      const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) {
+        return p.first->backend == candidate->backend && candidate->backend != kComposed;
+      });
+      if (part == parts.end()) {
+        parts.push_back({candidate, {call}});
+      } else {
+        part->second.push_back(call);
+      }
     }
   }
   for (const auto& [candidate, part] : parts) {
