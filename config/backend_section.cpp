@@ -10,7 +10,10 @@ namespace muster {
 
 ValueProblem unknown_key(std::string_view key, std::string_view section,
                          std::span<const std::string_view> known) {
-  const std::string_view nearest = nearest_name(key, known);
+  std::string_view nearest = nearest_name(key, known);
+  for (size_t i = 0; i < known.size() && nearest.empty(); ++i) {
+    if (known[i].starts_with(key)) nearest = known[i];  // "timeout" for "timeout_ms"
+  }
   return {MUSTER_INVALID_ARGUMENT,
           section.empty() ? fmt::format("unknown key '{}'", key)
                           : fmt::format("unknown key '{}' in {}", key, section),

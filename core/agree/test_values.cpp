@@ -80,14 +80,14 @@ double load_value(muster_dtype dtype, const void* base, uint64_t index) {
 
 double combine_values(muster_dtype dtype, muster_redop redop, const int64_t* values,
                       uint32_t count) {
-  // A bool holds 0 or 1 whatever was stored, and logical operations make that of anything.
-  const bool logical = dtype == MUSTER_BOOL || redop >= MUSTER_LAND;
-  const auto operand = [&](uint32_t i) -> int64_t {
-    return logical ? (values[i] != 0 ? 1 : 0) : values[i];
+  const auto held = [&](int64_t value) {
+    return dtype == MUSTER_BOOL && value != 0 ? int64_t{1} : value;
   };
-  int64_t result = operand(0);
+  int64_t result = held(values[0]);
+  if (redop == MUSTER_LAND || redop == MUSTER_LOR || redop == MUSTER_LXOR)
+    result = values[0] != 0 ? 1 : 0;
   for (uint32_t i = 1; i < count; ++i) {
-    const int64_t value = operand(i);
+    const int64_t value = held(values[i]);
     switch (redop) {
       case MUSTER_SUM:
       case MUSTER_AVG:

@@ -15,6 +15,8 @@ namespace {
 // Hands lines to the function that the program gave; without one they go to stderr.
 class ProgramSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
+  ProgramSink() { stderr_.set_pattern("muster %l: %v"); }
+
   void set(LogSink sink, void* context) {
     const std::lock_guard<std::mutex> lock(mutex_);
     to_stderr_ = false;
@@ -63,7 +65,6 @@ struct Log {
   spdlog::logger logger{"muster", sink};
 
   Log() {
-    sink->set_pattern("muster %l: %v");
     logger.set_level(spdlog::level::warn);
     if (const char* level = std::getenv("MUSTER_LOG"))
       logger.set_level(spdlog::level::from_str(level));

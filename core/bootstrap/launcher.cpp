@@ -23,6 +23,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Whether or not anybody listens.
+template <typename... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  std::fputs(fmt::format(format, std::forward<Args>(args)...).c_str(), stderr);
+}
+
 // Takes the launcher's signals out of the ordinary way for as long as it lives.
 class SignalQueue {
  public:
@@ -164,7 +170,7 @@ class Launch {
                              : fmt::format("exited with code {}", code);
     server_->lose(rank, fmt::format("its process {} {}", pid, end));
     if (code == 0 || child.stopped) return;
-    fmt::print(stderr, "rank {} (pid {}) {}\n", rank, pid, end);
+    say("rank {} (pid {}) {}\n", rank, pid, end);
     if (exit_code_ != 0) return;
     exit_code_ = code;
     first_failed_ = rank;
@@ -177,8 +183,8 @@ class Launch {
       Child& child = children_[rank];
       if (child.pid <= 0) continue;
       if (!child.stopped) {
-        fmt::print(stderr, "rank {} (pid {}) is stopped: it has not ended {} ms after rank {}\n",
-                   rank, child.pid, options_.grace.count(), first_failed_);
+        say("rank {} (pid {}) is stopped: it has not ended {} ms after rank {}\n", rank, child.pid,
+            options_.grace.count(), first_failed_);
       }
       kill(child.pid, child.stopped ? SIGKILL : SIGTERM);
       child.stopped = true;
@@ -200,15 +206,15 @@ class Launch {
 
 int launch(const LaunchOptions& options) {
   if (options.command.empty() || options.ranks == 0) {
-    fmt::print(stderr, "muster run: {}\n",
-               options.ranks == 0 ? "0 ranks; give at least one" : "there is no program to run");
+    say("muster run: {}\n",
+        options.ranks == 0 ? "0 ranks; give at least one" : "there is no program to run");
     return 2;
   }
   std::fflush(nullptr);  // what is buffered here must not be written by the children again
   Launch launch(options);
   Status started = launch.start();
   if (!started.ok()) {
-    fmt::print(stderr, "muster run: {}; {}\n", started.cause(), started.remedy());
+    say("muster run: {}; {}\n", started.cause(), started.remedy());
     return started.code() == MUSTER_NOT_FOUND ? 127 : 1;
   }
   return launch.serve_until_over();

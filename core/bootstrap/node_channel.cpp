@@ -31,7 +31,8 @@ constexpr std::chrono::milliseconds kLongestLook{10'000};
 
 struct Member {
   uint32_t rank;
-  size_t index;  // in the list of the call
+  size_t index;           // in the list of the call
+  uint64_t sequence = 0;  // of the exchange with it
   bool sent = false;
   bool done = false;
   Clock::time_point look_at = Clock::now() + kFirstLook;
@@ -43,7 +44,6 @@ struct Meeting {
   std::vector<Member> members;  // without the caller
   bool gives = false;
   uint64_t tag = 0;
-  uint64_t sequence = 0;
   std::span<const int> fds;
   std::vector<UniqueFd> received;  // members' lists in the order of the call
   bool retry_soon = false;
@@ -61,7 +61,7 @@ struct NodeChannel::State {
   std::condition_variable changed;
   NodeLinks links;
   bool polling = false;
-  std::map<uint64_t, uint64_t> sequence;  // of exchanges, per tag
+  std::map<std::pair<uint32_t, uint64_t>, uint64_t> sequence;  // of exchanges, per peer and tag
   std::vector<bool> has_address;
 
   Status add_members(std::span<const uint32_t> ranks, Meeting* meeting) const;
@@ -140,7 +140,7 @@ Status NodeChannel::State::advance(Member& member, Meeting& meeting) {
     return Status();
   }
   if (!member.sent && links.link(peer) == Link::kUp) {
-    member.sent = links.send(peer, meeting.tag, meeting.sequence, meeting.fds);
+    member.sent = links.send(peer, meeting.tag, member.sequence, meeting.fds);
     if (!member.sent) meeting.retry_soon = true;
   }
   return take_gift(member, meeting);
@@ -149,7 +149,7 @@ Status NodeChannel::State::advance(Member& member, Meeting& meeting) {
 Status NodeChannel::State::take_gift(Member& member, Meeting& meeting) {
   uint32_t peer = member.rank;
   std::optional<GivenFds> given;
-  if (member.sent) given = links.take(peer, meeting.tag, meeting.sequence);
+  if (member.sent) given = links.take(peer, meeting.tag, member.sequence);
   if (!given.has_value()) {
     if (links.link(peer) != Link::kLost) return Status();
     return Status(MUSTER_PEER_LOST,
@@ -244,7 +244,9 @@ Result<std::vector<int>> NodeChannel::exchange_fds(std::span<const uint32_t> wor
   meeting.received.resize(world_ranks.size() * fds.size());
   std::unique_lock lock(state_->mutex);
   MUSTER_TRY(state_->add_members(world_ranks, &meeting));
-  meeting.sequence = ++state_->sequence[tag];
+  for (Member& member : meeting.members) {
+    member.sequence = ++state_->sequence[{member.rank, tag}];
+  }
   auto own = std::find(world_ranks.begin(), world_ranks.end(), state_->links.rank());
   size_t first = static_cast<size_t>(own - world_ranks.begin()) * fds.size();
   for (size_t i = 0; i < fds.size(); ++i) {

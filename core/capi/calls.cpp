@@ -27,8 +27,12 @@ Status read_call(const char* function, const muster_group* group, const muster_c
     return Status(MUSTER_INVALID_ARGUMENT, std::string(function) + ": call.struct_size is not set",
                   "make the record with muster_call_init");
   }
-  *out = muster_call{};
-  std::memcpy(out, call, std::min<size_t>(call->struct_size, sizeof(*out)));
+  if (call->struct_size >= sizeof(*out)) {
+    *out = *call;
+  } else {  // a program of an older header gives less; what it does not know is zero
+    *out = muster_call{};
+    std::memcpy(out, call, call->struct_size);
+  }
   out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
   Refusal refusal = muster::prepare_any(*group, *out);
   const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
@@ -78,7 +82,7 @@ muster_status* muster_execute(muster_group* group, const muster_call* call) {
   return at_boundary([&]() -> Status {
     muster_call prepared;
     MUSTER_TRY(read_call("muster_execute", group, call, false, &prepared));
-    return Status(muster::run_call(*group, prepared));
+    return Status(muster::run_call(*group, prepared, prepared.op));
   });
 }
 
@@ -150,7 +154,7 @@ muster_status* muster_plan_create(muster_group* group, const muster_call* call, 
     plan->execute = candidate->execute;
     plan->state = candidate->state;
     plan->counter = &group->counter(plan->call.op, candidate->backend);
-    plan->bytes = muster::counted_bytes(plan->call);
+    plan->bytes = muster::counted_bytes(plan->call, plan->call.op);
     plan->own_operands();
     group->outstanding.fetch_add(1);
     *out = plan.release();

@@ -1,7 +1,7 @@
 // What the verbs of the `muster` command share: exit codes, output, the CLI11 hook of each verb.
 //
-// A verb adds its options to the application and leaves a function to run once they are parsed. Data goes to stdout, logs and
-// errors to stderr.
+// A verb adds its options to the application and leaves a function to run once they are parsed.
+// Data goes to stdout, logs and errors to stderr.
 #ifndef MUSTER_CORE_CLI_COMMAND_HPP
 #define MUSTER_CORE_CLI_COMMAND_HPP
 

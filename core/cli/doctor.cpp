@@ -51,9 +51,10 @@ int run(bool json) {
   std::vector<Finding> findings;
   utsname system{};
   uname(&system);
-  findings.push_back({"muster", fmt::format("{} abi {}.{} {}", MUSTER_VERSION, MUSTER_ABI_MAJOR, MUSTER_ABI_MINOR,
-                                            MUSTER_BUILD_TAG)});
-  findings.push_back({"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)});
+  findings.push_back({"muster", fmt::format("{} abi {}.{} {}", MUSTER_VERSION, MUSTER_ABI_MAJOR,
+                                            MUSTER_ABI_MINOR, MUSTER_BUILD_TAG)});
+  findings.push_back(
+      {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)});
   findings.push_back({"cores", std::to_string(std::thread::hardware_concurrency())});
   findings.push_back({"node", this_node()});
   findings.push_back({"open files", limit_text(RLIMIT_NOFILE)});
@@ -64,8 +65,9 @@ int run(bool json) {
     findings.push_back({"configuration", survey.status().message(), false});
   } else {
     const Survey& s = **survey;
-    findings.push_back({"configuration", s.config.files.empty() ? "defaults only"
-                                                                : fmt::format("{}", fmt::join(s.config.files, " "))});
+    findings.push_back({"configuration", s.config.files.empty()
+                                             ? "defaults only"
+                                             : fmt::format("{}", fmt::join(s.config.files, " "))});
     for (const std::string& directory : s.directories) {
       const bool exists = std::filesystem::is_directory(directory);
       findings.push_back({"plugin directory", directory + (exists ? "" : "  (missing)"), exists});
@@ -74,23 +76,28 @@ int run(bool json) {
     for (const FoundPlugin& plugin : s.found) {
       const bool good = plugin.state == PluginState::kUsable || plugin.state == PluginState::kOff;
       usable += plugin.state == PluginState::kUsable ? 1 : 0;
-      findings.push_back({"plugin " + (plugin.entry.id.empty() ? std::string("?") : plugin.entry.id),
-                          fmt::format("{} {} {}{}", plugin.entry.version, plugin_state_name(plugin.state), plugin.path,
-                                      plugin.reason.empty() ? "" : "  (" + plugin.reason + ")"),
-                          good});
+      findings.push_back(
+          {"plugin " + (plugin.entry.id.empty() ? std::string("?") : plugin.entry.id),
+           fmt::format("{} {} {}{}", plugin.entry.version, plugin_state_name(plugin.state),
+                       plugin.path, plugin.reason.empty() ? "" : "  (" + plugin.reason + ")"),
+           good});
     }
     if (usable == 0) findings.push_back({"plugins", "none can be used", false});
   }
-  const auto bad = std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return !f.good; });
+  const auto bad =
+      std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return !f.good; });
   if (json) {
     Json out = {{"schema", "muster.doctor/1"}, {"healthy", bad == 0}, {"findings", Json::array()}};
-    for (const Finding& f : findings) out["findings"].push_back({{"what", f.what}, {"found", f.found}, {"good", f.good}});
+    for (const Finding& f : findings)
+      out["findings"].push_back({{"what", f.what}, {"found", f.found}, {"good", f.good}});
     std::puts(out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
     for (const Finding& f : findings) {
-      std::fputs(fmt::format("{:<2} {:<18} {}\n", f.good ? "ok" : "!!", f.what, f.found).c_str(), stdout);
+      std::fputs(fmt::format("{:<2} {:<18} {}\n", f.good ? "ok" : "!!", f.what, f.found).c_str(),
+                 stdout);
     }
-    std::fputs(fmt::format("{} findings, {} need attention\n", findings.size(), bad).c_str(), stdout);
+    std::fputs(fmt::format("{} findings, {} need attention\n", findings.size(), bad).c_str(),
+               stdout);
   }
   return bad == 0 ? kOk : kFailed;
 }
@@ -99,7 +106,8 @@ int run(bool json) {
 
 void add_doctor(CLI::App& app, Context& context) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* verb = app.add_subcommand("doctor", "One screen about this machine, to paste into a report");
+  CLI::App* verb =
+      app.add_subcommand("doctor", "One screen about this machine, to paste into a report");
   verb->add_flag("--json", *json, "Print JSON (muster.doctor/1)");
   verb->callback([&context, json] { context.run = [json] { return run(*json); }; });
 }

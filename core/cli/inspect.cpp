@@ -1,4 +1,5 @@
-// `muster inspect ID | FILE.so`: one plugin's entry record, read from the file; its options once it may be opened.
+// `muster inspect ID | FILE.so`: one plugin's entry record, read from the file; its options once it
+// may be opened.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -52,7 +53,8 @@ Json describe(const FoundPlugin& plugin, Survey& survey) {
               {"version", plugin.entry.version},
               {"vendor", plugin.entry.vendor},
               {"abi", fmt::format("{}.{}", plugin.entry.abi_major, plugin.entry.abi_minor)},
-              {"needs_runtime_abi", fmt::format("{}.{}", plugin.entry.abi_major, plugin.entry.min_host_minor)},
+              {"needs_runtime_abi",
+               fmt::format("{}.{}", plugin.entry.abi_major, plugin.entry.min_host_minor)},
               {"build_tag", plugin.entry.build_tag},
               {"interfaces", plugin.entry.interfaces},
               {"probe_env", plugin.entry.probe_env},
@@ -65,7 +67,8 @@ Json describe(const FoundPlugin& plugin, Survey& survey) {
   }
   if (plugin.state != PluginState::kUsable) return out;
   out["facts"] = plugin.facts;
-  Result<std::unique_ptr<Plugin>> opened = Plugin::open(plugin, survey.config, survey.records, nullptr);
+  Result<std::unique_ptr<Plugin>> opened =
+      Plugin::open(plugin, survey.config, survey.records, nullptr);
   if (!opened.ok()) {
     out["state"] = plugin_state_name(PluginState::kRefused);
     out["stage"] = stage_name(Stage::kLoad);
@@ -94,10 +97,11 @@ void print_text(const Json& json) {
     if (key == "schema") continue;
     if (key == "options") {
       for (const Json& option : value) {
-        std::fputs(fmt::format("option             {} {} default '{}': {}\n", plain(option["name"]), plain(option["type"]),
-                               plain(option["default"]), plain(option["help"]))
-                       .c_str(),
-                   stdout);
+        std::fputs(
+            fmt::format("option             {} {} default '{}': {}\n", plain(option["name"]),
+                        plain(option["type"]), plain(option["default"]), plain(option["help"]))
+                .c_str(),
+            stdout);
       }
     } else if (key == "facts") {
       for (const auto& [fact, text] : value.items()) {
@@ -119,15 +123,19 @@ int run(const Options& options) {
     char resolved[PATH_MAX];
     const char* const path = realpath(options.what.c_str(), resolved);
     if (path == nullptr) {
-      return fail(Status(MUSTER_NOT_FOUND, fmt::format("{}: {}", options.what, std::strerror(errno)), "give a file's path"));
+      return fail(Status(MUSTER_NOT_FOUND,
+                         fmt::format("{}: {}", options.what, std::strerror(errno)),
+                         "give a file's path"));
     }
-    // A bare file is judged, never opened: what discovery would do with it, without its constructor running here.
+    // A bare file is judged, never opened: what discovery would do with it, without its constructor
+    // running here.
     FoundPlugin plugin = judge_file(path, s.config);
     if (plugin.state == PluginState::kUsable) plugin.state = PluginState::kUnprobed;
     json = describe(plugin, s);
   } else {
-    const auto found = std::find_if(s.found.begin(), s.found.end(),
-                                    [&](const FoundPlugin& plugin) { return plugin.entry.id == options.what; });
+    const auto found = std::find_if(s.found.begin(), s.found.end(), [&](const FoundPlugin& plugin) {
+      return plugin.entry.id == options.what;
+    });
     if (found == s.found.end()) {
       return fail(Status(MUSTER_NOT_FOUND, fmt::format("no plugin has the id '{}'", options.what),
                          "muster list shows the ids; give a path with a slash for a file"));
@@ -140,8 +148,10 @@ int run(const Options& options) {
     print_text(json);
   }
   const std::string state = json["state"];
-  return state == plugin_state_name(PluginState::kUsable) || state == plugin_state_name(PluginState::kUnprobed) ? kOk
-                                                                                                                : kFailed;
+  return state == plugin_state_name(PluginState::kUsable) ||
+                 state == plugin_state_name(PluginState::kUnprobed)
+             ? kOk
+             : kFailed;
 }
 
 }  // namespace
@@ -149,7 +159,9 @@ int run(const Options& options) {
 void add_inspect(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("inspect", "One plugin: its entry record, options and facts");
-  verb->add_option("plugin", options->what, "A plugin's id, or the path of a file (which is not opened)")->required();
+  verb->add_option("plugin", options->what,
+                   "A plugin's id, or the path of a file (which is not opened)")
+      ->required();
   verb->add_flag("--json", options->json, "Print JSON (muster.inspect/1)");
   verb->callback([&context, options] { context.run = [options] { return run(*options); }; });
 }

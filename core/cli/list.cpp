@@ -21,7 +21,8 @@ struct Options {
 
 int print_paths(const Survey& survey, bool json) {
   if (json) {
-    const nlohmann::ordered_json out = {{"schema", "muster.paths/1"}, {"directories", survey.directories}};
+    const nlohmann::ordered_json out = {{"schema", "muster.paths/1"},
+                                        {"directories", survey.directories}};
     std::puts(out.dump(2).c_str());
     return kOk;
   }
@@ -41,7 +42,7 @@ int run(const Options& options) {
     });
     return found ? kOk : kFailed;
   }
-  std::fputs(options.json ? describe_plugins_json(s.found, s.records.all()).c_str()
+  std::fputs(options.json ? describe_plugins_json(s.found, s.records.all(), options.failed).c_str()
                           : describe_plugins_text(s.found, options.failed).c_str(),
              stdout);
   return kOk;
@@ -53,10 +54,13 @@ void add_list(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("list", "What plugins were found, and in which state");
   verb->add_flag("--json", options->json, "Print JSON (muster.list/1)");
-  verb->add_flag("--failed", options->failed, "Only what cannot be used, with stage and cause (probes what is new)");
+  verb->add_flag("--failed", options->failed,
+                 "Only what cannot be used, with stage and cause (probes what is new)");
   verb->add_flag("--paths", options->paths, "Print the plugin directories, in order");
-  verb->add_flag("--probe", options->probe, "Probe what has not been probed; without it nothing is opened");
-  verb->add_option("--exists", options->exists, "Exit 0 if a plugin of this id may be used, else 1");
+  verb->add_flag("--probe", options->probe,
+                 "Probe what has not been probed; without it nothing is opened");
+  verb->add_option("--exists", options->exists,
+                   "Exit 0 if a plugin of this id may be used, else 1");
   verb->callback([&context, options] { context.run = [options] { return run(*options); }; });
 }
 

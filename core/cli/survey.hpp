@@ -1,4 +1,5 @@
-// The configuration and the plugins of this machine, as the reading verbs see them: no launcher, no device context.
+// The configuration and the plugins of this machine, as the reading verbs see them: no launcher, no
+// device context.
 #ifndef MUSTER_CORE_CLI_SURVEY_HPP
 #define MUSTER_CORE_CLI_SURVEY_HPP
 

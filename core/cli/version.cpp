@@ -12,7 +12,8 @@ namespace muster::cli {
 
 void add_version(CLI::App& app, Context& context) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* verb = app.add_subcommand("version", "The runtime's version, its ABI range and its build tag");
+  CLI::App* verb =
+      app.add_subcommand("version", "The runtime's version, its ABI range and its build tag");
   verb->add_flag("--json", *json, "Print JSON (muster.version/1)");
   verb->callback([&context, json] {
     context.run = [json] {
@@ -26,8 +27,8 @@ void add_version(CLI::App& app, Context& context) {
                                             {"build_tag", MUSTER_BUILD_TAG}};
         std::puts(out.dump(2).c_str());
       } else {
-        std::fputs(fmt::format("muster {}\nplugin abi {}, serves {} and later\nbuild tag {}\n", MUSTER_VERSION, abi, oldest,
-                               MUSTER_BUILD_TAG)
+        std::fputs(fmt::format("muster {}\nplugin abi {}, serves {} and later\nbuild tag {}\n",
+                               MUSTER_VERSION, abi, oldest, MUSTER_BUILD_TAG)
                        .c_str(),
                    stdout);
       }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 #include <tuple>
@@ -36,7 +37,7 @@ class Discovery {
         prober_(config_, inputs.probe) {
     for (const std::string& name : trust_.unknown_owners) {
       record(name, "ignored", "plugins.trust_owners names a user that this machine does not have",
-             source_text(config_.plugins_trust_owners.source));
+             config_.plugins_trust_owners.source.text());
     }
   }
 
@@ -71,7 +72,9 @@ class Discovery {
     }
     const std::vector<Listed> files = list(stream, fd);
     closedir(stream);
-    const std::string prefix = path.back() == '/' ? path : path + "/";
+    char* const canonical = realpath(path.c_str(), nullptr);
+    const std::string prefix = std::string(canonical == nullptr ? path : canonical) + "/";
+    std::free(canonical);
     for (const Listed& file : files) {
       Judged judged = judge_plugin_file(prefix + file.name, file.is_link, &status, config_, trust_);
       if (judged.regular && !files_.insert({judged.status.st_dev, judged.status.st_ino}).second) {
@@ -131,7 +134,7 @@ class Discovery {
     const std::vector<std::string>& configured = config_.plugins_path.value;
     const bool named =
         std::find(configured.begin(), configured.end(), directory) != configured.end();
-    return named ? source_text(config_.plugins_path.source) : std::string();
+    return named ? config_.plugins_path.source.text() : std::string();
   }
 
   void record(const std::string& subject, const char* verdict, std::string reason,

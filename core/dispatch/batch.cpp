@@ -29,7 +29,7 @@ muster_status* run_together(muster_group& group, const LiveBackend& live, uint16
   for (const muster_call& call : calls) {
     Counter& counter = group.counter(call.op, backend);
     counter.calls += 1;
-    counter.bytes += counted_bytes(call);
+    counter.bytes += counted_bytes(call, call.op);
   }
   group.context.operation += 1;
   muster_status* const status =
@@ -62,6 +62,19 @@ Status check_messages(const muster_group& group, const std::vector<Part>& parts)
       "use muster_send_recv pairs, or prefer a backend that offers batches");
 }
 
+// The group of one rank: messages meet each other, everything else is dispatched as ever.
+muster_status* run_alone(muster_group& group, const std::vector<muster_call>& calls) {
+  std::vector<muster_call> messages;
+  for (const muster_call& call : calls) {
+    if (call.op == MUSTER_SEND || call.op == MUSTER_RECV) {
+      messages.push_back(call);
+    } else if (muster_status* status = run_now(group, call)) {
+      return status;
+    }
+  }
+  return self_batch(messages);
+}
+
 }  // namespace
 
 muster_status* run_batch(muster_group& group, const std::vector<muster_call>& calls) {
@@ -78,20 +91,24 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
       }
     }
   }
-  if (group.size == 1) return self_batch(calls);
-  // Grouped by the backend that serves, in the order of the first call of each: the same order on
-  // all ranks for collectives.
+  if (group.size == 1) return run_alone(group, calls);
+  // Grouped by the backend that serves, in the order of the first collective of each, which is the
+  // same on all ranks; what consists of messages only comes last. Each rank lists its messages in
+  // an order of its own, so they must not decide which part it enters first.
   std::vector<Part> parts;
-  for (const muster_call& call : calls) {
-    const Candidate* const candidate = find_candidate(group, call);
-    if (candidate == nullptr) return not_offered(group, call);
-    const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) {
-      return p.first->backend == candidate->backend && candidate->backend != kComposed;
-    });
-    if (part == parts.end()) {
-      parts.push_back({candidate, {call}});
-    } else {
-      part->second.push_back(call);
+  for (const bool messages : {false, true}) {
+    for (const muster_call& call : calls) {
+      if (op_is_point_to_point(call.op) != messages) continue;
+      const Candidate* const candidate = find_candidate(group, call);
+      if (candidate == nullptr) return not_offered(group, call);
+      const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) {
+        return p.first->backend == candidate->backend && candidate->backend != kComposed;
+      });
+      if (part == parts.end()) {
+        parts.push_back({candidate, {call}});
+      } else {
+        part->second.push_back(call);
+      }
     }
   }
   if (Status status = check_messages(group, parts); !status.ok()) return status.release();

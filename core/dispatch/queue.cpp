@@ -42,7 +42,7 @@ void CallQueue::start(muster_work* work) {
       if (live != group_.backends.end() && live->table->start != nullptr) {
         Counter& counter = group_.counter(work->call.op, candidate->backend);
         counter.calls += 1;
-        counter.bytes += counted_bytes(work->call);
+        counter.bytes += counted_bytes(work->call, work->call.op);
         group_.context.operation += 1;
         work->backend = &*live;
         muster_status* const status = live->table->start(live->state, &work->call, &work->request);

@@ -37,7 +37,7 @@ bool preferred(const PolicyRule* rule, const std::string& id) {
 }
 
 std::string refusal_of(const Candidate& candidate, const Question& question) {
-  const uint32_t refused = candidate.refuses & question.traits;
+  const uint32_t refused = candidate.refuses & question.traits & ~uint32_t{kTraitAny};
   if ((refused & kTraitInPlace) != 0) return "takes only calls out of place";
   if ((refused & kTraitOutOfPlace) != 0) return "takes only calls in place";
   if ((refused & kTraitNotSymmetric) != 0)

@@ -109,6 +109,10 @@ void Communicator::connect() {
          adopt ? "give every rank its handle of one MPI_Comm, ranked like the group"
                : "call MPI_Init first, or bootstrap through mpi");
   }
+  // MPI makes communicators in a blocking call only. A rank whose patience ended in the first
+  // exchange does not come to this one, and then nobody enters that call.
+  std::vector<Report> again(group_.size());
+  group_.all_gather(&mine, sizeof(mine), again.data());
   if (adopt) {
     duplicate(from);
   } else {

@@ -48,7 +48,6 @@ bool multiple() {
 // only if the others leave too, else the job would hang in it instead of being ended.
 void finalise_at_exit(int exit_code, void*) {
   if (!live()) return;
-  ErrorsReturned returned(MPI_COMM_WORLD);
   MPI_Request request = MPI_REQUEST_NULL;
   int done = 0;
   if (PMPI_Ibarrier(MPI_COMM_WORLD, &request) == MPI_SUCCESS) {

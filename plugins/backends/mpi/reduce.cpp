@@ -12,6 +12,8 @@ namespace {
 
 // Elements per piece where a piece needs scratch memory: it stays in the cache between its steps.
 constexpr uint64_t kScratchPiece = UINT64_C(1) << 18;
+// Elsewhere: MPI takes as much memory inside as it is given at once.
+constexpr uint64_t kPiece = UINT64_C(1) << 24;
 
 // One reduction's types and steps, the same for all its pieces.
 class Reduction {
@@ -34,7 +36,7 @@ class Reduction {
   }
 
   void all_reduce() {
-    const uint64_t most = half_ ? piece() : comm_.limit();
+    const uint64_t most = half_ ? scratch_piece() : piece();
     for (uint64_t from = 0; from < call_.count; from += most) {
       const uint64_t n = std::min(most, call_.count - from);
       const void* in = at(call_.send, from);
@@ -52,7 +54,7 @@ class Reduction {
   // The elements [0, count) of `in` of all ranks, into `out` on root.
   void to_root(const void* in, void* out, uint64_t count, uint32_t root, const char* what) {
     const bool mine = comm_.rank() == root;
-    const uint64_t most = prepared() ? piece() : comm_.limit();
+    const uint64_t most = prepared() ? scratch_piece() : piece();
     for (uint64_t from = 0; from < count; from += most) {
       const uint64_t n = std::min(most, count - from);
       const void* part = at(in, from);
@@ -69,7 +71,7 @@ class Reduction {
   }
 
   void reduce_scatter(const Layout& blocks) {
-    if (!blocks.packed() || blocks.end() > (prepared() ? piece() : comm_.limit())) {
+    if (!blocks.packed() || blocks.end() > (prepared() ? scratch_piece() : comm_.limit())) {
       for (uint32_t root = 0; root < comm_.size(); ++root) {
         to_root(at(call_.send, blocks.from(root)), call_.recv, blocks.count(root), root,
                 "reduce_scatter");
@@ -100,7 +102,8 @@ class Reduction {
 
  private:
   bool prepared() const { return half_ || call_.scalar != nullptr; }
-  uint64_t piece() const { return std::min(comm_.limit(), kScratchPiece); }
+  uint64_t piece() const { return std::min(comm_.limit(), kPiece); }
+  uint64_t scratch_piece() const { return std::min(comm_.limit(), kScratchPiece); }
   const void* at(const void* data, uint64_t from) const {
     return static_cast<const unsigned char*>(data) + from * bytes_;
   }

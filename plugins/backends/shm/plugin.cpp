@@ -76,7 +76,11 @@ class ShmBackend : public Declared {
     muster_rule large = host_rule("two_shot", kReductions, 0);
     large.bytes_from = limit + 1;
     large.bytes_to = UINT64_MAX;
-    add_reductions(query, small);
+    if (limit == 0) {
+      large.bytes_from = 0;
+    } else {
+      add_reductions(query, small);
+    }
     add_reductions(query, large);
     add_reductions(
         query,

@@ -17,7 +17,7 @@ using ::testing::Not;
 
 // Time enough to ask everything, however slow the machine.
 constexpr const char* kConfig =
-    "[plugins]\nprobe = \"in-process\"\n[check]\nknown_answer_ms = 50000\n";
+    "[plugins]\ninstalled = false\nprobe = \"in-process\"\n[check]\nknown_answer_ms = 50000\n";
 
 class KnownAnswer : public ::testing::Test {
  protected:
@@ -60,9 +60,9 @@ class KnownAnswer : public ::testing::Test {
 };
 
 TEST_F(KnownAnswer, GivenAnHonestBackendThenItServesAndTheTestIsOnRecord) {
-  ThreadBackend honest("honest", {honest_rule()});
+  ThreadBackend honest("candid", {honest_rule()});  // what passed is not asked again: of its own id
   for (const Served& s : served(World(3).with(honest.mock()).config(kConfig), 3)) {
-    EXPECT_EQ(s.backend, "honest");
+    EXPECT_EQ(s.backend, "candid");
     EXPECT_THAT(s.decisions, HasSubstr(" known answers\""));
     EXPECT_THAT(s.decisions, Not(HasSubstr("untested")));
   }
@@ -96,6 +96,19 @@ TEST_F(KnownAnswer, GivenOneWrongElementOnOneRankThenTheBackendIsOutOnEveryRankA
                           "the first is 2: 77 instead of "));
   }
   EXPECT_EQ(destroyed.counts(), (std::map<uint32_t, int>{{0, 1}, {1, 1}, {2, 1}}));
+}
+
+TEST_F(KnownAnswer, GivenABackendThatPassedThenTheSameOfferIsNotAskedAgainInThisProcess) {
+  ThreadBackend backend("repeated", {honest_rule()});
+  World(2).with(backend.mock()).config(kConfig).run([&](api::Runtime& runtime, uint32_t) {
+    api::Group first(runtime);
+    first.barrier();  // both ranks have asked everything
+    if (first.rank() == 0) backend.forget();
+    first.barrier();
+    api::Group second(runtime);
+    EXPECT_THAT(runtime.describe(), HasSubstr("as before in this process"));
+  });
+  EXPECT_EQ(backend.seen(), std::vector<muster_op>{MUSTER_BARRIER});
 }
 
 TEST_F(KnownAnswer, GivenTheTestSwitchedOffThenNothingIsAsked) {

@@ -34,10 +34,17 @@ inline void as_threads(uint32_t ranks, const std::function<void(uint32_t)>& body
   for (std::thread& thread : threads) thread.join();
 }
 
-// A child that runs body and ends with its result.
+// A child that runs body and ends with its result; it never returns into the test program.
 inline pid_t forked(const std::function<int()>& body) {
   pid_t child = fork();
-  if (child == 0) _exit(body());
+  if (child == 0) {
+    int code = 99;
+    try {
+      code = body();
+    } catch (...) {
+    }
+    _exit(code);
+  }
   return child;
 }
 

@@ -106,7 +106,8 @@ TEST_F(Threads, GivenAKey_WhenPutTwice_ThenTheSecondIsRefused) {
   const muster_bootstrap* table = threads_bootstrap();
   ThreadsSeat seat{threads_, 0};
   muster_world* world = nullptr;
-  ASSERT_EQ(table->open(reinterpret_cast<muster_instance*>(&seat), far_deadline(), &world), nullptr);
+  ASSERT_EQ(table->open(reinterpret_cast<muster_instance*>(&seat), far_deadline(), &world),
+            nullptr);
   EXPECT_TRUE(Status(table->put(world, "key", "a", 1)).ok());
   Status second(table->put(world, "key", "b", 1));
   EXPECT_EQ(second.code(), uint32_t{MUSTER_INVALID_ARGUMENT});

@@ -61,8 +61,8 @@ class WorldOver : public ::testing::TestWithParam<Kind> {
     muster_threads* threads = *threads_create(size);
     as_threads(size, [&](uint32_t rank) {
       ThreadsSeat seat{threads, rank};
-      auto world = World::open(&table, reinterpret_cast<muster_instance*>(&seat), "fake",
-                               far_deadline());
+      auto world =
+          World::open(&table, reinterpret_cast<muster_instance*>(&seat), "fake", far_deadline());
       ASSERT_TRUE(world.ok()) << world.status().message();
       body(**world);
     });

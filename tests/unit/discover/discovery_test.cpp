@@ -115,8 +115,10 @@ TEST_F(Discover, GivenOneFileByTwoNamesWhenFoundThenItCountsOnce) {
   fs::create_directory_symlink(plugins, root + "/again");
   DiscoveryInputs inputs;
   inputs.config = &config;
-  inputs.directories = {plugins, root + "/again", plugins + "/"};
-  EXPECT_EQ(discover(inputs, records).size(), 1u);
+  inputs.directories = {root + "/again", plugins, plugins + "/", root + "/again/../plugins"};
+  const std::vector<FoundPlugin> found = discover(inputs, records);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].path, path) << "canonical, by whatever name the directory was given";
 }
 
 TEST_F(Discover, GivenALinkWhenFoundThenItsPathIsCanonicalAndItsOwnDirectoryIsJudged) {
@@ -133,6 +135,15 @@ TEST_F(Discover, GivenALinkWhenFoundThenItsPathIsCanonicalAndItsOwnDirectoryIsJu
   found = find_one();
   EXPECT_EQ(found.state, PluginState::kRefused);
   EXPECT_THAT(found.reason, HasSubstr(elsewhere));
+}
+
+TEST_F(Discover, GivenADirectoryThatEveryoneMayWriteWhenFoundThenItsFilesAreRefused) {
+  put("good");
+  ASSERT_EQ(chmod(plugins.c_str(), 0777), 0);
+  const FoundPlugin found = find_one();
+  EXPECT_EQ(found.state, PluginState::kRefused);
+  EXPECT_THAT(found.reason, HasSubstr("the directory " + plugins + " is writable by everyone"));
+  EXPECT_EQ(traces(), 0u);
 }
 
 TEST_F(Discover, GivenAFileOfAnotherUserWhenFoundThenItIsRefusedUnlessTrusted) {
@@ -214,8 +225,10 @@ TEST_F(Discover, GivenEntriesInThisProcessWhenFoundThenTheyComeFirstAndCanBeOpen
 TEST_F(Discover, GivenTwoHundredPluginsWhenListedThenAllAreFoundAndNoneIsOpened) {
   const std::string bytes = read_file(built_plugin("good"));
   muster_entry record{};
-  const size_t at = bytes.find(std::string_view("good\0\0\0\0", 8));
-  ASSERT_NE(at, std::string::npos);
+  record.magic = MUSTER_PLUGIN_MAGIC;
+  const size_t start = bytes.find({reinterpret_cast<const char*>(&record.magic), 8});
+  ASSERT_NE(start, std::string::npos);
+  const size_t at = start + offsetof(muster_entry, id);
   for (int i = 0; i < 200; ++i) {
     std::string copy = bytes;
     std::snprintf(record.id, sizeof(record.id), "p%03d", i);

@@ -209,7 +209,9 @@ TEST_F(Checked, GivenPlansThatDifferThenTheirRunsTell) {
 TEST_F(Checked, GivenTheConfigurationAsksForItThenEveryGroupIsChecked) {
   World(2)
       .with(mock_)
-      .config("[plugins]\nprobe = \"in-process\"\n[check]\nknown_answer = false\ncalls = true\n")
+      .config(
+          "[plugins]\ninstalled = false\nprobe = \"in-process\"\n[check]\nknown_answer = "
+          "false\ncalls = true\n")
       .run([](api::Runtime& runtime, uint32_t) {
         api::Group group(runtime);
         EXPECT_EQ(failure_of([&] {

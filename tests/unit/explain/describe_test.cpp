@@ -69,11 +69,15 @@ TEST(Describe, GivenPluginsThenTheTextHasOneLineForEach) {
   EXPECT_THAT(text, HasSubstr("(it is no ELF file)"));
 }
 
-TEST(Describe, GivenOnlyFailuresAreAskedForThenThoseSwitchedOffAreNone) {
+TEST(Describe, GivenOnlyFailuresAreAskedForThenThoseSwitchedOffAreAmongThem) {
   const std::string text = describe_plugins_text(some_plugins(), true);
   EXPECT_THAT(text, HasSubstr("bad.so"));
-  EXPECT_THAT(text, Not(HasSubstr("off.so")));
-  EXPECT_THAT(text, HasSubstr("1 of 3 plugins cannot be used"));
+  EXPECT_THAT(text, HasSubstr("off.so"));
+  EXPECT_THAT(text, Not(HasSubstr("good.so")));
+  EXPECT_THAT(text, HasSubstr("2 of 3 plugins cannot be used"));
+  const Json json = Json::parse(describe_plugins_json(some_plugins(), {}, true));
+  ASSERT_EQ(json["plugins"].size(), 2u);
+  EXPECT_EQ(json["plugins"][0]["path"], "/usr/lib/muster/plugins/bad.so");
 }
 
 }  // namespace

@@ -39,12 +39,13 @@ class Offer : public testing::Test {
   }
   ~Offer() override { muster_plugin_entry.close(instance_); }
 
-  Answer ask(std::vector<uint32_t> nodes, uint32_t rank_without_facts = UINT32_MAX) {
+  Answer ask(std::vector<uint32_t> nodes, uint32_t rank_without_facts = UINT32_MAX,
+             const Options& options = {}) {
     struct Context {
       Answer answer;
       Options options;
       uint32_t rank_without_facts;
-    } context{{}, with_defaults({}), rank_without_facts};
+    } context{{}, with_defaults(options), rank_without_facts};
     std::vector<muster_rank_place> places;
     for (const uint32_t node : nodes) {
       const auto rank = static_cast<uint32_t>(places.size());
@@ -106,6 +107,13 @@ TEST_F(Offer, GivenRanksOfOneNodeThenExactlyOneRuleTakesEveryCall) {
     const uint64_t unsized_ops =
         MUSTER_BIT(MUSTER_GATHERV) | MUSTER_BIT(MUSTER_SCATTERV) | MUSTER_BIT(MUSTER_ALL_TO_ALLV);
     EXPECT_EQ((rule.flags & MUSTER_RULE_UNSIZED) != 0, (rule.ops & unsized_ops) != 0);
+  }
+}
+
+TEST_F(Offer, GivenOneShotIsSwitchedOffThenTwoShotTakesEverySize) {
+  const Answer answer = ask({0, 0}, UINT32_MAX, {{"one_shot_bytes", "0"}});
+  for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, UINT64_MAX}) {
+    EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_F32, MUSTER_SUM, bytes), 1) << bytes;
   }
 }
 

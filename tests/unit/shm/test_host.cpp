@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <chrono>
 #include <cstring>
@@ -22,18 +23,30 @@ Options with_defaults(const Options& options) {
   return all;
 }
 
+namespace {
+
+std::atomic<uint32_t>* shared_words(uint32_t count) {
+  void* const words = mmap(nullptr, count * sizeof(std::atomic<uint32_t>), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return static_cast<std::atomic<uint32_t>*>(words);
+}
+
+}  // namespace
+
 World::World(uint32_t size, Options options, uint64_t call_ns)
     : size(size),
       options(with_defaults(options)),
       call_ns(call_ns),
       places(size),
-      alive(size),
+      alive(shared_words(size)),
       board_(size) {
   for (uint32_t r = 0; r < size; ++r) {
     places[r] = {r, 0, 0, -1};
     alive[r] = 1;
   }
 }
+
+World::~World() { munmap(alive, size * sizeof(*alive)); }
 
 bool World::meet(std::unique_lock<std::mutex>& lock) {
   const uint64_t all_here = (arrived_ / size + 1) * size;

@@ -27,12 +27,13 @@ Options with_defaults(const Options& options);
 
 struct World {
   explicit World(uint32_t size, Options options = {}, uint64_t call_ns = 60'000'000'000);
+  ~World();
 
   const uint32_t size;
   const Options options;
   const uint64_t call_ns;  // the deadline of each call
   std::vector<muster_rank_place> places;
-  std::vector<std::atomic<uint32_t>> alive;
+  std::atomic<uint32_t>* const alive;  // one per rank, shared with forked processes
   std::atomic<uint32_t> aborted{0};
   std::function<bool(const muster_kernel_key&)> has_kernel;  // empty: all
 

@@ -1,0 +1,205 @@
+// `muster replay WORKLOAD`: the collectives that a published model makes per step, run, checked and
+// timed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/base/names.hpp"
+#include "core/base/units.hpp"
+#include "core/cli/command.hpp"
+#include "core/cli/session.hpp"
+#include "core/cli/workload.hpp"
+
+namespace muster::cli {
+namespace {
+
+struct Options {
+  RankOptions ranks;
+  std::string workload;
+  uint64_t tokens = 0;
+  std::vector<std::string> set;
+  bool json = false;
+  bool list = false;
+};
+
+struct Row {
+  const Step* step = nullptr;
+  std::string backend;
+  uint64_t bytes = 0;
+  double total_us = 0;
+  uint64_t wrong = 0;
+  std::string what_was_wrong;
+};
+
+Result<std::map<std::string, uint64_t>> variables_of(const Options& options, uint32_t ranks) {
+  std::map<std::string, uint64_t> variables = {{"ranks", ranks}};
+  if (options.tokens != 0) variables["tokens"] = options.tokens;
+  for (const std::string& assignment : options.set) {
+    const size_t equals = assignment.find('=');
+    Result<uint64_t> value =
+        parse_bytes(equals == std::string::npos ? "" : assignment.substr(equals + 1));
+    if (!value.ok()) {
+      return Status(MUSTER_INVALID_ARGUMENT, fmt::format("--set {} is not NAME=NUMBER", assignment),
+                    "for example tp=2");
+    }
+    variables[assignment.substr(0, equals)] = *value;
+  }
+  return variables;
+}
+
+Result<Row> replay_step(Session& session, const std::string& backend, const Step& step) {
+  Result<muster_group*> group = session.group(backend);
+  if (!group.ok()) return group.take_status();
+  Exercise exercise(step.op, step.dtype, step.redop, step.count, session.rank(), session.size());
+  Row row;
+  row.step = &step;
+  row.bytes = step.count * dtype_size(step.dtype);
+  Result<std::string> served = session.backend_of(*group, exercise);
+  if (!served.ok()) return served.take_status();
+  row.backend = *served;
+  Result<Checked> checked = session.check(*group, exercise, 1);
+  if (!checked.ok()) return checked.take_status();
+  row.wrong = checked->wrong;
+  row.what_was_wrong = checked->text();
+  Result<double> total = session.time_all(*group, exercise, step.repeat);
+  if (!total.ok()) return total.take_status();
+  row.total_us = *total;
+  return row;
+}
+
+void print_row(const Row& row) {
+  const Step& step = *row.step;
+  std::puts(fmt::format("{:<24} {:<15} {:>6} {:>4} {:>11} {:>6} {:>11.2f} {:>12.1f} {:>8}  {}",
+                        step.name, op_name(step.op), dtype_name(step.dtype),
+                        op_reduces(step.op) ? redop_name(step.redop) : "-", row.bytes, step.repeat,
+                        row.total_us / static_cast<double>(step.repeat), row.total_us,
+                        fmt::format("wrong {}", row.wrong), row.backend)
+                .c_str());
+  std::fflush(stdout);
+}
+
+int run_rank(const Options& options, const Workload& workload) {
+  auto session = Session::open(options.ranks);
+  if (!session.ok()) return fail(session.status());
+  Session& s = **session;
+  Result<std::map<std::string, uint64_t>> variables = variables_of(options, s.size());
+  if (!variables.ok()) return fail(variables.status());
+  Result<std::vector<Step>> steps = evaluate(workload, *variables);
+  if (!steps.ok()) return fail(steps.status());
+  for (const Step& step : *steps) {
+    if (step.group_size == s.size()) continue;
+    return fail(
+        Status(MUSTER_INVALID_ARGUMENT,
+               fmt::format("'{}' runs in groups of {} ranks, this replay has one group of {}",
+                           step.name, step.group_size, s.size()),
+               "choose a layout whose groups are 1 or all ranks"));
+  }
+  std::vector<std::string> backends = options.ranks.backends;
+  if (backends.empty()) backends.emplace_back();
+  if (s.prints() && !options.json) {
+    std::puts(fmt::format(
+                  "# {} | {} ranks, bootstrap {} | one step, every collective checked, then timed",
+                  workload.title, s.size(), s.bootstrap())
+                  .c_str());
+    std::puts(fmt::format("{:<24} {:<15} {:>6} {:>4} {:>11} {:>6} {:>11} {:>12} {:>8}  {}",
+                          "# collective", "operation", "type", "op", "bytes", "times", "each (us)",
+                          "total (us)", "", "backend")
+                  .c_str());
+  }
+  nlohmann::ordered_json json = {{"schema", "muster.replay/1"},
+                                 {"workload", workload.name},
+                                 {"ranks", s.size()},
+                                 {"bootstrap", s.bootstrap()},
+                                 {"rows", nlohmann::ordered_json::array()}};
+  uint64_t wrong = 0;
+  double total = 0;
+  for (const std::string& backend : backends) {
+    for (const Step& step : *steps) {
+      Result<Row> row = replay_step(s, backend, step);
+      if (!row.ok()) return fail(row.status());
+      wrong += row->wrong;
+      total += row->total_us;
+      if (!s.prints()) continue;
+      if (!row->what_was_wrong.empty()) {
+        std::fputs(
+            fmt::format("muster: '{}' ({} {}) by {} is wrong: {}\n", step.name, op_name(step.op),
+                        dtype_name(step.dtype), row->backend, row->what_was_wrong)
+                .c_str(),
+            stderr);
+      }
+      if (!options.json) print_row(*row);
+      json["rows"].push_back({{"name", step.name},
+                              {"op", op_name(step.op)},
+                              {"dtype", dtype_name(step.dtype)},
+                              {"bytes", row->bytes},
+                              {"repeat", step.repeat},
+                              {"total_us", row->total_us},
+                              {"wrong", row->wrong},
+                              {"what_was_wrong", row->what_was_wrong},
+                              {"backend", row->backend}});
+    }
+  }
+  if (s.prints() && options.json) {
+    json["total_us"] = total;
+    json["wrong"] = wrong;
+    std::puts(json.dump(2).c_str());
+  } else if (s.prints()) {
+    std::puts(fmt::format("# step {:.1f} us in collectives | wrong {}{}", total, wrong,
+                          wrong == 0 ? "" : "  FAILED")
+                  .c_str());
+  }
+  return wrong == 0 ? kOk : kFailed;
+}
+
+int run(const Options& options, const Context& context) {
+  const std::vector<std::string> directories = workload_directories();
+  const std::vector<std::string> names = list_workloads(directories);
+  if (options.list && options.json) {
+    const nlohmann::ordered_json json = {{"schema", "muster.workloads/1"}, {"workloads", names}};
+    std::puts(json.dump(2).c_str());
+    return kOk;
+  }
+  if (options.list) {
+    for (const std::string& name : names) std::puts(name.c_str());
+    return kOk;
+  }
+  if (options.workload.empty()) {
+    std::fputs(fmt::format("muster: name a workload: {}\n", fmt::join(names, ", ")).c_str(),
+               stderr);
+    return kUsage;
+  }
+  Result<Workload> workload = load_workload(options.workload, directories);
+  if (!workload.ok()) return fail(workload.status());
+  if (!is_launched_rank()) {
+    // Mistakes in the variables are told once, before any rank starts.
+    Result<std::map<std::string, uint64_t>> variables = variables_of(options, options.ranks.ranks);
+    if (!variables.ok()) return fail(variables.status());
+    Result<std::vector<Step>> steps = evaluate(*workload, *variables);
+    if (!steps.ok()) return fail(steps.status());
+    return start_ranks(options.ranks, options.json, context);
+  }
+  return run_rank(options, *workload);
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb =
+      app.add_subcommand("replay", "Run the collectives that a published model makes per step");
+  verb->add_option("workload", options->workload, "A workload's name, or a file");
+  add_rank_options(*verb, options->ranks);
+  verb->add_option("--tokens", options->tokens, "Tokens of the step (default: the workload's)");
+  verb->add_option("--set", options->set, "Further variables of the workload, NAME=NUMBER")
+      ->delimiter(',');
+  verb->add_flag("--list", options->list, "Print the workloads");
+  verb->add_flag("--json", options->json, "Print JSON (muster.replay/1)");
+  verb->callback([&context, options] {
+    context.run = [&context, options] { return run(*options, context); };
+  });
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,116 @@
+#include "core/cli/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace muster::cli {
+namespace {
+
+double microseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+}  // namespace
+
+std::string Checked::text() const {
+  std::string text;
+  for (size_t r = 0; r < by_rank.size(); ++r) {
+    const RankWrong& wrong = by_rank[r];
+    if (wrong.count == 0) continue;
+    text += fmt::format("{}rank {}: {} element{} wrong, the first is {}: {} instead of {}",
+                        text.empty() ? "" : "; ", r, wrong.count, wrong.count == 1 ? "" : "s",
+                        wrong.first, wrong.got, wrong.right);
+  }
+  return text;
+}
+
+Result<std::unique_ptr<Session>> Session::open(const RankOptions& options) {
+  std::unique_ptr<Session> session(new Session);
+  std::string toml = rank_config(options);
+  // The group that carries times and verdicts must not suffer the fault that is being shown.
+  if (!options.fault.empty()) {
+    toml += "[group.\"cli-control\".backend.shm]\noptions = { fault_flip_rank = -1 }\n";
+  }
+  muster_runtime_options runtime_options{};
+  runtime_options.struct_size = MUSTER_RUNTIME_OPTIONS_SIZE;
+  runtime_options.config_text = toml.c_str();
+  if (!options.config_file.empty()) runtime_options.config_file = options.config_file.c_str();
+  MUSTER_TRY(Status(muster_init(&runtime_options, &session->runtime_)));
+  MUSTER_TRY(session->make_group("cli-control", &session->control_));
+  return session;
+}
+
+Session::~Session() {
+  for (const auto& [backend, group] : groups_) Status::destroy(muster_group_destroy(group));
+  Status::destroy(muster_group_destroy(control_));
+  muster_finalize(runtime_);
+}
+
+Status Session::make_group(const std::string& name, muster_group** out) {
+  muster_group_options options{};
+  options.struct_size = MUSTER_GROUP_OPTIONS_SIZE;
+  options.name = name.c_str();
+  return Status(muster_group_create(runtime_, &options, nullptr, 0, out));
+}
+
+Result<muster_group*> Session::group(const std::string& backend) {
+  for (const auto& [id, group] : groups_) {
+    if (id == backend) return group;
+  }
+  muster_group* made = nullptr;
+  if (Status status = make_group(group_name_for(backend), &made); !status.ok()) return status;
+  groups_.emplace_back(backend, made);
+  return made;
+}
+
+Result<Checked> Session::check(muster_group* group, Exercise& exercise, uint64_t round) {
+  exercise.fill(round);
+  MUSTER_TRY(Status(muster_execute(group, &exercise.call())));
+  const Exercise::Wrong wrong = exercise.check();
+  const RankWrong mine{wrong.count, wrong.first, wrong.got, wrong.right};
+  Checked checked;
+  checked.by_rank.resize(size());
+  MUSTER_TRY(Status(muster_all_gather(control_, &mine, checked.by_rank.data(), sizeof(mine),
+                                      MUSTER_U8, nullptr)));
+  for (const RankWrong& rank : checked.by_rank) checked.wrong += rank.count;
+  return checked;
+}
+
+Status Session::slowest(std::vector<double>& microseconds) {
+  return Status(muster_all_reduce(control_, microseconds.data(), microseconds.data(),
+                                  microseconds.size(), MUSTER_F64, MUSTER_MAX, nullptr));
+}
+
+Result<std::vector<double>> Session::time_each(muster_group* group, const Exercise& exercise,
+                                               uint32_t iterations) {
+  std::vector<double> microseconds(iterations);
+  for (double& time : microseconds) {
+    MUSTER_TRY(Status(muster_barrier(control_)));
+    const auto start = std::chrono::steady_clock::now();
+    MUSTER_TRY(Status(muster_execute(group, &exercise.call())));
+    time = microseconds_since(start);
+  }
+  if (Status status = slowest(microseconds); !status.ok()) return status;
+  return microseconds;
+}
+
+Result<double> Session::time_all(muster_group* group, const Exercise& exercise, uint64_t repeat) {
+  MUSTER_TRY(Status(muster_barrier(control_)));
+  const auto start = std::chrono::steady_clock::now();
+  for (uint64_t i = 0; i < repeat; ++i) MUSTER_TRY(Status(muster_execute(group, &exercise.call())));
+  std::vector<double> total = {microseconds_since(start)};
+  if (Status status = slowest(total); !status.ok()) return status;
+  return total.front();
+}
+
+Result<std::string> Session::backend_of(muster_group* group, const Exercise& exercise) {
+  const char* name = nullptr;
+  if (Status status(muster_group_backend(group, &exercise.call(), &name)); !status.ok())
+    return status;
+  return std::string(name);
+}
+
+}  // namespace muster::cli

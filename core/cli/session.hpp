@@ -1,0 +1,72 @@
+// One rank of bench or replay: its runtime, a control group for measuring, and one group per
+// backend to run on.
+//
+// Uses the C API only, as a program would.
+#ifndef MUSTER_CORE_CLI_SESSION_HPP
+#define MUSTER_CORE_CLI_SESSION_HPP
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/agree/exercise.hpp"
+#include "core/base/status.hpp"
+#include "core/cli/ranks.hpp"
+#include "muster/muster.h"
+
+namespace muster::cli {
+
+// What was wrong on one rank.
+struct RankWrong {
+  uint64_t count = 0;
+  uint64_t first = 0;
+  double got = 0;
+  double right = 0;
+};
+
+struct Checked {
+  uint64_t wrong = 0;  // over all ranks
+  std::vector<RankWrong> by_rank;
+  // "rank 1: 1 element wrong, the first is 17: 3 instead of 2"; "" when right.
+  std::string text() const;
+};
+
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> open(const RankOptions& options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  uint32_t rank() const { return muster_rank(runtime_); }
+  uint32_t size() const { return muster_size(runtime_); }
+  bool prints() const { return rank() == 0; }
+  const char* bootstrap() const { return muster_bootstrap_name(runtime_); }
+
+  // The group that prefers a backend ("": the chain as configured); made on first use. [collective]
+  Result<muster_group*> group(const std::string& backend);
+  // Runs the exercise once with fresh inputs, and tells every rank what was wrong where.
+  // [collective]
+  Result<Checked> check(muster_group* group, Exercise& exercise, uint64_t round);
+  // `iterations` times: all ranks meet, then each runs the call; the slowest rank's microseconds
+  // per iteration. [collective]
+  Result<std::vector<double>> time_each(muster_group* group, const Exercise& exercise,
+                                        uint32_t iterations);
+  // `repeat` calls back to back; the slowest rank's microseconds for all. [collective]
+  Result<double> time_all(muster_group* group, const Exercise& exercise, uint64_t repeat);
+  // Who serves it.
+  Result<std::string> backend_of(muster_group* group, const Exercise& exercise);
+
+ private:
+  Session() = default;
+  Status make_group(const std::string& name, muster_group** out);
+  Status slowest(std::vector<double>& microseconds);
+
+  muster_runtime* runtime_ = nullptr;
+  muster_group* control_ = nullptr;
+  std::vector<std::pair<std::string, muster_group*>> groups_;
+};
+
+}  // namespace muster::cli
+
+#endif

@@ -1,0 +1,179 @@
+// What dispatch costs: the same backend function called directly through a pointer, through
+// muster_all_reduce with a chain of three backends and 200 rules, through muster_execute and
+// through a plan. The backend does nothing, so everything is overhead.
+//
+//   build/tests/bench_dispatch                              nanoseconds
+//   valgrind --tool=callgrind --toggle-collect=... see tests/bench/README.md   instructions
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "muster/muster.h"
+#include "muster/plugin.hpp"
+
+namespace {
+
+volatile uint64_t executed = 0;
+
+class NullGroup {
+ public:
+  explicit NullGroup(muster::plugin::Group group) : group_(group) {}
+  void connect() {}
+  void execute(const muster_call& call) { executed = executed + call.count; }
+
+ private:
+  muster::plugin::Group group_;
+};
+
+template <int Priority>
+class NullBackend {
+ public:
+  static constexpr int32_t kPriority = Priority;
+  explicit NullBackend(muster::plugin::Host) {}
+  void probe(muster::plugin::Facts) {}
+  void offer(muster::plugin::Query query) {
+    // Two bands, so that a lookup scans as it does in practice.
+    for (const bool large : {false, true}) {
+      muster_rule rule =
+          muster::plugin::rule(large ? "large" : "small", MUSTER_BIT(MUSTER_OP_END) - 2);
+      rule.dtypes = MUSTER_BIT(MUSTER_DTYPE_END) - 1;
+      rule.redops = MUSTER_BIT(MUSTER_REDOP_END) - 1;
+      rule.bytes_from = large ? 65537 : 0;
+      rule.bytes_to = large ? UINT64_MAX : 65536;
+      rule.flags = MUSTER_RULE_UNSIZED;
+      query.add(rule);
+    }
+  }
+  std::unique_ptr<NullGroup> prepare(muster::plugin::Group group) {
+    return std::make_unique<NullGroup>(group);
+  }
+};
+
+using Fast = NullBackend<90>;
+using Middle = NullBackend<60>;
+using Slow = NullBackend<30>;
+MUSTER_PLUGIN_RECORD(fast_entry, Fast, NullGroup, "null_fast", "1", "muster",
+                     MUSTER_BACKEND_INTERFACE, "", "");
+MUSTER_PLUGIN_RECORD(middle_entry, Middle, NullGroup, "null_middle", "1", "muster",
+                     MUSTER_BACKEND_INTERFACE, "", "");
+MUSTER_PLUGIN_RECORD(slow_entry, Slow, NullGroup, "null_slow", "1", "muster",
+                     MUSTER_BACKEND_INTERFACE, "", "");
+
+void check(muster_status* status) {
+  if (status == nullptr) return;
+  std::fprintf(stderr, "%s\n", muster_status_message(status));
+  std::exit(1);
+}
+
+std::string configuration() {
+  std::string toml = "[check]\nknown_answer = false\n[plugins]\nprobe = \"in-process\"\n";
+  for (const char* id : {"shm", "mpi", "skeleton"})
+    toml += std::string("[backend.") + id + "]\nmode = \"off\"\n";
+  // 200 rules that concern other sizes and operations than the call that is measured.
+  for (int i = 0; i < 200; ++i) {
+    toml += "[[rule]]\nop = \"all_gather\"\nbytes = \"" + std::to_string(1000 + 10 * i) + ".." +
+            std::to_string(1005 + 10 * i) + "\"\nprefer = [\"null_slow\"]\n";
+  }
+  return toml;
+}
+
+// A world of two ranks as threads; the second only takes part in making the group.
+struct World {
+  muster_threads* threads = nullptr;
+  muster_runtime* runtimes[2] = {};
+  muster_group* groups[2] = {};
+
+  World() {
+    check(muster_threads_create(2, &threads));
+    const std::string toml = configuration();
+    const auto rank = [&](uint32_t r) {
+      const muster_entry* const entries[] = {&fast_entry, &middle_entry, &slow_entry};
+      muster_runtime_options options = {};
+      options.struct_size = MUSTER_RUNTIME_OPTIONS_SIZE;
+      options.builtin = entries;
+      options.builtin_count = 3;
+      options.threads = threads;
+      options.thread_rank = r;
+      options.config_text = toml.c_str();
+      check(muster_init(&options, &runtimes[r]));
+      check(muster_group_create(runtimes[r], nullptr, nullptr, 0, &groups[r]));
+    };
+    std::thread other(rank, 1);
+    rank(0);
+    other.join();
+  }
+  ~World() {
+    for (int r = 0; r < 2; ++r) check(muster_group_destroy(groups[r]));
+    for (int r = 0; r < 2; ++r) muster_finalize(runtimes[r]);
+    muster_threads_release(threads);
+  }
+};
+
+muster_group* group() {
+  static World world;
+  return world.groups[0];
+}
+
+using Tables = muster::plugin::detail::Tables<Fast, NullGroup>;
+
+float in[16];
+float out[16];
+
+muster_call make_call() {
+  muster_call call = muster_call_init(MUSTER_ALL_REDUCE, MUSTER_F32);
+  call.redop = MUSTER_SUM;
+  call.send = in;
+  call.recv = out;
+  call.count = 16;
+  return call;
+}
+
+// The same function of the same backend, through a pointer that the compiler cannot see through.
+void direct(benchmark::State& state) {
+  muster::plugin::detail::GroupState<NullGroup> backend_group{nullptr, nullptr};
+  // execute reads nothing of the group but the pointer to its object; any NullGroup will do.
+  alignas(NullGroup) static unsigned char storage[sizeof(NullGroup)];
+  std::memset(storage, 0, sizeof(storage));
+  backend_group.group.reset(reinterpret_cast<NullGroup*>(storage));
+  auto* const pointer = reinterpret_cast<muster_backend_group*>(&backend_group);
+  muster_status* (*volatile execute)(muster_backend_group*, const muster_call*) =
+      Tables::table.execute;
+  muster_call call = make_call();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(call);
+    benchmark::DoNotOptimize(execute(pointer, &call));
+  }
+  (void)backend_group.group.release();
+}
+BENCHMARK(direct);
+
+void through_the_chain(benchmark::State& state) {
+  muster_group* const g = group();
+  for (auto _ : state)
+    benchmark::DoNotOptimize(muster_all_reduce(g, in, out, 16, MUSTER_F32, MUSTER_SUM, nullptr));
+}
+BENCHMARK(through_the_chain);
+
+void by_execute(benchmark::State& state) {
+  muster_group* const g = group();
+  const muster_call call = make_call();
+  for (auto _ : state) benchmark::DoNotOptimize(muster_execute(g, &call));
+}
+BENCHMARK(by_execute);
+
+void by_plan(benchmark::State& state) {
+  const muster_call call = make_call();
+  muster_plan* plan = nullptr;
+  check(muster_plan_create(group(), &call, &plan));
+  for (auto _ : state) benchmark::DoNotOptimize(muster_plan_run(plan));
+  muster_plan_release(plan);
+}
+BENCHMARK(by_plan);
+
+}  // namespace
+
+BENCHMARK_MAIN();

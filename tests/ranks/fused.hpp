@@ -1,0 +1,24 @@
+// The reference of fused_all_reduce_rmsnorm: a row in f64, with the error that roundings of the
+// dtype at the sum, at the residual's sum and at the result may leave. Pure; any thread.
+#ifndef MUSTER_TESTS_RANKS_FUSED_HPP
+#define MUSTER_TESTS_RANKS_FUSED_HPP
+
+#include "tests/ranks/case.hpp"
+#include "tests/ranks/reference.hpp"
+
+namespace muster::ranks {
+
+struct FusedInputs {
+  Reduction reduction;  // of what is summed
+  Input residual;
+  bool has_residual;
+  Input weight;
+  double epsilon;
+};
+
+void check_fused_row(const FusedInputs& inputs, uint64_t row, const void* recv,
+                     const void* residual_out, Wrong& wrong);
+
+}  // namespace muster::ranks
+
+#endif
