@@ -27,6 +27,11 @@ class KnownAnswer : public ::testing::Test {
     rule.flags = MUSTER_RULE_UNSIZED;
     return rule;
   }
+  // An id for what must be asked: a backend that has passed is not asked again in this process.
+  static std::string unheard_of() {
+    static std::atomic<int> count{0};
+    return "new_" + std::to_string(count++);
+  }
   // Who serves a sum of f32 on every rank, with what explain says of the others.
   struct Served {
     std::string backend;
@@ -60,9 +65,10 @@ class KnownAnswer : public ::testing::Test {
 };
 
 TEST_F(KnownAnswer, GivenAnHonestBackendThenItServesAndTheTestIsOnRecord) {
-  ThreadBackend honest("candid", {honest_rule()});  // what passed is not asked again: of its own id
+  const std::string id = unheard_of();
+  ThreadBackend honest(id, {honest_rule()});
   for (const Served& s : served(World(3).with(honest.mock()).config(kConfig), 3)) {
-    EXPECT_EQ(s.backend, "candid");
+    EXPECT_EQ(s.backend, id);
     EXPECT_THAT(s.decisions, HasSubstr(" known answers\""));
     EXPECT_THAT(s.decisions, Not(HasSubstr("untested")));
   }
@@ -99,7 +105,7 @@ TEST_F(KnownAnswer, GivenOneWrongElementOnOneRankThenTheBackendIsOutOnEveryRankA
 }
 
 TEST_F(KnownAnswer, GivenABackendThatPassedThenTheSameOfferIsNotAskedAgainInThisProcess) {
-  ThreadBackend backend("repeated", {honest_rule()});
+  ThreadBackend backend(unheard_of(), {honest_rule()});
   World(2).with(backend.mock()).config(kConfig).run([&](api::Runtime& runtime, uint32_t) {
     api::Group first(runtime);
     first.barrier();  // both ranks have asked everything
@@ -142,7 +148,7 @@ TEST_F(KnownAnswer, GivenARuleForLargerSizesThenItIsAskedAtItsLowerEdge) {
   rule.bytes_from = 4000;
   rule.bytes_to = UINT64_MAX;
   rule.bytes_multiple = 32;
-  ThreadBackend backend("edge", {rule});
+  ThreadBackend backend(unheard_of(), {rule});
   std::mutex mutex;
   std::vector<uint64_t> counts;
   ON_CALL(backend.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
@@ -161,7 +167,7 @@ TEST_F(KnownAnswer, GivenALowerEdgeTooLargeToAskThenItIsNamedAsUntested) {
   large.bytes_from = 64 << 20;
   large.bytes_to = UINT64_MAX;
   muster_rule barrier = rule_for(MUSTER_BARRIER);
-  ThreadBackend backend("edge", {large, barrier});
+  ThreadBackend backend(unheard_of(), {large, barrier});
   World(2).with(backend.mock()).config(kConfig).run([](api::Runtime& runtime, uint32_t) {
     api::Group group(runtime);
     EXPECT_THAT(runtime.describe(), HasSubstr("rule huge from 64MiB on"));

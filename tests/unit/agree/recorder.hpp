@@ -51,6 +51,7 @@ inline Failed failure_of(const std::function<void()>& body) {
 class CapturedLog {
  public:
   CapturedLog() {
+    set_log_level(MUSTER_LOG_WARN);  // a configuration of an earlier test may have changed it
     set_log_sink(
         [](void* context, muster_log_level, const char* line) {
           auto& self = *static_cast<CapturedLog*>(context);

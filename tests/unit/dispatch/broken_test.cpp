@@ -63,6 +63,7 @@ TEST(Broken, GivenAWaitThatAnotherThreadAbortsThenItEndsAndTheGroupSaysSo) {
   const CapturedLog log;
   MockBackend mock("fast");
   std::promise<void> waiting[2];
+  std::atomic<int> ended{0};
   muster_wait_word words[2] = {};
   ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call&) {
     waiting[group.rank()].set_value();
@@ -81,6 +82,8 @@ TEST(Broken, GivenAWaitThatAnotherThreadAbortsThenItEndsAndTheGroupSaysSo) {
     const Failed next = failure_of([&] { group.execute(reduce_of(1)); });
     EXPECT_EQ(next.code, MUSTER_FAILED_PRECONDITION);
     EXPECT_THAT(next.cause, HasSubstr("aborted by muster_group_abort"));
+    ++ended;
+    while (ended < 2) std::this_thread::yield();  // who leaves is gone
   });
 }
 
