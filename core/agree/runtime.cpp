@@ -45,7 +45,7 @@ void open_plugins(muster_runtime& runtime) {
     }
     found.state = PluginState::kRefused;
     found.stage = Stage::kLoad;
-    found.reason = plugin.status().cause();
+    found.reason = plugin.status().message();
     runtime.records.add({Stage::kLoad, found.path, "refused", found.reason, found.path});
     log_warn(fmt::format("plugin {} could not be opened: {}", found.path, found.reason));
   }

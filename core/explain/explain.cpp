@@ -84,20 +84,23 @@ ExplainedAbsence explain_absence(const Chain& chain, const ChainBackend& backend
     out.source = forbid->source.text();
     return out;
   }
-  // The rule that came nearest tells most.
+  // The rules that came nearest tell most; together, where each offers some dtypes of an operation.
   Mismatch nearest = Mismatch::kOperation;
-  const muster_rule* nearest_rule = &backend.rules.front();
+  muster_rule offered = backend.rules.front();
   for (const muster_rule& rule : backend.rules) {
     Mismatch mismatch = match_cell(rule, question.key, chain.ranks, chain.determinism);
     if (mismatch == Mismatch::kNone) mismatch = match_bytes(rule, question.bytes);
     if (mismatch > nearest) {
       nearest = mismatch;
-      nearest_rule = &rule;
+      offered = rule;
+    } else if (mismatch == nearest) {
+      offered.dtypes |= rule.dtypes;
+      offered.redops |= rule.redops;
     }
   }
   CellKey key = question.key;
   key.op = question.op;
-  out.reason = explain_mismatch(nearest, *nearest_rule, key, chain.ranks, chain.determinism);
+  out.reason = explain_mismatch(nearest, offered, key, chain.ranks, chain.determinism);
   return out;
 }
 
