@@ -37,10 +37,10 @@ const Candidate* find_candidate(const muster_group& group, const muster_call& ca
 
 muster_status* run_with_attention(muster_group& group, const muster_call& call) {
   return at_boundary([&]() -> Status {
-    uint32_t attention = group.attention.load(std::memory_order_relaxed);
+    uint32_t attention = group.attention.load(std::memory_order_acquire);
     if ((attention & kAttentionQueue) != 0) {
       group.queue->drain();
-      attention = group.attention.load(std::memory_order_relaxed);
+      attention = group.attention.load(std::memory_order_acquire);
     }
     if ((attention & kAttentionBroken) != 0) {
       return Status(MUSTER_FAILED_PRECONDITION,
@@ -70,10 +70,12 @@ muster_status* not_offered(const muster_group& group, const muster_call& call) {
 }
 
 void break_group(muster_group& group, const std::string& cause) {
+  // Any thread may abort a group; the first cause stays.
+  const std::lock_guard<std::mutex> lock(group.broken_mutex);
   if ((group.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) return;
   group.broken_by = cause;
   group.context.aborted.store(1, std::memory_order_release);
-  group.attention.fetch_or(kAttentionBroken, std::memory_order_relaxed);
+  group.attention.fetch_or(kAttentionBroken, std::memory_order_release);
   for (const LiveBackend& backend : group.backends) {
     if (backend.table->abort != nullptr) backend.table->abort(backend.state);
   }

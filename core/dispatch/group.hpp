@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ struct muster_group {
   std::list<std::string> composed_names;
   std::unique_ptr<muster::CallQueue> queue;
   std::atomic<uint32_t> outstanding{0};  // works and plans not released
+  std::mutex broken_mutex;
   std::string broken_by;                 // the cause, once broken
 
   muster_group();
