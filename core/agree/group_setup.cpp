@@ -245,7 +245,8 @@ class GroupSetup {
       } else {
         runtime_.records.add(
             {Stage::kCheck, subject, "passed",
-             result->untested == 0
+             result->cached ? std::string("known answers, as before in this process")
+             : result->untested == 0
                  ? fmt::format("{} known answers", result->tested)
                  : fmt::format("{} known answers, {} untested for lack of time, from {} on",
                                result->tested, result->untested, result->first_untested),
@@ -298,6 +299,7 @@ class GroupSetup {
     }
     bind_composed(group);
     group.table = &group.chain.table;
+    group.enter(MUSTER_EAGER);
     group.counter_stride = static_cast<uint32_t>(group.chain.backends.size()) + 1;
     group.counter_store.resize(static_cast<size_t>(MUSTER_OP_END) * group.counter_stride);
     group.counters = group.counter_store.data();

@@ -17,6 +17,7 @@ namespace muster {
 
 struct KnownAnswerResult {
   std::string failure;  // "" when everything was right; equal on all ranks
+  bool cached = false;  // every rank's process has seen the same pass before
   uint64_t tested = 0;
   uint64_t untested = 0;
   std::string first_untested;

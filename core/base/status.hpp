@@ -6,6 +6,8 @@
 #ifndef MUSTER_CORE_BASE_STATUS_HPP
 #define MUSTER_CORE_BASE_STATUS_HPP
 
+#include <exception>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,6 +77,18 @@ class [[nodiscard]] Result {
   std::optional<T> value_;
   Status status_;
 };
+
+// Runs a body that returns a Status where no exception may leave; exceptions become statuses.
+template <typename Body>
+muster_status* at_boundary(Body&& body) noexcept {
+  try {
+    return body().release();
+  } catch (const std::bad_alloc&) {
+    return Status(MUSTER_RESOURCE_EXHAUSTED, "out of memory").release();
+  } catch (const std::exception& error) {
+    return Status(MUSTER_INTERNAL, error.what(), "report this as a defect of muster").release();
+  }
+}
 
 }  // namespace muster
 

@@ -27,8 +27,12 @@ Status read_call(const char* function, const muster_group* group, const muster_c
     return Status(MUSTER_INVALID_ARGUMENT, std::string(function) + ": call.struct_size is not set",
                   "make the record with muster_call_init");
   }
-  *out = muster_call{};
-  std::memcpy(out, call, std::min<size_t>(call->struct_size, sizeof(*out)));
+  if (call->struct_size >= sizeof(*out)) {
+    *out = *call;
+  } else {  // a program of an older header gives less; what it does not know is zero
+    *out = muster_call{};
+    std::memcpy(out, call, call->struct_size);
+  }
   Refusal refusal = muster::prepare_any(*group, *out);
   const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
   if (refusal == Refusal::kNone && message && out->peer == group->rank && !in_batch)
@@ -73,7 +77,7 @@ muster_status* muster_execute(muster_group* group, const muster_call* call) {
   return at_boundary([&]() -> Status {
     muster_call prepared;
     MUSTER_TRY(read_call("muster_execute", group, call, false, &prepared));
-    return Status(muster::run_call(*group, prepared));
+    return Status(muster::run_call(*group, prepared, prepared.op));
   });
 }
 

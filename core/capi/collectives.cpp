@@ -12,13 +12,27 @@ inline __attribute__((always_inline)) muster_call make_call(muster_op op, muster
                                                             const void* send, void* recv,
                                                             uint64_t count,
                                                             const muster_call_options* options) {
-  muster_call call{};
+  // Field by field: of `{}` the compiler makes a string instruction, which costs more than
+  // everything after it.
+  muster_call call;
   call.struct_size = MUSTER_CALL_SIZE;
   call.op = op;
   call.dtype = dtype;
+  call.recv_dtype = MUSTER_DTYPE_NONE;
+  call.redop = MUSTER_REDOP_NONE;
+  call.root = call.peer = call.recv_peer = 0;
+  call.send_memory = call.recv_memory = MUSTER_MEMORY_DEFAULT;
+  call.phase = MUSTER_EAGER;
+  call.flags = 0;
   call.send = send;
   call.recv = recv;
   call.count = count;
+  call.recv_count = 0;
+  call.send_counts = call.send_displs = call.recv_counts = call.recv_displs = nullptr;
+  call.max_bytes = call.selection_bytes = 0;
+  call.scalar = nullptr;
+  call.fused = nullptr;
+  call.stream = {MUSTER_STREAM_NONE, 0, 0};
   if (options != nullptr) [[unlikely]] {
     call.flags = options->flags;
     call.send_memory = options->send_memory;

@@ -156,8 +156,7 @@ muster_status* muster_graph_begin(muster_group* group, muster_phase phase) {
       if (backend.table->capture_begin == nullptr) continue;
       MUSTER_TRY(Status(backend.table->capture_begin(backend.state, phase)));
     }
-    group->phase = phase;
-    group->phase_class = muster::phase_class_of(phase);
+    group->enter(phase);
     group->context.scratch.allow_growth(false);
     return Status();
   });
@@ -173,8 +172,7 @@ muster_status* muster_graph_end(muster_group* group, uint32_t ok) {
     }
     group->queue->drain();
     auto refused = agree_ok(*group, ok != 0);
-    group->phase = MUSTER_EAGER;
-    group->phase_class = muster::kPhaseEager;
+    group->enter(MUSTER_EAGER);
     group->context.scratch.allow_growth(true);
     if (!refused.ok()) return refused.take_status();
     for (const muster::LiveBackend& backend : group->backends) {

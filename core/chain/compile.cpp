@@ -42,6 +42,7 @@ uint32_t refused_traits(const muster_rule& rule) {
   if (rule.place == MUSTER_PLACE_IN) refuses |= kTraitOutOfPlace;
   if (rule.place == MUSTER_PLACE_OUT) refuses |= kTraitInPlace;
   if ((rule.flags & MUSTER_RULE_SYMMETRIC) != 0) refuses |= kTraitNotSymmetric;
+  if (rule.bytes_multiple > 1) refuses |= kTraitAny;
   const uint64_t streams = rule.streams == 0 ? MUSTER_BIT(MUSTER_STREAM_NONE) : rule.streams;
   for (uint32_t kind = 0; kind < MUSTER_STREAM_KIND_END; ++kind) {
     if ((streams & MUSTER_BIT(kind)) == 0) refuses |= kTraitStream << kind;

@@ -55,7 +55,8 @@ Mismatch match_cell(const muster_rule& rule, const CellKey& key, uint32_t ranks,
   if (ranks < rule.ranks_from || (rule.ranks_to != 0 && ranks > rule.ranks_to))
     return Mismatch::kRanks;
   if (rule.determinism < determinism) return Mismatch::kDeterminism;
-  if (rule.place != MUSTER_PLACE_ANY && (point_to_point || op_is_rooted(key.op))) return Mismatch::kPlace;
+  if (rule.place != MUSTER_PLACE_ANY && (point_to_point || op_is_rooted(key.op)))
+    return Mismatch::kPlace;
   if (point_to_point &&
       ((rule.ops & kPointToPoint) != kPointToPoint || (rule.flags & MUSTER_RULE_UNSIZED) == 0)) {
     return Mismatch::kPointToPoint;
@@ -103,7 +104,8 @@ std::string explain_mismatch(Mismatch mismatch, const muster_rule& rule, const C
       return fmt::format("keeps results {}, the group asks for {}",
                          determinism_name(rule.determinism), determinism_name(determinism));
     case Mismatch::kPlace:
-      return "offers this only in place or only out of place, which the ranks of a rooted operation cannot tell alike";
+      return "offers this only in place or only out of place, which the ranks of a rooted "
+             "operation cannot tell alike";
     case Mismatch::kPointToPoint:
       return "does not offer send, recv and send_recv together and for any size";
     case Mismatch::kUnsized:

@@ -20,14 +20,18 @@ using ExecuteFunction = muster_status* (*)(muster_backend_group*, const muster_c
 // Properties of a call beside its row and size, as bits; a candidate refuses some of them.
 enum CallTraits : uint32_t {
   kTraitInPlace = 1u << 0,
-  kTraitOutOfPlace = 1u << 1,
-  kTraitNotSymmetric = 1u << 2,
-  kTraitStream = 1u << 8  // shifted by the stream kind
+  kTraitNotSymmetric = 1u << 1,
+  kTraitOutOfPlace = 1u << 2,
+  kTraitStream = 1u << 8,  // shifted by the stream kind
+  kTraitAny =
+      1u << 31  // every call has it: a candidate with a further condition refuses it at first
 };
 inline uint32_t call_traits(const muster_call& call) {
-  return ((call.flags & MUSTER_CALL_IN_PLACE) != 0 ? kTraitInPlace : kTraitOutOfPlace) |
-         ((call.flags & MUSTER_CALL_SYMMETRIC) != 0 ? 0u : kTraitNotSymmetric) |
-         (kTraitStream << call.stream.kind);
+  static_assert(uint32_t{MUSTER_CALL_IN_PLACE} == uint32_t{kTraitInPlace} &&
+                uint32_t{MUSTER_CALL_SYMMETRIC} == uint32_t{kTraitNotSymmetric});
+  const uint32_t flags = call.flags & (MUSTER_CALL_IN_PLACE | MUSTER_CALL_SYMMETRIC);
+  return (flags ^ MUSTER_CALL_SYMMETRIC) | ((~flags & MUSTER_CALL_IN_PLACE) << 2) |
+         (kTraitStream << call.stream.kind) | kTraitAny;
 }
 
 constexpr uint16_t kComposed = UINT16_MAX;
@@ -66,7 +70,7 @@ struct Table {
     const Band* const at = band(row, bytes);
     const Candidate* candidate = candidates.data() + at->first;
     for (uint32_t i = 0; i < at->count; ++i, ++candidate) {
-      if ((candidate->refuses & traits) == 0 &&
+      if ((candidate->refuses & traits & ~uint32_t{kTraitAny}) == 0 &&
           (candidate->multiple <= 1 || bytes % candidate->multiple == 0)) {
         return candidate;
       }

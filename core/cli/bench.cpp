@@ -86,6 +86,14 @@ Result<Row> measure(Session& session, const Options& options, const std::string&
   Result<std::string> served = session.backend_of(*group, exercise);
   if (!served.ok()) return served.take_status();
   row.backend = *served;
+  if (!backend.empty() && row.backend != backend &&
+      row.backend != fmt::format("composed({})", backend)) {
+    return Status(MUSTER_UNAVAILABLE,
+                  fmt::format("{} of {} bytes is not served by {} but by {}", options.op, row.bytes,
+                              backend, row.backend),
+                  fmt::format("muster explain {} --dtype {} --bytes {} --ranks {} says why",
+                              options.op, options.dtype, row.bytes, session.size()));
+  }
   for (uint64_t round = 0; round < 2; ++round) {
     Result<Checked> checked = session.check(*group, exercise, round);
     if (!checked.ok()) return checked.take_status();
@@ -202,19 +210,34 @@ int run_rank(const Options& options, muster_op op, muster_dtype dtype, muster_re
   return wrong == 0 ? kOk : kFailed;
 }
 
+// One half of a point-to-point call, and the fused call whose result is rounded, are not measured.
+bool can_measure(muster_op op) {
+  return op != MUSTER_SEND && op != MUSTER_RECV && op != MUSTER_FUSED_ALL_REDUCE_RMSNORM;
+}
+
+std::string measured_ops() {
+  std::vector<const char*> names;
+  for (muster_op op = MUSTER_OP_NONE + 1; op < MUSTER_OP_END; ++op) {
+    if (can_measure(op)) names.push_back(op_name(op));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+int wrong_name(const char* what, const std::string& name, const std::string& known) {
+  std::fputs(
+      fmt::format("muster: {} '{}' cannot be measured\n        use one of {}\n", what, name, known)
+          .c_str(),
+      stderr);
+  return kUsage;
+}
+
 int run(const Options& options, const Context& context) {
   const auto op = op_from_name(options.op);
   const auto dtype = dtype_from_name(options.dtype);
   const auto redop = redop_from_name(options.redop);
-  if (!op || !dtype || !redop || *op == MUSTER_SEND || *op == MUSTER_RECV ||
-      *op == MUSTER_FUSED_ALL_REDUCE_RMSNORM) {
-    std::fprintf(
-        stderr,
-        "muster: cannot measure '%s %s %s'; operations: %s; dtypes: %s; reduce operations: %s\n",
-        options.op.c_str(), options.dtype.c_str(), options.redop.c_str(), all_op_names().c_str(),
-        all_dtype_names().c_str(), all_redop_names().c_str());
-    return kUsage;
-  }
+  if (!op || !can_measure(*op)) return wrong_name("operation", options.op, measured_ops());
+  if (!dtype) return wrong_name("dtype", options.dtype, all_dtype_names());
+  if (!redop) return wrong_name("reduce operation", options.redop, all_redop_names());
   const Result<uint64_t> from = parse_bytes(options.from);
   const Result<uint64_t> to = parse_bytes(options.to);
   if (!from.ok() || !to.ok() || *from == 0 || *from > *to) {
@@ -222,7 +245,7 @@ int run(const Options& options, const Context& context) {
                  options.to.c_str());
     return kUsage;
   }
-  if (!is_launched_rank()) return start_ranks(options.ranks, context);
+  if (!is_launched_rank()) return start_ranks(options.ranks, options.json, context);
   return run_rank(options, *op, *dtype, *redop, *from, *to);
 }
 

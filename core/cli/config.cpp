@@ -96,15 +96,22 @@ void add_config(CLI::App& app, Context& context) {
   show_verb->callback([&context, options] { context.run = [options] { return show(*options); }; });
   CLI::App* check_verb =
       verb->add_subcommand("check", "Check the files that would be read, or one more");
-  check_verb->add_flag("--json", options->json, "Print JSON");
+  check_verb->add_flag("--json", options->json, "Print JSON (muster.config_check/1)");
   check_verb->add_option("file", options->file, "A file to check after all others");
   check_verb->callback(
       [&context, options] { context.run = [options] { return check(*options); }; });
   CLI::App* default_verb =
       verb->add_subcommand("default", "Print the commented default muster.toml");
-  default_verb->callback([&context] {
-    context.run = [] {
-      std::fputs(default_toml().c_str(), stdout);
+  default_verb->add_flag("--json", options->json, "Print JSON (muster.config_default/1)");
+  default_verb->callback([&context, options] {
+    context.run = [options] {
+      if (options->json) {
+        const nlohmann::ordered_json json = {{"schema", "muster.config_default/1"},
+                                             {"toml", default_toml()}};
+        std::puts(json.dump(2).c_str());
+      } else {
+        std::fputs(default_toml().c_str(), stdout);
+      }
       return int{kOk};
     };
   });

@@ -1,8 +1,13 @@
 // The `muster` command.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iostream>
+#include <string_view>
 
-#include "core/base/log.hpp"
+#include "core/base/names.hpp"
 #include "core/cli/command.hpp"
 
 namespace muster::cli {
@@ -13,6 +18,35 @@ int fail(const Status& status) {
   return status.code() == MUSTER_UNAVAILABLE ? kNothingUsable : kFailed;
 }
 
+namespace {
+
+// What CLI11 found wrong, in this command's way of telling; help goes to stdout.
+int explain_usage(const CLI::App& app, const CLI::ParseError& error, const std::string& first) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    app.exit(error, std::cout, std::cerr);
+    return kOk;
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) names.push_back(verb->get_name());
+  const bool is_verb = std::find(names.begin(), names.end(), first) != names.end();
+  if (is_verb || first.empty() || first.front() == '-') {
+    std::fputs(fmt::format("muster: {}\n        muster {}--help says what is expected\n",
+                           error.what(), is_verb ? first + " " : "")
+                   .c_str(),
+               stderr);
+    return kUsage;
+  }
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view nearest = nearest_name(first, views);
+  std::fputs(fmt::format("muster: '{}' is no verb\n        {}\n", first,
+                         nearest.empty() ? fmt::format("use one of {}", fmt::join(names, ", "))
+                                         : fmt::format("did you mean '{}'?", nearest))
+                 .c_str(),
+             stderr);
+  return kUsage;
+}
+
+}  // namespace
 }  // namespace muster::cli
 
 int main(int argc, char** argv) {
@@ -35,8 +69,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error, std::cout, std::cerr);
-    return code == 0 ? kOk : kUsage;
+    return explain_usage(app, error, argc > 1 ? argv[1] : "");
   }
   if (!context.run) {
     std::fputs(app.help().c_str(), stdout);

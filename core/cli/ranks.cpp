@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/base/names.hpp"
 #include "core/bootstrap/launcher.hpp"
@@ -20,7 +22,12 @@ namespace {
 
 // "" when every named backend can be connected by muster's launcher; else the one that cannot.
 Result<std::string> backend_with_own_launcher(const RankOptions& options) {
-  if (options.backends.empty()) return std::string();
+  if (options.backends.empty()) {
+    // A mistake in a file is told once, before any rank starts.
+    Result<Config> config = load_config(config_inputs_of_process(options.config_file));
+    if (!config.ok()) return config.take_status();
+    return std::string();
+  }
   auto survey = take_survey(false, options.config_file);
   if (!survey.ok()) return survey.take_status();
   for (const std::string& id : options.backends) {
@@ -34,6 +41,16 @@ Result<std::string> backend_with_own_launcher(const RankOptions& options) {
     if (found->entry.gives(MUSTER_BOOTSTRAP_INTERFACE)) return id;
   }
   return std::string();
+}
+
+int print_launch(const std::vector<std::string>& command, bool json) {
+  if (json) {
+    const nlohmann::ordered_json out = {{"schema", "muster.launch/1"}, {"command", command}};
+    std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    std::puts(fmt::format("{}", fmt::join(command, " ")).c_str());
+  }
+  return kOk;
 }
 
 std::vector<std::string> mpirun_command(uint32_t ranks, const std::vector<std::string>& command) {
@@ -85,15 +102,21 @@ std::string rank_config(const RankOptions& options) {
   return toml;
 }
 
-int start_ranks(const RankOptions& options, const Context& context) {
+int start_ranks(const RankOptions& options, bool json, const Context& context) {
   if (!options.fault.empty()) {
     const size_t colon = options.fault.find(':');
-    const std::string rank = options.fault.substr(0, colon);
-    if (colon == std::string::npos || rank.empty() ||
-        rank.find_first_not_of("0123456789") != std::string::npos ||
+    uint32_t rank = 0;
+    const char* const end = options.fault.data() + std::min(colon, options.fault.size());
+    const auto [stop, error] = std::from_chars(options.fault.data(), end, rank);
+    if (colon == std::string::npos || error != std::errc() || stop != end ||
         !op_from_name(options.fault.substr(colon + 1))) {
       std::fprintf(stderr, "muster: --fault %s is not RANK:OPERATION, for example 1:all_reduce\n",
                    options.fault.c_str());
+      return kUsage;
+    }
+    if (rank >= options.ranks) {
+      std::fprintf(stderr, "muster: --fault %s names rank %u of 0 to %u\n", options.fault.c_str(),
+                   rank, options.ranks - 1);
       return kUsage;
     }
   }
@@ -106,10 +129,9 @@ int start_ranks(const RankOptions& options, const Context& context) {
   if (!own_launcher.ok()) return fail(own_launcher.status());
   if (own_launcher->empty()) {
     if (options.dry_run) {
-      std::puts(
-          fmt::format("{} run -n {} -- {}", command[0], options.ranks, fmt::join(command, " "))
-              .c_str());
-      return kOk;
+      std::vector<std::string> own = {command[0], "run", "-n", std::to_string(options.ranks), "--"};
+      own.insert(own.end(), command.begin(), command.end());
+      return print_launch(own, json);
     }
     LaunchOptions launch_options;
     launch_options.command = command;
@@ -117,10 +139,7 @@ int start_ranks(const RankOptions& options, const Context& context) {
     return launch(launch_options);
   }
   const std::vector<std::string> mpirun = mpirun_command(options.ranks, command);
-  if (options.dry_run) {
-    std::puts(fmt::format("{}", fmt::join(mpirun, " ")).c_str());
-    return kOk;
-  }
+  if (options.dry_run) return print_launch(mpirun, json);
   std::vector<char*> argv;
   for (const std::string& argument : mpirun) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -25,9 +25,9 @@ void add_rank_options(CLI::App& verb, RankOptions& options);
 bool is_launched_rank();
 
 // Runs this command line as options.ranks processes and returns the exit code; prints it only with
-// dry_run. Under mpirun when a named backend brings a bootstrap of its own, else under muster's
-// launcher.
-int start_ranks(const RankOptions& options, const Context& context);
+// dry_run, as text or JSON (muster.launch/1). Under mpirun when a named backend brings a bootstrap
+// of its own, else under muster's launcher.
+int start_ranks(const RankOptions& options, bool json, const Context& context);
 
 // TOML for the ranks: per named backend a group "cli-<id>" that prefers it, and the fault.
 std::string rank_config(const RankOptions& options);

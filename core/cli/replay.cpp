@@ -156,9 +156,20 @@ int run_rank(const Options& options, const Workload& workload) {
 
 int run(const Options& options, const Context& context) {
   const std::vector<std::string> directories = workload_directories();
-  if (options.list || options.workload.empty()) {
-    for (const std::string& name : list_workloads(directories)) std::puts(name.c_str());
-    return options.list ? kOk : kUsage;
+  const std::vector<std::string> names = list_workloads(directories);
+  if (options.list && options.json) {
+    const nlohmann::ordered_json json = {{"schema", "muster.workloads/1"}, {"workloads", names}};
+    std::puts(json.dump(2).c_str());
+    return kOk;
+  }
+  if (options.list) {
+    for (const std::string& name : names) std::puts(name.c_str());
+    return kOk;
+  }
+  if (options.workload.empty()) {
+    std::fputs(fmt::format("muster: name a workload: {}\n", fmt::join(names, ", ")).c_str(),
+               stderr);
+    return kUsage;
   }
   Result<Workload> workload = load_workload(options.workload, directories);
   if (!workload.ok()) return fail(workload.status());
@@ -168,7 +179,7 @@ int run(const Options& options, const Context& context) {
     if (!variables.ok()) return fail(variables.status());
     Result<std::vector<Step>> steps = evaluate(*workload, *variables);
     if (!steps.ok()) return fail(steps.status());
-    return start_ranks(options.ranks, context);
+    return start_ranks(options.ranks, options.json, context);
   }
   return run_rank(options, *workload);
 }

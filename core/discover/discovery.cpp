@@ -37,7 +37,7 @@ class Discovery {
         prober_(config_, inputs.probe) {
     for (const std::string& name : trust_.unknown_owners) {
       record(name, "ignored", "plugins.trust_owners names a user that this machine does not have",
-             source_text(config_.plugins_trust_owners.source));
+             config_.plugins_trust_owners.source.text());
     }
   }
 
@@ -134,7 +134,7 @@ class Discovery {
     const std::vector<std::string>& configured = config_.plugins_path.value;
     const bool named =
         std::find(configured.begin(), configured.end(), directory) != configured.end();
-    return named ? source_text(config_.plugins_path.source) : std::string();
+    return named ? config_.plugins_path.source.text() : std::string();
   }
 
   void record(const std::string& subject, const char* verdict, std::string reason,

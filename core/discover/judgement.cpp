@@ -52,7 +52,7 @@ void judge_entry(Judged& judged, const Config& config) {
       settings->second.mode->value == Mode::kOff) {
     found.state = PluginState::kOff;
     found.reason = fmt::format("switched off: backend.{}.mode = \"off\"", found.entry.id);
-    found.source = source_text(settings->second.mode->source);
+    found.source = settings->second.mode->source.text();
     return;
   }
   found.state = PluginState::kUsable;
@@ -83,20 +83,6 @@ const char* plugin_state_name(PluginState state) {
       return "quarantined";
   }
   return "unknown";
-}
-
-std::string source_text(const Source& source) {
-  switch (source.kind) {
-    case Source::Kind::kDefault:
-      return "default";
-    case Source::Kind::kEnvironment:
-      return source.name;
-    case Source::Kind::kApi:
-      return fmt::format("api:{}:{}", source.line, source.column);
-    case Source::Kind::kFile:
-      break;
-  }
-  return fmt::format("{}:{}:{}", source.name, source.line, source.column);
 }
 
 std::string judge_abi(const EntryRecord& entry, const AbiRange& runtime) {

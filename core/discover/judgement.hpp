@@ -45,8 +45,6 @@ std::string judge_abi(const EntryRecord& entry, const AbiRange& runtime = {});
 std::string judge_build_tag(const std::string& plugin, const std::string& runtime,
                             std::string& note);
 
-std::string source_text(const Source& source);
-
 }  // namespace muster
 
 #endif

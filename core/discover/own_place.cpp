@@ -48,7 +48,7 @@ std::vector<std::string> probe_program_places(const std::string& directory) {
 
 std::vector<std::string> plugin_directories(const Config& config) {
   std::vector<std::string> directories = config.plugins_path.value;
-  if (const std::string own = own_directory(); !own.empty()) {
+  if (const std::string own = own_directory(); config.plugins_installed.value && !own.empty()) {
     directories.push_back(installed_plugin_directory(own));
   }
   return directories;

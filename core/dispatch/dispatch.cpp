@@ -16,38 +16,57 @@ muster_group::~muster_group() {
   }
 }
 
+void muster_group::enter(muster_phase next) {
+  phase = next;
+  phase_class = muster::phase_class_of(next);
+  bands = table->bands.data();
+  candidates = table->candidates.data();
+  const uint8_t slot = table->memory_slot[memory];
+  const size_t offset =
+      (static_cast<size_t>(slot) * muster::kPhaseClassEnd + phase_class) * muster::cell::kPlane;
+  plane = slot == muster::Table::kNoSlot ? nullptr : table->rows.data() + offset;
+}
+
 namespace muster {
 
+const Candidate* find_candidate(const muster_group& group, const muster_call& call) {
+  const uint32_t row = cell_index(group.table->memory_slot[call.send_memory], group.phase_class,
+                                  call.op, call.dtype, call.redop);
+  return group.table->find(row, call.selection_bytes, call_traits(call));
+}
+
 muster_status* run_with_attention(muster_group& group, const muster_call& call) {
-  uint32_t attention = group.attention.load(std::memory_order_relaxed);
-  if ((attention & kAttentionQueue) != 0) {
-    group.queue->drain();
-    attention = group.attention.load(std::memory_order_relaxed);
-  }
-  if ((attention & kAttentionBroken) != 0) {
-    return Status(MUSTER_FAILED_PRECONDITION,
-                  fmt::format("group {} is broken: {}", group.name, group.broken_by),
-                  "destroy the group and create it anew among the ranks that live")
-        .release();
-  }
-  if ((attention & kAttentionChecked) != 0) {
-    if (Status status = check_across_ranks(group, call); !status.ok()) return status.release();
-  }
-  return run_now(group, call);
+  return at_boundary([&]() -> Status {
+    uint32_t attention = group.attention.load(std::memory_order_relaxed);
+    if ((attention & kAttentionQueue) != 0) {
+      group.queue->drain();
+      attention = group.attention.load(std::memory_order_relaxed);
+    }
+    if ((attention & kAttentionBroken) != 0) {
+      return Status(MUSTER_FAILED_PRECONDITION,
+                    fmt::format("group {} is broken: {}", group.name, group.broken_by),
+                    "destroy the group and create it anew among the ranks that live");
+    }
+    if ((attention & kAttentionChecked) != 0) MUSTER_TRY(check_across_ranks(group, call));
+    return Status(run_now(group, call));
+  });
 }
 
 muster_status* not_offered(const muster_group& group, const muster_call& call) {
-  const std::string size =
-      call.selection_bytes == kUnsized ? "unsized" : format_bytes(call.selection_bytes);
-  return Status(MUSTER_UNAVAILABLE,
-                fmt::format("no backend of group {} offers {} of {} {}{}{} in {} memory, phase {}",
-                            group.name, op_name(call.op), size, dtype_name(call.dtype),
-                            op_reduces(call.op) ? " " : "",
-                            op_reduces(call.op) ? redop_name(call.redop) : "",
-                            memory_name(call.send_memory), phase_class_name(group.phase_class)),
-                "muster explain says what each backend offers; install one that takes it, or allow "
-                "it in the configuration")
-      .release();
+  return at_boundary([&] {
+    const std::string size =
+        call.selection_bytes == kUnsized ? "unsized" : format_bytes(call.selection_bytes);
+    return Status(
+        MUSTER_UNAVAILABLE,
+        fmt::format("no backend of group {} offers {} of {} {}{}{} in {} memory, phase {}",
+                    group.name, op_name(call.op), size, dtype_name(call.dtype),
+                    op_reduces(call.op) ? " " : "",
+                    op_reduces(call.op) ? redop_name(call.redop) : "",
+                    memory_name(call.send_memory), phase_class_name(group.phase_class)),
+        "muster explain says what each backend offers; install one that takes it, or allow it in "
+        "the "
+        "configuration");
+  });
 }
 
 void break_group(muster_group& group, const std::string& cause) {
@@ -61,11 +80,13 @@ void break_group(muster_group& group, const std::string& cause) {
 }
 
 muster_status* call_failed(muster_group& group, const muster_call& call, muster_status* status) {
-  Status failure = Status(status).within(
-      fmt::format("{} on group {}, rank {}", op_name(call.op), group.name, group.rank));
-  log_warn(failure.message());
-  break_group(group, failure.cause());
-  return failure.release();
+  return at_boundary([&] {
+    Status failure = Status(status).within(
+        fmt::format("{} on group {}, rank {}", op_name(call.op), group.name, group.rank));
+    log_warn(failure.message());
+    break_group(group, failure.cause());
+    return failure;
+  });
 }
 
 }  // namespace muster

@@ -20,36 +20,55 @@ muster_status* call_failed(muster_group& group, const muster_call& call, muster_
 // Marks the group broken and ends every wait of this rank.
 void break_group(muster_group& group, const std::string& cause);
 
-inline const Candidate* find_candidate(const muster_group& group, const muster_call& call) {
-  const uint32_t row = cell_index(group.table->memory_slot[call.send_memory], group.phase_class,
-                                  call.op, call.dtype, call.redop);
-  return group.table->find(row, call.selection_bytes, call_traits(call));
+// By the whole table; NULL when no candidate takes the call.
+const Candidate* find_candidate(const muster_group& group, const muster_call& call);
+
+// The same, with the common case inline: the group's own memory kind, and a first candidate without
+// further conditions.
+inline __attribute__((always_inline)) const Candidate* find_fast(const muster_group& group,
+                                                                 const muster_call& call,
+                                                                 muster_op op) {
+  if (call.send_memory != group.memory) [[unlikely]]
+    return find_candidate(group, call);
+  const uint32_t row = cell::kBase[op] + call.dtype * cell::kStride[op] + call.redop;
+  const Band* band = group.bands + group.plane[row];
+  while (band->bytes_to < call.selection_bytes) ++band;
+  const Candidate* const first = group.candidates + band->first;
+  if (band->count == 0 || (first->refuses & call_traits(call)) != 0) [[unlikely]]
+    return find_candidate(group, call);
+  return first;
 }
 
 // Runs a prepared call, whatever the attention word says: for the queue and for the parts of a
-// composition.
+// composition. op is call.op, handed over apart so that it is a constant where the caller knows it.
 inline __attribute__((always_inline)) muster_status* run_now(muster_group& group,
-                                                             const muster_call& call) {
-  const Candidate* const candidate = find_candidate(group, call);
+                                                             const muster_call& call,
+                                                             muster_op op) {
+  const Candidate* const candidate = find_fast(group, call, op);
   if (candidate == nullptr) [[unlikely]]
     return not_offered(group, call);
-  Counter& counter = group.counter(call.op, candidate->backend);
+  Counter& counter = group.counter(op, candidate->backend);
   counter.calls += 1;
-  counter.bytes +=
-      call.selection_bytes == kUnsized ? call.count * dtype_size(call.dtype) : call.selection_bytes;
+  counter.bytes += op_can_be_unsized(op) && call.selection_bytes == kUnsized
+                       ? call.count * dtype_size(call.dtype)
+                       : call.selection_bytes;
   group.context.operation += 1;
   muster_status* const status = candidate->execute(candidate->state, &call);
   if (status != nullptr) [[unlikely]]
     return call_failed(group, call, status);
   return nullptr;
 }
+inline muster_status* run_now(muster_group& group, const muster_call& call) {
+  return run_now(group, call, call.op);
+}
 
 // Runs a prepared call of the program.
 inline __attribute__((always_inline)) muster_status* run_call(muster_group& group,
-                                                              const muster_call& call) {
+                                                              const muster_call& call,
+                                                              muster_op op) {
   if (group.attention.load(std::memory_order_relaxed) != 0) [[unlikely]]
     return run_with_attention(group, call);
-  return run_now(group, call);
+  return run_now(group, call, op);
 }
 
 // Checks and runs a call of the program.
@@ -64,7 +83,7 @@ inline __attribute__((always_inline)) muster_status* checked_run(muster_group& g
     if (call.peer == group.rank) [[unlikely]]
       return refuse_call(group, call, Refusal::kSelf);
   }
-  return run_call(group, call);
+  return run_call(group, call, Op);
 }
 
 }  // namespace muster

@@ -52,12 +52,17 @@ struct muster_group {
   muster_phase phase = MUSTER_EAGER;
   muster::PhaseClass phase_class = muster::kPhaseEager;
   muster_memory memory = MUSTER_HOST;
-  const muster::Table* table = nullptr;
+  // Of the table: the rows of the group's memory kind in its present phase (NULL: nobody serves
+  // that kind), and the arrays.
+  const uint32_t* plane = nullptr;
+  const muster::Band* bands = nullptr;
+  const muster::Candidate* candidates = nullptr;
   muster::Counter* counters = nullptr;  // [operation][backend of the chain, last: composed]
   uint32_t counter_stride = 1;
   muster::GroupContext context;
 
   // ---- cold ----
+  const muster::Table* table = nullptr;
   muster_runtime* runtime = nullptr;
   std::string name;
   muster::Chain chain;
@@ -72,6 +77,9 @@ struct muster_group {
 
   muster_group();
   ~muster_group();  // destroys the backends' parts
+
+  // Eager, or a graph phase; selects the rows.
+  void enter(muster_phase next);
 
   muster::Counter& counter(muster_op op, uint16_t backend) {
     const uint32_t column = backend == muster::kComposed ? counter_stride - 1 : backend;

@@ -79,7 +79,7 @@ Status make_refusal(const muster_group& group, const muster_call& call, Refusal 
 }  // namespace
 
 muster_status* refuse_call(const muster_group& group, const muster_call& call, Refusal refusal) {
-  return make_refusal(group, call, refusal).release();
+  return at_boundary([&] { return make_refusal(group, call, refusal); });
 }
 
 bool vector_extent(const uint64_t* counts, const uint64_t* displs, uint32_t size, uint64_t element,
@@ -100,6 +100,13 @@ uint64_t displacement_of(const uint64_t* counts, const uint64_t* displs, uint32_
   uint64_t offset = 0;
   for (uint32_t r = 0; r < rank; ++r) offset += counts[r];
   return offset;
+}
+
+bool resolve_memory(const muster_group& group, muster_call& call) {
+  if (call.send_memory == MUSTER_MEMORY_DEFAULT) call.send_memory = group.memory;
+  if (call.recv_memory == MUSTER_MEMORY_DEFAULT) call.recv_memory = group.memory;
+  return call.send_memory < MUSTER_MEMORY_END && call.send_memory == call.recv_memory &&
+         group.table->memory_slot[call.send_memory] != Table::kNoSlot;
 }
 
 Refusal prepare_any(const muster_group& group, muster_call& call) {

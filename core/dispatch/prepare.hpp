@@ -49,6 +49,9 @@ bool vector_extent(const uint64_t* counts, const uint64_t* displs, uint32_t size
 // Where a rank's part begins, in elements.
 uint64_t displacement_of(const uint64_t* counts, const uint64_t* displs, uint32_t rank);
 
+// Fills in defaulted memory kinds; false when nobody serves them.
+bool resolve_memory(const muster_group& group, muster_call& call);
+
 inline const char* at(const void* base, uint64_t offset) {
   return static_cast<const char*>(base) + offset;
 }
@@ -59,7 +62,7 @@ inline __attribute__((always_inline)) Refusal prepare_call(const muster_group& g
   uint64_t element = 1;
   uint64_t bytes = 0;
   if constexpr (Op != MUSTER_BARRIER) {
-    if (call.dtype == MUSTER_DTYPE_NONE || call.dtype >= MUSTER_DTYPE_END) [[unlikely]]
+    if (call.dtype - 1 >= MUSTER_DTYPE_END - 1u) [[unlikely]]
       return Refusal::kDtype;
     element = dtype_size(call.dtype);
   }
@@ -193,11 +196,12 @@ inline __attribute__((always_inline)) Refusal prepare_call(const muster_group& g
     return Refusal::kSendBuffer;
   if (needs_recv && call.recv == nullptr) [[unlikely]]
     return Refusal::kRecvBuffer;
-  if (call.send_memory == MUSTER_MEMORY_DEFAULT) call.send_memory = group.memory;
-  if (call.recv_memory == MUSTER_MEMORY_DEFAULT) call.recv_memory = group.memory;
   // Both ends of a call are of one kind; a call that mixes kinds is staged by its caller.
-  if (call.send_memory >= MUSTER_MEMORY_END || call.send_memory != call.recv_memory ||
-      group.table->memory_slot[call.send_memory] == Table::kNoSlot) [[unlikely]] {
+  if ((call.send_memory | call.recv_memory) == MUSTER_MEMORY_DEFAULT) [[likely]] {
+    call.send_memory = call.recv_memory = group.memory;
+    if (group.plane == nullptr) [[unlikely]]
+      return Refusal::kMemory;
+  } else if (!resolve_memory(group, call)) {
     return Refusal::kMemory;
   }
   if (call.stream.kind >= MUSTER_STREAM_KIND_END) [[unlikely]]

@@ -9,17 +9,17 @@ namespace muster {
 namespace {
 
 bool has_failed(const FoundPlugin& plugin) {
-  return plugin.state != PluginState::kUsable && plugin.state != PluginState::kUnprobed &&
-         plugin.state != PluginState::kOff;
+  return plugin.state != PluginState::kUsable && plugin.state != PluginState::kUnprobed;
 }
 
 }  // namespace
 
 std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
-                                  const std::vector<Record>& records) {
+                                  const std::vector<Record>& records, bool failed_only) {
   nlohmann::ordered_json json = {{"schema", "muster.list/1"},
                                  {"plugins", nlohmann::ordered_json::array()}};
   for (const FoundPlugin& plugin : found) {
+    if (failed_only && !has_failed(plugin)) continue;
     nlohmann::ordered_json entry = {
         {"id", plugin.entry.id},
         {"version", plugin.entry.version},
@@ -59,7 +59,8 @@ std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool fa
   }
   size_t shown = 0;
   if (failed_only) {
-    text += fmt::format("{:<{}}  {:<9}  reason\n", "file", wide_path, "stage");
+    if (std::any_of(found.begin(), found.end(), has_failed))
+      text += fmt::format("{:<{}}  {:<9}  reason\n", "file", wide_path, "stage");
     for (const FoundPlugin& plugin : found) {
       if (!has_failed(plugin)) continue;
       ++shown;

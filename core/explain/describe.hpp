@@ -11,9 +11,10 @@
 namespace muster {
 
 // "muster.list/1": plugins found, with state, stage, reason and facts, and the decision records.
+// failed_only: only what cannot be used, also what the configuration has switched off.
 std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
-                                  const std::vector<Record>& records);
-// The same for people; failed_only: only what cannot be used, with stage and cause.
+                                  const std::vector<Record>& records, bool failed_only = false);
+// The same for people.
 std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool failed_only);
 
 }  // namespace muster

@@ -62,9 +62,9 @@ Result<Offer> ask_offer(const Plugin& plugin, const GroupDescription& group,
   query.add_rule = [](void* pointer, const muster_rule* rule) {
     Context& self = *static_cast<Context*>(pointer);
     if (std::string defect = rule_defect(*rule); !defect.empty()) {
-      self.wrong =
-          fmt::format("rule {} ('{}'): {}", self.offer.rules.size(),
-                               std::string_view(rule->name, strnlen(rule->name, sizeof(rule->name))), defect);
+      self.wrong = fmt::format(
+          "rule {} ('{}'): {}", self.offer.rules.size(),
+          std::string_view(rule->name, strnlen(rule->name, sizeof(rule->name))), defect);
     } else {
       self.offer.rules.push_back(*rule);
     }

@@ -83,7 +83,6 @@ muster_backend make_table(int32_t priority, uint32_t optional) {
   muster_backend table{};
   table.struct_size = MUSTER_BACKEND_SIZE;
   table.priority = priority;
-  table.rule_stride = MUSTER_RULE_SIZE;
   table.probe = [](muster_instance* i, const muster_fact_sink* facts) {
     return guard(instance_of(i)->host, [&] { instance_of(i)->mock->probe(plugin::Facts(facts)); });
   };

@@ -137,7 +137,7 @@ typedef struct muster_backend {
   uint32_t struct_size;
   int32_t priority; /* 0..100, the plugin's own; the configuration's goes first */
   uint32_t option_count;
-  uint32_t rule_stride; /* MUSTER_RULE_SIZE */
+  uint32_t reserved;
   const muster_option* options;
 
   /* Looks at this machine and reports facts: pure, no device context, no communication, within the

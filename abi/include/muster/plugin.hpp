@@ -340,7 +340,6 @@ struct Tables {
     table.struct_size = MUSTER_BACKEND_SIZE;
     table.priority = B::kPriority;
     table.option_count = Options<B>::count;
-    table.rule_stride = MUSTER_RULE_SIZE;
     table.options = Options<B>::table;
     table.probe = probe;
     table.offer = offer;

@@ -225,8 +225,10 @@ TEST_F(Discover, GivenEntriesInThisProcessWhenFoundThenTheyComeFirstAndCanBeOpen
 TEST_F(Discover, GivenTwoHundredPluginsWhenListedThenAllAreFoundAndNoneIsOpened) {
   const std::string bytes = read_file(built_plugin("good"));
   muster_entry record{};
-  const size_t at = bytes.find(std::string_view("good\0\0\0\0", 8));
-  ASSERT_NE(at, std::string::npos);
+  record.magic = MUSTER_PLUGIN_MAGIC;
+  const size_t start = bytes.find({reinterpret_cast<const char*>(&record.magic), 8});
+  ASSERT_NE(start, std::string::npos);
+  const size_t at = start + offsetof(muster_entry, id);
   for (int i = 0; i < 200; ++i) {
     std::string copy = bytes;
     std::snprintf(record.id, sizeof(record.id), "p%03d", i);

@@ -110,7 +110,6 @@ static const muster_option kOptions[] = {
 static const muster_backend kBackend = {.struct_size = MUSTER_BACKEND_SIZE,
                                         .priority = 10,
                                         .option_count = 1,
-                                        .rule_stride = MUSTER_RULE_SIZE,
                                         .options = kOptions,
                                         .probe = probe};
 

@@ -50,7 +50,7 @@ class World {
   // For worlds of mocks: probed in this process, results not checked (mocks move no data). The
   // configuration of every world that is not given another.
   static constexpr const char* kMockedConfig =
-      "[plugins]\nprobe = \"in-process\"\n[check]\nknown_answer = false\n";
+      "[plugins]\ninstalled = false\nprobe = \"in-process\"\n[check]\nknown_answer = false\n";
 
   explicit World(uint32_t size) : size_(size) {}
 
