@@ -114,9 +114,13 @@ class GroupSetup {
         {"options", fmt::format("name {} memory {} determinism {} checked {}", group_->name,
                                 memory_name(group_->memory), determinism_name(options_.determinism),
                                 options_.checked != 0)});
-    std::string ids;
-    for (const GroupCandidate& candidate : candidates_) ids += candidate.chain.id + " ";
-    items.push_back({"backends", ids});
+    // Who was asked for an offer follows from the ranks' records; what came of it may differ.
+    std::set<std::string> asked;
+    for (const GroupCandidate& candidate : candidates_) asked.insert(candidate.chain.id);
+    for (const LeftOut& out : left_out_) {
+      if (out.stage == Stage::kQuery) asked.insert(out.id);
+    }
+    items.push_back({"backends", fmt::format("{}", fmt::join(asked, " "))});
     Result<std::vector<Difference>> differences = exchange.compare(items);
     if (!differences.ok()) return differences.take_status();
     if (!differences->empty()) {
@@ -129,22 +133,31 @@ class GroupSetup {
           "call muster_group_create with the same options on every rank, in the same order");
     }
     items.clear();
-    for (const GroupCandidate& candidate : candidates_) {
-      std::string text = fmt::format("{} {}\n", candidate.chain.id, candidate.plugin->version());
-      for (const auto& [key, value] : candidate.options)
-        text += fmt::format("option {} {}\n", key, value);
-      for (const muster_rule& rule : candidate.chain.rules) text += rule_text(rule) + "\n";
-      items.push_back({candidate.chain.id, text});
-    }
+    for (const std::string& id : asked) items.push_back({id, offer_text(id)});
     differences = exchange.compare(items);
     if (!differences.ok()) return differences.take_status();
     for (const Difference& difference : *differences) {
-      leave_out(items[difference.item].name, Stage::kAgree,
+      const std::string& id = items[difference.item].name;
+      std::erase_if(left_out_, [&](const LeftOut& out) { return out.id == id; });
+      leave_out(id, Stage::kAgree,
                 fmt::format("its offer on rank {} differs from that on rank 0", difference.rank),
                 "plugin");
     }
     drop_left_out();
     return Status();
+  }
+
+  // What a backend offers here, "" when it does not.
+  std::string offer_text(const std::string& id) const {
+    const auto found =
+        std::find_if(candidates_.begin(), candidates_.end(),
+                     [&](const GroupCandidate& candidate) { return candidate.chain.id == id; });
+    if (found == candidates_.end()) return {};
+    std::string text = fmt::format("{} {}\n", id, found->plugin->version());
+    for (const auto& [key, value] : found->options)
+      text += fmt::format("option {} {}\n", key, value);
+    for (const muster_rule& rule : found->chain.rules) text += rule_text(rule) + "\n";
+    return text;
   }
 
   void drop_left_out() {
@@ -271,12 +284,32 @@ class GroupSetup {
             "mend it, or allow the fallback ([backend.<id>] mode, [fallback] policy)");
       }
     }
+    MUSTER_TRY(check_required_of_group());
     if (!candidates_.empty()) return Status();
     return Status(
         MUSTER_UNAVAILABLE,
         fmt::format("no backend can serve group {} of {} ranks{}{}", group_->name, group_->size,
                     reasons.empty() ? "" : ": ", reasons),
         "muster list shows what is installed, muster list --failed why something is not used");
+  }
+
+  // Backends that a section for groups requires and that no rank has.
+  Status check_required_of_group() const {
+    for (const GroupSettings& section : runtime_.config.groups) {
+      for (const auto& [id, settings] : section.backends) {
+        const BackendSettings effective = backend_settings(runtime_.config, id, group_->name);
+        const bool serves =
+            std::any_of(candidates_.begin(), candidates_.end(),
+                        [&](const GroupCandidate& candidate) { return candidate.chain.id == id; });
+        if (serves || !effective.mode || effective.mode->value != Mode::kRequired) continue;
+        return Status(
+            MUSTER_UNAVAILABLE,
+            fmt::format("group {} requires backend {} ({}), which was not found", group_->name, id,
+                        effective.mode->source.text()),
+            "install its plugin; muster list --paths prints where plugins are looked for");
+      }
+    }
+    return Status();
   }
 
   void compile() {

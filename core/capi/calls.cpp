@@ -33,6 +33,7 @@ Status read_call(const char* function, const muster_group* group, const muster_c
     *out = muster_call{};
     std::memcpy(out, call, call->struct_size);
   }
+  out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
   Refusal refusal = muster::prepare_any(*group, *out);
   const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
   if (refusal == Refusal::kNone && message && out->peer == group->rank && !in_batch)
@@ -55,6 +56,10 @@ struct muster_plan {
 
   // The record's arrays become the plan's own.
   void own_operands() {
+    if (!muster::reads_send_counts(call, group->rank))
+      call.send_counts = call.send_displs = nullptr;
+    if (!muster::reads_recv_counts(call, group->rank))
+      call.recv_counts = call.recv_displs = nullptr;
     const uint64_t** const pointers[] = {&call.send_counts, &call.send_displs, &call.recv_counts,
                                          &call.recv_displs};
     for (size_t i = 0; i < vectors.size(); ++i) {
@@ -149,9 +154,7 @@ muster_status* muster_plan_create(muster_group* group, const muster_call* call, 
     plan->execute = candidate->execute;
     plan->state = candidate->state;
     plan->counter = &group->counter(plan->call.op, candidate->backend);
-    plan->bytes = plan->call.selection_bytes == muster::kUnsized
-                      ? plan->call.count * muster::dtype_size(plan->call.dtype)
-                      : plan->call.selection_bytes;
+    plan->bytes = muster::counted_bytes(plan->call, plan->call.op);
     plan->own_operands();
     group->outstanding.fetch_add(1);
     *out = plan.release();

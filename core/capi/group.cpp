@@ -211,14 +211,16 @@ muster_status* muster_group_explain(muster_group* group, const muster_call* call
     if (call == nullptr) return null_argument("muster_group_explain", "call");
     if (out_text == nullptr) return null_argument("muster_group_explain", "out_text");
     muster_call prepared = *call;
-    // Buffers do not matter to the question.
+    // Buffers do not matter to the question; without both of them it is about a call out of place.
+    const bool has_buffers = prepared.send != nullptr && prepared.recv != nullptr;
     char dummy = 0;
     if (prepared.send == nullptr) prepared.send = &dummy;
-    if (prepared.recv == nullptr) prepared.recv = &dummy + 1;
+    if (prepared.recv == nullptr) prepared.recv = &dummy;
     if (const muster::Refusal refusal = muster::prepare_any(*group, prepared);
         refusal != muster::Refusal::kNone) {
       return Status(muster::refuse_call(*group, prepared, refusal));
     }
+    if (!has_buffers) prepared.flags &= ~uint32_t{MUSTER_CALL_IN_PLACE};
     muster::Question question;
     question.key = {prepared.send_memory, group->phase_class, muster::selection_op(prepared.op),
                     prepared.dtype, prepared.redop};

@@ -59,17 +59,18 @@ class Compiler {
     assign_memory_slots();
     table_.bands.push_back(Band{});  // the shared row of calls that nobody offers
     for_each_row([this](const CellKey& key, uint32_t row) { compile_row(key, row); });
-    // Compositions may rest on compositions of the pass before: gather of f8 on all_gather of f8 on
-    // all_gather of bytes.
-    for (int pass = 0; pass < 3; ++pass) {
-      std::vector<std::pair<uint32_t, Recipe>> found;
+    // Compositions may rest on compositions of the passes before: gather of f8 on all_gather of f8
+    // on all_gather of bytes. Every pass serves rows that were not served, so there is a last one.
+    std::vector<std::pair<uint32_t, Recipe>> found;
+    do {
+      found.clear();
       for_each_row([&](const CellKey& key, uint32_t row) {
         if (covers_all_sizes(row) && (!op_can_be_unsized(key.op) || covers_unsized(row))) return;
         if (const Recipe recipe = usable_recipe(key); recipe != Recipe::kEnd)
           found.emplace_back(row, recipe);
       });
       for (const auto& [row, recipe] : found) append_recipe(row, recipe);
-    }
+    } while (!found.empty());
   }
 
  private:
@@ -197,11 +198,13 @@ class Compiler {
     return taking;
   }
 
+  // Whether some candidate takes every host call of the band, as the parts of compositions are.
   bool has_unconditional(const Band& band) const {
     for (uint32_t i = 0; i < band.count; ++i) {
       const Candidate& candidate = table_.candidates[band.first + i];
       if (candidate.multiple <= 1 &&
-          (candidate.refuses & (kTraitInPlace | kTraitOutOfPlace | kTraitNotSymmetric)) == 0) {
+          (candidate.refuses & (kTraitInPlace | kTraitOutOfPlace | kTraitNotSymmetric |
+                                (kTraitStream << MUSTER_STREAM_NONE))) == 0) {
         return true;
       }
     }
@@ -229,7 +232,8 @@ class Compiler {
       const bool usable = std::all_of(bases.begin(), bases.end(), [&](const CellKey& base) {
         const uint32_t row = cell_index(slot, base.phase, base.op, base.dtype, base.redop);
         // The bytes of a point-to-point call or of a v-call without a bound stay unsized.
-        const bool sized = recipe != Recipe::kAsBytes || covers_unsized(row);
+        const bool sized =
+            recipe != Recipe::kAsBytes || !op_can_be_unsized(base.op) || covers_unsized(row);
         return covers_all_sizes(row) && sized;
       });
       if (usable) return recipe;

@@ -65,8 +65,11 @@ Mismatch match_cell(const muster_rule& rule, const CellKey& key, uint32_t ranks,
 }
 
 Mismatch match_bytes(const muster_rule& rule, uint64_t bytes) {
-  if (bytes == kUnsized)
-    return (rule.flags & MUSTER_RULE_UNSIZED) != 0 ? Mismatch::kNone : Mismatch::kUnsized;
+  if (bytes == kUnsized) {
+    // Nobody can tell whether an unknown size is a multiple.
+    const bool takes = (rule.flags & MUSTER_RULE_UNSIZED) != 0 && rule.bytes_multiple <= 1;
+    return takes ? Mismatch::kNone : Mismatch::kUnsized;
+  }
   return bytes >= rule_bytes_from(rule) && bytes <= rule_bytes_to(rule) ? Mismatch::kNone
                                                                         : Mismatch::kBytes;
 }

@@ -1,7 +1,7 @@
 // Compositions of operations that only move data.
 #include "core/compose/moves.hpp"
 
-#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "core/compose/parts.hpp"
@@ -34,15 +34,26 @@ muster_status* gather_counts(muster_group& group, const muster_call& call,
   return run_part(group, gather);
 }
 
+muster_status* counts_differ(const char* op, uint32_t from, uint64_t sent, uint64_t expected) {
+  return Status(MUSTER_MISMATCH,
+                std::string(op) + ": rank " + std::to_string(from) + " sends " +
+                    std::to_string(sent) + " elements, " + std::to_string(expected) +
+                    " are expected",
+                "the count that is received must be the one that is sent")
+      .release();
+}
+
 }  // namespace
 
 muster_status* as_bytes(muster_backend_group* state, const muster_call* call) {
   muster_group& group = group_of(state);
   const uint64_t element = dtype_size(call->dtype);
-  const auto send_counts = scaled(call->send_counts, group.size, element);
-  const auto send_displs = scaled(call->send_displs, group.size, element);
-  const auto recv_counts = scaled(call->recv_counts, group.size, element);
-  const auto recv_displs = scaled(call->recv_displs, group.size, element);
+  const bool sends = reads_send_counts(*call, group.rank);
+  const bool receives = reads_recv_counts(*call, group.rank);
+  const auto send_counts = scaled(sends ? call->send_counts : nullptr, group.size, element);
+  const auto send_displs = scaled(sends ? call->send_displs : nullptr, group.size, element);
+  const auto recv_counts = scaled(receives ? call->recv_counts : nullptr, group.size, element);
+  const auto recv_displs = scaled(receives ? call->recv_displs : nullptr, group.size, element);
   muster_call bytes = *call;
   bytes.dtype = MUSTER_U8;
   bytes.recv_dtype = MUSTER_DTYPE_NONE;
@@ -130,6 +141,8 @@ muster_status* gatherv_by_all_gatherv(muster_backend_group* state, const muster_
   MUSTER_PART(run_part(group, gather));
   if (call->root != group.rank) return nullptr;
   for (uint32_t r = 0; r < group.size; ++r) {
+    if (counts[r] != call->recv_counts[r])
+      return counts_differ("gatherv", r, counts[r], call->recv_counts[r]);
     if (counts[r] == 0) continue;
     copy_bytes(static_cast<char*>(call->recv) +
                    displacement_of(call->recv_counts, call->recv_displs, r) * element,
@@ -171,7 +184,8 @@ muster_status* scatterv_by_broadcast(muster_backend_group* state, const muster_c
     for (uint32_t r = 0; r < group.size; ++r) {
       if (counts[r] == 0) continue;
       copy_bytes(packed + displacement_of(counts.data(), nullptr, r) * element,
-                 at(call->send, displacement_of(call->send_counts, call->send_displs, r) * element),
+                 static_cast<const char*>(call->send) +
+                     displacement_of(call->send_counts, call->send_displs, r) * element,
                  counts[r] * element);
     }
   }
@@ -180,6 +194,8 @@ muster_status* scatterv_by_broadcast(muster_backend_group* state, const muster_c
   broadcast.recv = all;
   broadcast.count = total;
   MUSTER_PART(run_part(group, broadcast));
+  if (counts[group.rank] != call->count)
+    return counts_differ("scatterv", call->root, counts[group.rank], call->count);
   copy_bytes(call->recv, all + displacement_of(counts.data(), nullptr, group.rank) * element,
              call->count * element);
   return nullptr;
@@ -213,12 +229,8 @@ muster_status* all_to_allv_by_all_gatherv(muster_backend_group* state, const mus
     for (uint32_t to = 0; to < group.size; ++to) totals[r] += counts[r * group.size + to];
     total += totals[r];
     if (counts[r * group.size + group.rank] != call->recv_counts[r]) {
-      return Status(MUSTER_MISMATCH,
-                    "all_to_allv: rank " + std::to_string(r) + " sends " +
-                        std::to_string(counts[r * group.size + group.rank]) + " elements, " +
-                        std::to_string(call->recv_counts[r]) + " are expected",
-                    "recv_counts[r] here must be send_counts[this rank] on rank r")
-          .release();
+      return counts_differ("all_to_allv", r, counts[r * group.size + group.rank],
+                           call->recv_counts[r]);
     }
   }
   char* all = nullptr;
@@ -229,7 +241,8 @@ muster_status* all_to_allv_by_all_gatherv(muster_backend_group* state, const mus
   for (uint32_t to = 0; to < group.size; ++to) {
     if (mine[to] == 0) continue;
     copy_bytes(packed + offset * element,
-               at(call->send, displacement_of(call->send_counts, call->send_displs, to) * element),
+               static_cast<const char*>(call->send) +
+                   displacement_of(call->send_counts, call->send_displs, to) * element,
                mine[to] * element);
     offset += mine[to];
   }

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "core/kernels/registry.hpp"
+
 namespace muster {
 namespace {
 
@@ -49,6 +51,14 @@ CellKey with(CellKey key, muster_op op, muster_dtype dtype, muster_redop redop) 
   return key;
 }
 
+// Whether every byte of the operands is moved by parts alone, so that they may lie in memory that
+// this process cannot read.
+constexpr bool leaves_data_to_parts(Recipe recipe) {
+  return recipe == Recipe::kAsBytes || recipe == Recipe::kAllReduceByReduce ||
+         recipe == Recipe::kAllGatherByAllGatherv || recipe == Recipe::kAllGatherByBroadcast ||
+         recipe == Recipe::kAllGathervByBroadcast;
+}
+
 }  // namespace
 
 const char* recipe_name(Recipe recipe) { return kRows[static_cast<size_t>(recipe)].name; }
@@ -60,12 +70,15 @@ std::vector<CellKey> recipe_bases(Recipe recipe, const CellKey& key) {
   };
   const auto reduce = [&](muster_op op) { return with(key, op, key.dtype, key.redop); };
   const bool moves = !op_reduces(key.op) && key.op != MUSTER_BARRIER;
+  if (key.memory != MUSTER_HOST && !leaves_data_to_parts(recipe)) return {};
 
   if (recipe == Recipe::kAvgBySum) {
     // Not for 16-bit floats: the sum would be rounded before it is divided.
     const bool rounds_twice = key.dtype == MUSTER_F16 || key.dtype == MUSTER_BF16;
-    if (key.redop != MUSTER_AVG || key.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || rounds_twice)
+    if (key.redop != MUSTER_AVG || key.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || rounds_twice ||
+        host_reduce(key.dtype, MUSTER_AVG) == nullptr) {
       return {};
+    }
     return {with(key, key.op, key.dtype, MUSTER_SUM)};
   }
   if (recipe == Recipe::kAsBytes) {
@@ -75,6 +88,7 @@ std::vector<CellKey> recipe_bases(Recipe recipe, const CellKey& key) {
   if (kRows[static_cast<size_t>(recipe)].op != key.op) return {};
   switch (recipe) {
     case Recipe::kAllReduceByAllGather:
+      if (host_reduce(key.dtype, key.redop) == nullptr) return {};
       return {move(MUSTER_ALL_GATHER)};
     case Recipe::kAllReduceByReduce:
       return {reduce(MUSTER_REDUCE), move(MUSTER_BROADCAST)};
@@ -83,7 +97,8 @@ std::vector<CellKey> recipe_bases(Recipe recipe, const CellKey& key) {
     case Recipe::kReduceScattervByAllReduce:
       return {reduce(MUSTER_ALL_REDUCE)};
     case Recipe::kFusedByAllReduce:
-      return {with(key, MUSTER_ALL_REDUCE, key.dtype, MUSTER_SUM)};
+      if (key.redop != MUSTER_SUM || host_rmsnorm(key.dtype) == nullptr) return {};
+      return {reduce(MUSTER_ALL_REDUCE)};
     case Recipe::kBroadcastByAllGather:
     case Recipe::kGatherByAllGather:
     case Recipe::kAllToAllByAllGather:

@@ -15,7 +15,7 @@ muster_status* avg_by_sum(muster_backend_group* state, const muster_call* call) 
   MUSTER_PART(run_part(group, sum));
   if (call->op == MUSTER_REDUCE && call->root != group.rank) return nullptr;
   const void* const sources[] = {call->recv};
-  host_reduce(call->dtype, MUSTER_SUM)(call->recv, sources, 1, call->count, nullptr, group.size);
+  host_reduce(call->dtype, MUSTER_AVG)(call->recv, sources, 1, call->count, nullptr, group.size);
   return nullptr;
 }
 
@@ -104,10 +104,8 @@ muster_status* fused_by_all_reduce(muster_backend_group* state, const muster_cal
   all.recv = sum;
   MUSTER_PART(run_part(group, all));
   if (call->count == 0) return nullptr;
-  const muster_host_rmsnorm norm = host_rmsnorm(call->dtype);
-  if (norm == nullptr) return refuse_call(group, *call, Refusal::kDtype);
-  norm(call->recv, fused.residual_out, sum, fused.residual, fused.weight,
-       call->count / fused.hidden, fused.hidden, fused.epsilon);
+  host_rmsnorm(call->dtype)(call->recv, fused.residual_out, sum, fused.residual, fused.weight,
+                            call->count / fused.hidden, fused.hidden, fused.epsilon);
   return nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <deque>
 
+#include "core/base/names.hpp"
 #include "core/base/status.hpp"
 #include "core/kernels/registry.hpp"
 
@@ -26,14 +27,22 @@ const char* shifted(const void* base, uint64_t offset) {
 }
 char* shifted(void* base, uint64_t offset) { return static_cast<char*>(base) + offset; }
 
-// A reduction over one rank: a copy, scaled when asked for; logical ones give 0 or 1.
-void reduce_one(const muster_call& call) {
+// A reduction over one rank: a copy, unless it scales or makes 0 and 1 of the values.
+muster_status* reduce_one(const muster_call& call) {
   if (call.scalar == nullptr && call.redop < MUSTER_LAND) {
     copy(call.recv, call.send, call.count * dtype_size(call.dtype));
-    return;
+    return nullptr;
+  }
+  const muster_host_reduce kernel = host_reduce(call.dtype, call.redop);
+  if (kernel == nullptr) {
+    return Status(MUSTER_UNAVAILABLE,
+                  fmt::format("there is no kernel that multiplies {}", dtype_name(call.dtype)),
+                  "scale the values in another dtype")
+        .release();
   }
   const void* const sources[] = {call.send};
-  host_reduce(call.dtype, call.redop)(call.recv, sources, 1, call.count, call.scalar, 1);
+  kernel(call.recv, sources, 1, call.count, call.scalar, 1);
+  return nullptr;
 }
 
 }  // namespace
@@ -65,8 +74,7 @@ muster_status* self_execute(muster_backend_group*, const muster_call* pointer) {
     case MUSTER_REDUCE:
     case MUSTER_REDUCE_SCATTER:
     case MUSTER_REDUCE_SCATTERV:
-      reduce_one(call);
-      return nullptr;
+      return reduce_one(call);
     case MUSTER_ALL_GATHERV:
     case MUSTER_GATHERV:
       copy(bytes == 0 ? nullptr : shifted(call.recv, offset_of(call.recv_displs, element)),

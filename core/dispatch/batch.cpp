@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/compose/self.hpp"
+#include "core/dispatch/checked.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/queue.hpp"
 
@@ -20,17 +21,45 @@ const LiveBackend* live_backend(const muster_group& group, uint16_t backend) {
   return nullptr;
 }
 
+// The calls of a batch that one candidate's backend serves.
+using Part = std::pair<const Candidate*, std::vector<muster_call>>;
+
 muster_status* run_together(muster_group& group, const LiveBackend& live, uint16_t backend,
                             const std::vector<muster_call>& calls) {
   for (const muster_call& call : calls) {
     Counter& counter = group.counter(call.op, backend);
     counter.calls += 1;
-    counter.bytes += call.count * dtype_size(call.dtype);
+    counter.bytes += counted_bytes(call, call.op);
   }
   group.context.operation += 1;
   muster_status* const status =
       live.table->execute_batch(live.state, calls.data(), static_cast<uint32_t>(calls.size()));
   return status == nullptr ? nullptr : call_failed(group, calls.front(), status);
+}
+
+// Messages that wait for each other must go to one backend, as one batch.
+Status check_messages(const muster_group& group, const std::vector<Part>& parts) {
+  size_t messages = 0;
+  const Candidate* alone = nullptr;  // serves messages, and not all of them together
+  for (const auto& [candidate, part] : parts) {
+    const auto here =
+        static_cast<size_t>(std::count_if(part.begin(), part.end(), [](const muster_call& call) {
+          return op_is_point_to_point(call.op);
+        }));
+    if (here == 0) continue;
+    const LiveBackend* const live = live_backend(group, candidate->backend);
+    const bool together = live != nullptr && live->table->execute_batch != nullptr;
+    if (!together || messages != 0) alone = candidate;
+    messages += here;
+  }
+  if (messages < 2 || alone == nullptr) return Status();
+  return Status(
+      MUSTER_UNIMPLEMENTED,
+      fmt::format("{} of group {} cannot run the {} messages of a batch as one",
+                  alone->backend == kComposed ? std::string("a composition")
+                                              : "backend " + group.shown_names[alone->backend],
+                  group.name, messages),
+      "use muster_send_recv pairs, or prefer a backend that offers batches");
 }
 
 // The group of one rank: messages meet each other, everything else is dispatched as ever.
@@ -56,12 +85,17 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
     if ((group.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) {
       return run_with_attention(group, calls.front());  // says why
     }
+    if ((group.attention.load(std::memory_order_relaxed) & kAttentionChecked) != 0) {
+      for (const muster_call& call : calls) {
+        if (Status status = check_across_ranks(group, call); !status.ok()) return status.release();
+      }
+    }
   }
   if (group.size == 1) return run_alone(group, calls);
   // Grouped by the backend that serves, in the order of the first collective of each, which is the
   // same on all ranks; what consists of messages only comes last. Each rank lists its messages in
   // an order of its own, so they must not decide which part it enters first.
-  std::vector<std::pair<const Candidate*, std::vector<muster_call>>> parts;
+  std::vector<Part> parts;
   for (const bool messages : {false, true}) {
     for (const muster_call& call : calls) {
       if (op_is_point_to_point(call.op) != messages) continue;
@@ -77,20 +111,7 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
       }
     }
   }
-  for (const auto& [candidate, part] : parts) {
-    const LiveBackend* const live = live_backend(group, candidate->backend);
-    const bool together = live != nullptr && live->table->execute_batch != nullptr;
-    const bool messages = std::any_of(part.begin(), part.end(), [](const muster_call& call) {
-      return op_is_point_to_point(call.op);
-    });
-    if (messages && !together && part.size() > 1) {
-      return Status(MUSTER_UNIMPLEMENTED,
-                    fmt::format("backend {} of group {} cannot run several messages as one batch",
-                                group.shown_names[candidate->backend], group.name),
-                    "use muster_send_recv pairs, or prefer a backend that offers batches")
-          .release();
-    }
-  }
+  if (Status status = check_messages(group, parts); !status.ok()) return status.release();
   for (const auto& [candidate, part] : parts) {
     const LiveBackend* const live = live_backend(group, candidate->backend);
     if (live != nullptr && live->table->execute_batch != nullptr) {

@@ -9,7 +9,7 @@
 namespace muster {
 
 // Runs prepared calls. Calls of one backend that has execute_batch go to it together; collectives
-// of other backends run one after the other. Messages of a backend without execute_batch are
+// of other backends run one after the other. Several messages that cannot all go together are
 // refused: run one by one they could wait for each other.
 muster_status* run_batch(muster_group& group, const std::vector<muster_call>& calls);
 

@@ -64,17 +64,15 @@ muster_status* not_offered(const muster_group& group, const muster_call& call) {
                     op_reduces(call.op) ? redop_name(call.redop) : "",
                     memory_name(call.send_memory), phase_class_name(group.phase_class)),
         "muster explain says what each backend offers; install one that takes it, or allow it in "
-        "the "
-        "configuration");
+        "the configuration");
   });
 }
 
 void break_group(muster_group& group, const std::string& cause) {
-  // Any thread may abort a group; the first cause stays.
-  const std::lock_guard<std::mutex> lock(group.broken_mutex);
-  if ((group.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) return;
+  // muster_group_abort comes from any thread: the first one says the cause, and who sees the bit
+  // sees the cause.
+  if (group.context.aborted.exchange(1, std::memory_order_acq_rel) != 0) return;
   group.broken_by = cause;
-  group.context.aborted.store(1, std::memory_order_release);
   group.attention.fetch_or(kAttentionBroken, std::memory_order_release);
   for (const LiveBackend& backend : group.backends) {
     if (backend.table->abort != nullptr) backend.table->abort(backend.state);

@@ -39,6 +39,13 @@ inline __attribute__((always_inline)) const Candidate* find_fast(const muster_gr
   return first;
 }
 
+// What the counters add for a call.
+inline uint64_t counted_bytes(const muster_call& call, muster_op op) {
+  return op_can_be_unsized(op) && call.selection_bytes == kUnsized
+             ? call.count * dtype_size(call.dtype)
+             : call.selection_bytes;
+}
+
 // Runs a prepared call, whatever the attention word says: for the queue and for the parts of a
 // composition. op is call.op, handed over apart so that it is a constant where the caller knows it.
 inline __attribute__((always_inline)) muster_status* run_now(muster_group& group,
@@ -49,9 +56,7 @@ inline __attribute__((always_inline)) muster_status* run_now(muster_group& group
     return not_offered(group, call);
   Counter& counter = group.counter(op, candidate->backend);
   counter.calls += 1;
-  counter.bytes += op_can_be_unsized(op) && call.selection_bytes == kUnsized
-                       ? call.count * dtype_size(call.dtype)
-                       : call.selection_bytes;
+  counter.bytes += counted_bytes(call, op);
   group.context.operation += 1;
   muster_status* const status = candidate->execute(candidate->state, &call);
   if (status != nullptr) [[unlikely]]

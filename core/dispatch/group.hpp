@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -74,7 +73,6 @@ struct muster_group {
   std::list<std::string> composed_names;
   std::unique_ptr<muster::CallQueue> queue;
   std::atomic<uint32_t> outstanding{0};  // works and plans not released
-  std::mutex broken_mutex;
   std::string broken_by;                 // the cause, once broken
 
   muster_group();

@@ -52,8 +52,19 @@ uint64_t displacement_of(const uint64_t* counts, const uint64_t* displs, uint32_
 // Fills in defaulted memory kinds; false when nobody serves them.
 bool resolve_memory(const muster_group& group, muster_call& call);
 
-inline const char* at(const void* base, uint64_t offset) {
-  return static_cast<const char*>(base) + offset;
+// An address to compare with: not a pointer sum, the base may be NULL or not read by this rank.
+inline const void* at(const void* base, uint64_t offset) {
+  return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) + offset);
+}
+
+// Whether a rank's counts and displacements mean anything: those of rooted operations are read on
+// the root only.
+inline bool reads_send_counts(const muster_call& call, uint32_t rank) {
+  return call.op == MUSTER_ALL_TO_ALLV || (call.op == MUSTER_SCATTERV && call.root == rank);
+}
+inline bool reads_recv_counts(const muster_call& call, uint32_t rank) {
+  return call.op == MUSTER_ALL_TO_ALLV || call.op == MUSTER_ALL_GATHERV ||
+         call.op == MUSTER_REDUCE_SCATTERV || (call.op == MUSTER_GATHERV && call.root == rank);
 }
 
 template <muster_op Op>

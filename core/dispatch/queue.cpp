@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/dispatch/checked.hpp"
 #include "core/dispatch/dispatch.hpp"
 
 namespace muster {
@@ -19,13 +20,15 @@ CallQueue::~CallQueue() {
 }
 
 void CallQueue::start(muster_work* work) {
-  group_.attention.fetch_or(kAttentionQueue, std::memory_order_relaxed);
+  const uint32_t attention = group_.attention.fetch_or(kAttentionQueue, std::memory_order_relaxed);
+  // In checked mode the ranks compare the call before it runs, which waits for them: on the thread.
+  const bool checked = (attention & kAttentionChecked) != 0;
   bool thread_idle = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     thread_idle = waiting_.empty() && !running_;
   }
-  if (thread_idle) {
+  if (thread_idle && !checked) {
     const Candidate* const candidate = find_candidate(group_, work->call);
     if (candidate == nullptr) {
       work->failure = Status(not_offered(group_, work->call));
@@ -39,7 +42,7 @@ void CallQueue::start(muster_work* work) {
       if (live != group_.backends.end() && live->table->start != nullptr) {
         Counter& counter = group_.counter(work->call.op, candidate->backend);
         counter.calls += 1;
-        counter.bytes += work->call.selection_bytes == kUnsized ? 0 : work->call.selection_bytes;
+        counter.bytes += counted_bytes(work->call, work->call.op);
         group_.context.operation += 1;
         work->backend = &*live;
         muster_status* const status = live->table->start(live->state, &work->call, &work->request);
@@ -115,12 +118,14 @@ void CallQueue::run_thread() {
     // A broken group refuses what was still waiting; the queue itself must not be waited for from
     // here.
     Status failure;
-    if ((group_.attention.load(std::memory_order_relaxed) & kAttentionBroken) != 0) {
+    const uint32_t attention = group_.attention.load(std::memory_order_relaxed);
+    if ((attention & kAttentionBroken) != 0) {
       failure =
           Status(MUSTER_ABORTED, "the call was not begun, an earlier one of its group failed");
-    } else {
-      failure = Status(run_now(group_, work->call));
+    } else if ((attention & kAttentionChecked) != 0) {
+      failure = check_across_ranks(group_, work->call);
     }
+    if (failure.ok()) failure = Status(run_now(group_, work->call));
     lock.lock();
     work->failure = std::move(failure);
     work->done = true;

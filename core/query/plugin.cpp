@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "core/base/names.hpp"
 #include "core/base/units.hpp"
@@ -181,7 +182,7 @@ Status Plugin::probe() {
   facts_.clear();
   struct Context {
     FactMap* facts;
-    std::string wrong;
+    std::optional<std::string> wrong;
   } context{&facts_, {}};
   muster_fact_sink sink{};
   sink.struct_size = MUSTER_FACT_SINK_SIZE;
@@ -195,11 +196,11 @@ Status Plugin::probe() {
     }
   };
   if (Status status(backend_->probe(instance_, &sink)); !status.ok()) return status;
-  if (!context.wrong.empty()) {
+  if (context.wrong) {
     return Status(
         MUSTER_INTERNAL,
         fmt::format("plugin {} reports a fact '{}' with characters that facts may not have", id(),
-                    context.wrong));
+                    *context.wrong));
   }
   size_t bytes = 0;
   for (const auto& [key, value] : facts_) bytes += key.size() + value.size();

@@ -1,0 +1,104 @@
+// Joining a world: ranks that cannot work together stop at once, all of them, and say why.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/agree/recorder.hpp"
+
+namespace muster::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Joining : public ::testing::Test {
+ protected:
+  std::vector<RankFailure> failures_of(const World& world) {
+    return world.failures_of([](api::Runtime&, uint32_t) {});
+  }
+  CapturedLog log_;
+};
+
+const std::string kMocked = World::kMockedConfig;
+
+TEST_F(Joining, GivenAnotherPolicyOnOneRankThenAllAreRefusedAndBothSourcesAreNamed) {
+  MockBackend mock("fast");
+  const auto failures = failures_of(
+      World(3).with(mock).config_of_rank(2, kMocked + "[[rule]]\nforbid = [\"fast\"]\n"));
+  ASSERT_EQ(failures.size(), 3u);
+  for (const RankFailure& failure : failures) {
+    EXPECT_EQ(failure.code, MUSTER_MISMATCH);
+    EXPECT_THAT(failure.text, AllOf(HasSubstr("rank 0 and rank 2 have different policies"),
+                                    HasSubstr("rank 0 from "), HasSubstr("rank 2 from ")));
+  }
+}
+
+TEST_F(Joining, GivenSettingsThatAreNoPolicyThenTheyMayDiffer) {
+  MockBackend mock("fast");
+  EXPECT_TRUE(
+      failures_of(World(2).with(mock).config_of_rank(1, kMocked + "[log]\nlevel = \"error\"\n"))
+          .empty());
+}
+
+TEST_F(Joining, GivenBadTomlOnOneRankThenAllStopAtOnceAndThatRankIsNamedWithLineAndColumn) {
+  MockBackend mock("fast");
+  const auto failures =
+      failures_of(World(3).with(mock).config_of_rank(1, "[plugins]\nprobe = \"in-process\n"));
+  ASSERT_EQ(failures.size(), 3u);
+  for (const RankFailure& failure : failures) {
+    EXPECT_THAT(failure.text, HasSubstr("api:2:"));
+    if (failure.rank == 1) continue;
+    EXPECT_EQ(failure.code, MUSTER_ABORTED);
+    EXPECT_THAT(failure.text, HasSubstr("rank 1 could not start: "));
+  }
+}
+
+TEST_F(Joining, GivenARequiredBackendThatOneRankLacksThenAllStopAndItIsNamed) {
+  MockBackend mock("fast");
+  const auto failures = failures_of(
+      World(2).with_on_rank(0, mock).config(kMocked + "[backend.fast]\nmode = \"required\"\n"));
+  ASSERT_EQ(failures.size(), 2u);
+  EXPECT_EQ(failures[0].code, MUSTER_ABORTED);
+  EXPECT_THAT(failures[0].text, HasSubstr("rank 1 could not start"));
+  EXPECT_EQ(failures[1].code, MUSTER_UNAVAILABLE);
+  EXPECT_THAT(failures[1].text,
+              AllOf(HasSubstr("backend fast is required (api:"), HasSubstr("was not found")));
+}
+
+TEST_F(Joining, GivenARequiredBackendWhoseProbeFailsThenTheCauseIsTold) {
+  MockBackend mock("fast");
+  ON_CALL(mock, probe).WillByDefault([](plugin::Facts) {
+    plugin::fail(MUSTER_UNAVAILABLE, "no device here");
+  });
+  const auto failures =
+      failures_of(World(2).with(mock).config(kMocked + "[backend.fast]\nmode = \"required\"\n"));
+  ASSERT_EQ(failures.size(), 2u);
+  for (const RankFailure& failure : failures)
+    EXPECT_THAT(failure.text, HasSubstr("no device here"));
+}
+
+TEST_F(Joining, GivenAnOptionThatABackendRefusesThenItIsLeftOutAndTheLineIsNamed) {
+  MockBackend good("good", 10);
+  MockBackend mock("fast", 90);  // has no options at all
+  World(2)
+      .with(good)
+      .with(mock)
+      .config(kMocked + "[backend.fast.options]\nspeed = 3\n")
+      .run([](api::Runtime& runtime, uint32_t) {
+        EXPECT_THAT(runtime.describe(), HasSubstr("has no option 'speed'"));
+        api::Group group(runtime);
+        muster_call call = muster_call_init(MUSTER_BARRIER, MUSTER_DTYPE_NONE);
+        EXPECT_EQ(group.backend(call), "good");
+        EXPECT_THAT(group.explain(call), HasSubstr("has no option 'speed'"));
+      });
+}
+
+TEST_F(Joining, GivenAWorldThenEveryRankKnowsItsPlaceAndWhatConnectsIt) {
+  World(3).run([](api::Runtime& runtime, uint32_t rank) {
+    EXPECT_EQ(runtime.rank(), rank);
+    EXPECT_EQ(runtime.size(), 3u);
+    EXPECT_EQ(runtime.bootstrap(), "threads");
+  });
+}
+
+}  // namespace
+}  // namespace muster::testing

@@ -1,0 +1,237 @@
+// Checked mode: overlapping buffers and calls that differ across ranks are found before anything
+// runs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/dispatch/group.hpp"
+#include "tests/unit/dispatch/mocked_group.hpp"
+
+namespace muster::testing {
+namespace {
+
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+int data[256];
+
+class Checked : public ::testing::Test {
+ protected:
+  // The failures of one call per rank, in a checked group of two.
+  std::vector<Failed> failures_of(const std::function<void(api::Group&)>& body) {
+    std::vector<Failed> failures(2);
+    api::GroupOptions options;
+    options.checked = 1;
+    with_group(
+        2, mock_,
+        [&](api::Group& group) {
+          failures[group.rank()] = failure_of([&] { body(group); });
+          group.barrier();  // the group can still be used
+        },
+        options);
+    return failures;
+  }
+  void expect_mismatch(const std::function<void(api::Group&)>& body,
+                       const std::vector<std::string>& holds) {
+    EXPECT_CALL(mock_, execute(_, ::testing::Field(&muster_call::op, uint32_t{MUSTER_BARRIER})))
+        .Times(2);
+    EXPECT_CALL(mock_, execute(_, ::testing::Field(&muster_call::op,
+                                                   ::testing::Ne(uint32_t{MUSTER_BARRIER}))))
+        .Times(0);
+    for (const Failed& failed : failures_of(body)) {
+      EXPECT_EQ(failed.code, MUSTER_MISMATCH) << failed.cause;
+      EXPECT_THAT(failed.remedy, HasSubstr("nothing was done"));
+      for (const std::string& part : holds) EXPECT_THAT(failed.cause, HasSubstr(part));
+    }
+  }
+
+  MockBackend mock_{"fast", 50, kMockStart | kMockBatch};
+};
+
+TEST_F(Checked, GivenEqualCallsThenTheyRun) {
+  EXPECT_CALL(mock_, execute).Times(4);
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         group.all_reduce(data, data + 128, 5, MUSTER_I32, MUSTER_SUM);
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(Checked, GivenCountsThatDifferThenBothRanksHearBothSizes) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.all_reduce(data, data + 128, 5 + group.rank(), MUSTER_I32, MUSTER_SUM);
+      },
+      {"rank 0: all_reduce i32 sum 20 bytes", "rank 1: all_reduce i32 sum 24 bytes"});
+}
+
+TEST_F(Checked, GivenOperationsThatDifferThenBothAreNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        if (group.rank() == 0) {
+          group.broadcast(data, data + 128, 5, MUSTER_I32, 1);
+        } else {
+          group.all_gather(data, data + 128, 5, MUSTER_I32);
+        }
+      },
+      {"rank 0: broadcast i32 root 1", "rank 1: all_gather i32"});
+}
+
+TEST_F(Checked, GivenDtypesReduceOperationsRootsAndPlacesThatDifferThenTheyAreNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.all_reduce(data, data + 128, 4, group.rank() == 0 ? MUSTER_I32 : MUSTER_F32,
+                         MUSTER_SUM);
+      },
+      {"all_reduce i32", "all_reduce f32"});
+}
+TEST_F(Checked, GivenReduceOperationsThatDifferThenTheyAreNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.all_reduce(data, data + 128, 4, MUSTER_I32,
+                         group.rank() == 0 ? MUSTER_MAX : MUSTER_MIN);
+      },
+      {"i32 max", "i32 min"});
+}
+TEST_F(Checked, GivenRootsThatDifferThenTheyAreNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.reduce(data, data + 128, 4, MUSTER_I32, MUSTER_MAX, group.rank());
+      },
+      {"root 0", "root 1"});
+}
+TEST_F(Checked, GivenOneRankInPlaceThenThatIsNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.all_reduce(data, group.rank() == 0 ? data : data + 128, 4, MUSTER_I32, MUSTER_MAX);
+      },
+      {"rank 0: all_reduce i32 max 16 bytes in place", "out of place"});
+}
+TEST_F(Checked, GivenAScalarOnOneRankThenThatIsNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        const int factor = 2;
+        api::Options options;
+        options.scalar = group.rank() == 1 ? &factor : nullptr;
+        group.all_reduce(data, data + 128, 4, MUSTER_I32, MUSTER_SUM, options);
+      },
+      {"rank 1: all_reduce i32 sum 16 bytes out of place host memory scaled"});
+}
+
+TEST_F(Checked, GivenARootedCallThenOnlyTheRootMayBeInPlace) {
+  EXPECT_CALL(mock_, execute).Times(4);
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         group.broadcast(data, group.rank() == 0 ? data : data + 128, 4, MUSTER_I32, 0);
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(Checked, GivenAnOverlapOnOneRankThenItHearsOfItAndTheOthersOfIt) {
+  EXPECT_CALL(mock_, execute).Times(2);  // the barriers
+  const std::vector<Failed> failures = failures_of([](api::Group& group) {
+    group.all_reduce(data, data + (group.rank() == 1 ? 4 : 128), 5, MUSTER_I32, MUSTER_SUM);
+  });
+  EXPECT_EQ(failures[1].code, MUSTER_INVALID_ARGUMENT);
+  EXPECT_THAT(failures[1].cause, HasSubstr("send (20 bytes) and recv (20 bytes) overlap"));
+  EXPECT_EQ(failures[0].code, MUSTER_MISMATCH);
+  EXPECT_THAT(failures[0].cause, AllOf(HasSubstr("rank 1: fault: "), HasSubstr("overlap")));
+}
+
+TEST_F(Checked, GivenBuffersThatTouchThenThatIsNoOverlap) {
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         group.all_reduce(data, data + 5, 5, MUSTER_I32, MUSTER_SUM);
+         group.all_reduce(data + 5, data, 5, MUSTER_I32, MUSTER_SUM);
+         group.all_gather(data, data + 5, 5, MUSTER_I32);
+         group.reduce_scatter(data, data + 10, 5, MUSTER_I32, MUSTER_SUM);
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(Checked, GivenOverlapsOfEveryOperationThenTheyAreFound) {
+  const uint64_t counts[] = {5, 5};
+  const std::vector<std::function<void(api::Group&)>> calls = {
+      [&](api::Group& g) { g.all_gather(data, data + 4, 5, MUSTER_I32); },
+      [&](api::Group& g) { g.reduce_scatter(data, data + 9, 5, MUSTER_I32, MUSTER_SUM); },
+      [&](api::Group& g) { g.all_to_all(data, data + 9, 5, MUSTER_I32); },
+      [&](api::Group& g) { g.all_gatherv(data, data + 4, counts, nullptr, MUSTER_I32); },
+      [&](api::Group& g) { g.reduce_scatterv(data, data + 9, counts, MUSTER_I32, MUSTER_SUM); },
+      [&](api::Group& g) {
+        g.all_to_allv(data, counts, nullptr, data + 9, counts, nullptr, MUSTER_I32);
+      },
+      [&](api::Group& g) { g.send_recv(data, 5, 0, data + 4, 5, 0, MUSTER_I32); },
+  };
+  for (size_t i = 0; i < calls.size(); ++i) {
+    for (const Failed& failed : failures_of(calls[i])) {
+      EXPECT_EQ(failed.code, MUSTER_INVALID_ARGUMENT) << i;
+      EXPECT_THAT(failed.cause, HasSubstr("overlap")) << i;
+    }
+  }
+}
+
+TEST_F(Checked, GivenMessagesThenTheyAreNotCompared) {
+  EXPECT_CALL(mock_, execute).Times(4);
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         if (group.rank() == 0) {
+           group.send(data, 4, MUSTER_I32, 1);
+         } else {
+           group.recv(data, 4, MUSTER_I32, 0);
+         }
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(Checked, GivenStartedCallsThatDifferThenTheirWorkTells) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.start(all_reduce_of(data, data + 128, 5 + group.rank())).wait();
+      },
+      {"20 bytes", "24 bytes"});
+}
+
+TEST_F(Checked, GivenABatchThatDiffersThenNothingOfItRuns) {
+  EXPECT_CALL(mock_, execute_batch).Times(0);
+  expect_mismatch(
+      [](api::Group& group) {
+        const muster_call calls[] = {all_reduce_of(data, data + 128, 5),
+                                     all_reduce_of(data, data + 128, 5 + group.rank())};
+        group.batch(calls, 2);
+      },
+      {"20 bytes", "24 bytes"});
+}
+
+TEST_F(Checked, GivenPlansThatDifferThenTheirRunsTell) {
+  expect_mismatch(
+      [](api::Group& group) {
+        group.plan(all_reduce_of(data, data + 128, 5 + group.rank())).run();
+      },
+      {"20 bytes", "24 bytes"});
+}
+
+TEST_F(Checked, GivenTheConfigurationAsksForItThenEveryGroupIsChecked) {
+  World(2)
+      .with(mock_)
+      .config(
+          "[plugins]\ninstalled = false\nprobe = \"in-process\"\n[check]\nknown_answer = "
+          "false\ncalls = true\n")
+      .run([](api::Runtime& runtime, uint32_t) {
+        api::Group group(runtime);
+        EXPECT_EQ(failure_of([&] {
+                    group.all_reduce(data, data + 128, 5 + group.rank(), MUSTER_I32, MUSTER_SUM);
+                  }).code,
+                  MUSTER_MISMATCH);
+      });
+}
+
+TEST_F(Checked, GivenALongPauseSinceTheLastCallThenTheComparisonHasADeadlineOfItsOwn) {
+  EXPECT_CALL(mock_, execute).Times(4);
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         // As if the last operation had waited, and ended, long ago.
+         GroupContext& context = group.get()->context;
+         context.deadline_operation = context.operation;
+         context.deadline_ns = 1;
+         group.all_reduce(data, data + 128, 5, MUSTER_I32, MUSTER_SUM);
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+}  // namespace
+}  // namespace muster::testing
