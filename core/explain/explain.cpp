@@ -71,8 +71,8 @@ ExplainedCandidate explain_candidate(const Chain& chain, const Candidate& candid
   if (candidate.backend == kComposed) {
     const Recipe recipe = static_cast<Recipe>(candidate.rule);
     out.backend = composed_name(chain, recipe, question.key);
-    out.rule = recipe_name(recipe);
-    out.position = "made of what backends offer, after all that offer it themselves";
+    out.position =
+        fmt::format("made of {}, after all that offer it themselves", recipe_name(recipe));
     return out;
   }
   const ChainBackend& backend = chain.backends[candidate.backend];

@@ -120,7 +120,7 @@ class List(support.Case):
         self.assertIn("did you mean 'chunk_bytes'?", text)
         self.assertIn("did you mean 'chunk_bytes'?", self.muster("explain", "all_reduce", code=3).stdout)
         self.assertIn("did you mean 'chunk_bytes'?", self.muster("inspect", "shm", code=1).stdout)
-        self.assertIn("did you mean 'chunk_bytes'?", self.muster("bench", "all_reduce", code=3).stderr)
+        self.assertIn("did you mean 'chunk_bytes'?", self.muster("bench", "all_reduce", code=1).stderr)
 
     def test_given_nothing_that_failed_when_the_failed_are_listed_then_one_line_says_so(self):
         self.assertRegex(self.muster("list", "--failed").stdout, r"\A0 of \d+ plugins cannot be used\n\Z")

@@ -29,17 +29,17 @@ muster_rule only(uint64_t ops) {
 constexpr uint64_t kMessages =
     MUSTER_BIT(MUSTER_SEND) | MUSTER_BIT(MUSTER_RECV) | MUSTER_BIT(MUSTER_SEND_RECV);
 
-TEST(Batch, GivenABackendThatBatchesThenItGetsAllCallsAtOnceAsTheyWereGiven) {
+TEST(Batch, GivenABackendThatBatchesThenItGetsAllCallsAtOnceCollectivesFirst) {
   MockBackend mock("fast", 50, kMockBatch);
   EXPECT_CALL(mock, execute).Times(0);
   EXPECT_CALL(mock, execute_batch(_, _, 3))
       .Times(2)
       .WillRepeatedly([](MockGroup& group, const muster_call* calls, uint32_t) {
-        EXPECT_EQ(calls[0].op, uint32_t{MUSTER_SEND});
-        EXPECT_EQ(calls[0].peer, 1 - group.rank());
-        EXPECT_EQ(calls[1].op, uint32_t{MUSTER_RECV});
-        EXPECT_EQ(calls[2].op, uint32_t{MUSTER_ALL_REDUCE});
-        EXPECT_EQ(calls[2].selection_bytes, 20u);
+        EXPECT_EQ(calls[0].op, uint32_t{MUSTER_ALL_REDUCE});
+        EXPECT_EQ(calls[0].selection_bytes, 20u);
+        EXPECT_EQ(calls[1].op, uint32_t{MUSTER_SEND});
+        EXPECT_EQ(calls[1].peer, 1 - group.rank());
+        EXPECT_EQ(calls[2].op, uint32_t{MUSTER_RECV});
       });
   with_group(2, mock, [](api::Group& group) {
     const muster_call calls[] = {message_of(MUSTER_SEND, 1 - group.rank()),
