@@ -28,7 +28,8 @@ TEST_P(ChainRecipe, GivenItsBasesAndNoMoreThenItServesAndWithoutAnyOfThemItDoesN
     std::vector<muster_rule> fewer = rules;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(missing));
     if (fewer.empty()) continue;
-    const Candidate* const other = find(chain_of({backend_of("a", 50, fewer)}), key, bytes);
+    const Chain poorer = chain_of({backend_of("a", 50, fewer)});
+    const Candidate* const other = find(poorer, key, bytes);
     if (other != nullptr) {
       EXPECT_NE(other->rule, GetParam());
     }

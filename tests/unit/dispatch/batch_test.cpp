@@ -29,7 +29,7 @@ muster_rule only(uint64_t ops) {
 constexpr uint64_t kMessages =
     MUSTER_BIT(MUSTER_SEND) | MUSTER_BIT(MUSTER_RECV) | MUSTER_BIT(MUSTER_SEND_RECV);
 
-TEST(Batch, GivenABackendThatBatchesThenItGetsAllCallsAtOnceCollectivesFirst) {
+TEST(Batch, GivenABackendThatBatchesThenItGetsAllCallsAtOnceMessagesLast) {
   MockBackend mock("fast", 50, kMockBatch);
   EXPECT_CALL(mock, execute).Times(0);
   EXPECT_CALL(mock, execute_batch(_, _, 3))
