@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kBackendPrefix = "MUSTER_BACKEND_";
 constexpr std::string_view kLogAlias = "MUSTER_LOG";
 // Read by other parts of muster, or only handed on by them.
-constexpr std::string_view kInternal[] = {"MUSTER_CONFIG", "MUSTER_HOME_UNSET"};
+constexpr std::string_view kInternal[] = {"MUSTER_CONFIG"};
 constexpr std::string_view kInternalPrefixes[] = {"MUSTER_LOCAL_", "MUSTER_PROBE_", "MUSTER_TEST_",
                                                   "MUSTER_BENCH_", "MUSTER_FAULT_"};
 

@@ -34,7 +34,10 @@ muster_log_level level_from(const std::string& name) {
   return MUSTER_LOG_WARN;
 }
 
-void open_plugins(muster_runtime& runtime) {
+// A plugin that cannot be opened drops out; a mistake in the configuration of its options is an
+// error.
+Status open_plugins(muster_runtime& runtime) {
+  Status mistake;
   for (FoundPlugin& found : runtime.found) {
     if (found.state != PluginState::kUsable) continue;
     Result<std::unique_ptr<Plugin>> plugin =
@@ -45,10 +48,15 @@ void open_plugins(muster_runtime& runtime) {
     }
     found.state = PluginState::kRefused;
     found.stage = Stage::kLoad;
-    found.reason = plugin.status().cause();
+    found.reason = plugin.status().message();
     runtime.records.add({Stage::kLoad, found.path, "refused", found.reason, found.path});
-    log_warn(fmt::format("plugin {} could not be opened: {}", found.path, found.reason));
+    if (plugin.status().code() == MUSTER_INVALID_ARGUMENT) {
+      if (mistake.ok()) mistake = plugin.take_status();
+    } else {
+      log_warn(fmt::format("plugin {} could not be opened: {}", found.path, found.reason));
+    }
   }
+  return mistake;
 }
 
 struct Joining {
@@ -166,7 +174,8 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   inputs.directories = plugin_directories(runtime->config);
   inputs.in_process = std::span<const muster_entry* const>(options.builtin, options.builtin_count);
   runtime->found = discover(inputs, runtime->records);
-  open_plugins(*runtime);
+  Status mistake = open_plugins(*runtime);
+  if (failure.ok()) failure = std::move(mistake);
 
   Result<Joining> joining = choose_bootstrap(*runtime, options);
   if (!joining.ok()) return failure.ok() ? joining.take_status() : std::move(failure);

@@ -64,7 +64,8 @@ int run(bool json) {
   if (!survey.ok()) {
     findings.push_back({"configuration", survey.status().message(), false});
   } else {
-    const Survey& s = **survey;
+    Survey& s = **survey;
+    open_plugins(s);
     findings.push_back({"configuration", s.config.files.empty()
                                              ? "defaults only"
                                              : fmt::format("{}", fmt::join(s.config.files, " "))});

@@ -147,18 +147,7 @@ int run(const Options& options, bool print_description) {
   auto survey = take_survey(true, options.config_file);
   if (!survey.ok()) return fail(survey.status());
   Survey& s = **survey;
-  std::vector<std::unique_ptr<Plugin>> plugins;
-  for (FoundPlugin& found : s.found) {
-    if (found.state != PluginState::kUsable) continue;
-    Result<std::unique_ptr<Plugin>> plugin = Plugin::open(found, s.config, s.records, nullptr);
-    if (plugin.ok()) {
-      plugins.push_back(std::move(*plugin));
-    } else {
-      found.state = PluginState::kRefused;
-      found.stage = Stage::kLoad;
-      found.reason = plugin.status().cause();
-    }
-  }
+  const std::vector<std::unique_ptr<Plugin>> plugins = open_plugins(s);
   Result<std::vector<RankRecord>> records = imagined_ranks(options, plugins, s.found);
   if (!records.ok()) return fail(records.status());
   if (print_description) {

@@ -72,7 +72,7 @@ Json describe(const FoundPlugin& plugin, Survey& survey) {
   if (!opened.ok()) {
     out["state"] = plugin_state_name(PluginState::kRefused);
     out["stage"] = stage_name(Stage::kLoad);
-    out["reason"] = opened.status().cause();
+    out["reason"] = opened.status().message();
     return out;
   }
   if ((*opened)->backend() != nullptr) {
@@ -108,7 +108,8 @@ void print_text(const Json& json) {
         std::fputs(fmt::format("fact               {} {}\n", fact, plain(text)).c_str(), stdout);
       }
     } else {
-      std::fputs(fmt::format("{:<18} {}\n", key, plain(value)).c_str(), stdout);
+      const std::string text = plain(value);
+      std::fputs(fmt::format("{:<18} {}\n", key, text.empty() ? "-" : text).c_str(), stdout);
     }
   }
 }

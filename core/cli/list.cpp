@@ -33,7 +33,8 @@ int print_paths(const Survey& survey, bool json) {
 int run(const Options& options) {
   auto survey = take_survey(options.probe || options.failed);
   if (!survey.ok()) return fail(survey.status());
-  const Survey& s = **survey;
+  Survey& s = **survey;
+  if (options.failed) open_plugins(s);
   if (options.paths) return print_paths(s, options.json);
   if (!options.exists.empty()) {
     const bool found = std::any_of(s.found.begin(), s.found.end(), [&](const FoundPlugin& plugin) {

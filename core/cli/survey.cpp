@@ -16,4 +16,23 @@ Result<std::unique_ptr<Survey>> take_survey(bool probe, const std::string& confi
   return survey;
 }
 
+std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey) {
+  std::vector<std::unique_ptr<Plugin>> plugins;
+  for (FoundPlugin& found : survey.found) {
+    if (found.state != PluginState::kUsable) continue;
+    Result<std::unique_ptr<Plugin>> plugin =
+        Plugin::open(found, survey.config, survey.records, nullptr);
+    if (plugin.ok()) {
+      plugins.push_back(std::move(*plugin));
+      continue;
+    }
+    found.state = PluginState::kRefused;
+    found.stage = Stage::kLoad;
+    found.reason = plugin.status().message();
+    survey.records.add(
+        {found.stage, found.path, plugin_state_name(found.state), found.reason, found.source});
+  }
+  return plugins;
+}
+
 }  // namespace muster::cli

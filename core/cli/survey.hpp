@@ -10,6 +10,7 @@
 #include "config/config.hpp"
 #include "core/base/records.hpp"
 #include "core/discover/discovery.hpp"
+#include "core/query/plugin.hpp"
 
 namespace muster::cli {
 
@@ -22,6 +23,10 @@ struct Survey {
 
 // probe = false opens nothing: verdicts come from the cache, or plugins are shown as unprobed.
 Result<std::unique_ptr<Survey>> take_survey(bool probe, const std::string& config_file = "");
+
+// Opens what may be used. What cannot be opened after all (its options are wrong, say) becomes
+// refused at load in the survey.
+std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey);
 
 }  // namespace muster::cli
 

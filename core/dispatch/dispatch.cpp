@@ -64,8 +64,7 @@ muster_status* not_offered(const muster_group& group, const muster_call& call) {
                     op_reduces(call.op) ? redop_name(call.redop) : "",
                     memory_name(call.send_memory), phase_class_name(group.phase_class)),
         "muster explain says what each backend offers; install one that takes it, or allow it in "
-        "the "
-        "configuration");
+        "the configuration");
   });
 }
 

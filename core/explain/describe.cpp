@@ -59,7 +59,8 @@ std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool fa
   }
   size_t shown = 0;
   if (failed_only) {
-    text += fmt::format("{:<{}}  {:<9}  reason\n", "file", wide_path, "stage");
+    if (std::any_of(found.begin(), found.end(), has_failed))
+      text += fmt::format("{:<{}}  {:<9}  reason\n", "file", wide_path, "stage");
     for (const FoundPlugin& plugin : found) {
       if (!has_failed(plugin)) continue;
       ++shown;

@@ -49,6 +49,20 @@ std::string refusal_of(const Candidate& candidate, const Question& question) {
   return {};
 }
 
+// "composed(shm)": by who serves the first part; of a part that is composed itself, by the part's
+// name.
+std::string composed_name(const Chain& chain, Recipe recipe, const CellKey& key) {
+  const std::vector<CellKey> bases = recipe_bases(recipe, key);
+  if (!bases.empty()) {
+    constexpr uint32_t kPlainCall = kTraitOutOfPlace | kTraitNotSymmetric | kTraitStream;
+    const Candidate* const base = chain.table.find(row_of(chain, bases.front()), 0, kPlainCall);
+    if (base != nullptr && base->backend != kComposed) {
+      return fmt::format("composed({})", chain.backends[base->backend].id);
+    }
+  }
+  return fmt::format("composed({})", recipe_name(recipe));
+}
+
 ExplainedCandidate explain_candidate(const Chain& chain, const Candidate& candidate,
                                      const Question& question, const PolicyRule* prefer) {
   ExplainedCandidate out;
@@ -56,8 +70,9 @@ ExplainedCandidate explain_candidate(const Chain& chain, const Candidate& candid
   out.takes = out.refusal.empty();
   if (candidate.backend == kComposed) {
     const Recipe recipe = static_cast<Recipe>(candidate.rule);
-    out.backend = fmt::format("composed({})", recipe_name(recipe));
-    out.position = "made of what backends offer, after all that offer it themselves";
+    out.backend = composed_name(chain, recipe, question.key);
+    out.position =
+        fmt::format("made of {}, after all that offer it themselves", recipe_name(recipe));
     return out;
   }
   const ChainBackend& backend = chain.backends[candidate.backend];
@@ -84,20 +99,23 @@ ExplainedAbsence explain_absence(const Chain& chain, const ChainBackend& backend
     out.source = forbid->source.text();
     return out;
   }
-  // The rule that came nearest tells most.
+  // The rules that came nearest tell most; together, where each offers some dtypes of an operation.
   Mismatch nearest = Mismatch::kOperation;
-  const muster_rule* nearest_rule = &backend.rules.front();
+  muster_rule offered = backend.rules.front();
   for (const muster_rule& rule : backend.rules) {
     Mismatch mismatch = match_cell(rule, question.key, chain.ranks, chain.determinism);
     if (mismatch == Mismatch::kNone) mismatch = match_bytes(rule, question.bytes);
     if (mismatch > nearest) {
       nearest = mismatch;
-      nearest_rule = &rule;
+      offered = rule;
+    } else if (mismatch == nearest) {
+      offered.dtypes |= rule.dtypes;
+      offered.redops |= rule.redops;
     }
   }
   CellKey key = question.key;
   key.op = question.op;
-  out.reason = explain_mismatch(nearest, *nearest_rule, key, chain.ranks, chain.determinism);
+  out.reason = explain_mismatch(nearest, offered, key, chain.ranks, chain.determinism);
   return out;
 }
 
@@ -140,15 +158,7 @@ const char* shown_name(muster_group& group, const Candidate& candidate, const mu
   if (candidate.backend != kComposed) return group.shown_names[candidate.backend].c_str();
   const CellKey key{call.send_memory, group.phase_class, selection_op(call.op), call.dtype,
                     call.redop};
-  const Recipe recipe = static_cast<Recipe>(candidate.rule);
-  std::string served = recipe_name(recipe);
-  const std::vector<CellKey> bases = recipe_bases(recipe, key);
-  if (!bases.empty()) {
-    const Candidate* const base =
-        group.table->find(row_of(group.chain, bases.front()), 0, call_traits(call));
-    if (base != nullptr && base->backend != kComposed) served = group.shown_names[base->backend];
-  }
-  std::string name = fmt::format("composed({})", served);
+  std::string name = composed_name(group.chain, static_cast<Recipe>(candidate.rule), key);
   const auto known = std::find(group.composed_names.begin(), group.composed_names.end(), name);
   return (known != group.composed_names.end() ? *known
                                               : group.composed_names.emplace_back(std::move(name)))

@@ -94,6 +94,13 @@ class Foreign(support.Case):
         self.assertIn({"backend": "acme", "stage": "query", "reason": "declines: the ranks are threads", "source": "plugin"},
                       explained["left_out"])
 
+    def test_given_a_dtype_that_no_rule_takes_when_explained_then_all_that_the_rules_take_are_named(self):
+        explained = self.json("explain", "all_reduce", "--dtype", "f8e4m3", schema="muster.explain/1", code=3)
+        shm = next(absence for absence in explained["left_out"] if absence["backend"] == "shm")
+        for dtype in ("i8", "u64", "f16", "bf16", "f32", "f64"):
+            self.assertIn(f" {dtype} ", shm["reason"])
+        self.assertTrue(shm["reason"].endswith("only, not f8e4m3"), shm["reason"])
+
     def test_given_a_description_when_explained_from_it_then_it_is_the_same_answer(self):
         self.configure("[backend.acme]\npriority = 95\n")
         self.put("acme")

@@ -1,4 +1,5 @@
 """`muster list`: every file that cannot be used, with stage and cause; what is refused is never opened."""
+import os
 import shutil
 
 import support
@@ -16,6 +17,7 @@ REFUSED = {
     "good_again.so": ("discover", "duplicate id good"),
     "wild.so": ("discover", "writable by everyone"),
     "idle.so": ("discover", 'backend.idle.mode = "off"'),
+    "good.so": ("load", "good gives muster.backend/1 without offer"),
     "unresolved.so": ("load", "a_function_that_nobody_has"),
     "missing_dependency.so": ("load", "libcli_test_dependency.so"),
     "crash_constructor.so": ("load", "signal"),
@@ -23,6 +25,8 @@ REFUSED = {
     "hang_probe.so": ("probe", "200 ms"),
     "unavailable.so": ("probe", "no device /dev/acme0"),
 }
+if os.geteuid() == 0:  # who else could give a file away
+    REFUSED["alien.so"] = ("discover", "owned by user 65534")
 NEVER_OPENED = {"wrong_magic", "too_old", "too_new", "wrong_tag", "idle", "no_entry", "wild"}
 
 
@@ -38,6 +42,8 @@ class List(support.Case):
         self.put("good", "good_again.so")
         self.put_as("wild").chmod(0o666)
         self.put_as("idle")
+        if "alien.so" in REFUSED:
+            os.chown(self.put("unavailable", "alien.so"), 65534, 65534)
         return self.configure('probe_timeout_ms = 200\n[backend.idle]\nmode = "off"\n')
 
     def put_as(self, plugin_id):
@@ -67,7 +73,8 @@ class List(support.Case):
     def test_given_one_of_each_when_listed_as_json_then_it_says_what_the_text_says(self):
         self.one_of_each()
         text = self.muster("list", "--failed").stdout
-        failed = self.json("list", "--failed", schema="muster.list/1")["plugins"]
+        data = self.json("list", "--failed", schema="muster.list/1")
+        failed = data["plugins"]
         self.assertEqual(set(REFUSED), {p["path"].rsplit("/", 1)[1] for p in failed if p["path"].startswith(str(self.plugins))})
         for plugin in failed:
             line = next(line for line in text.splitlines() if line.split()[0] == plugin["path"])
@@ -82,7 +89,7 @@ class List(support.Case):
         self.assertEqual("refused", states["too_new.so"])
         for plugin in failed:
             self.assertIn({"stage": plugin["stage"], "subject": plugin["path"], "verdict": plugin["state"],
-                           "reason": plugin["reason"], "source": plugin.get("source", "")}, everything["records"])
+                           "reason": plugin["reason"], "source": plugin.get("source", "")}, data["records"])
 
     def test_given_one_of_each_when_listed_then_nothing_is_opened(self):
         self.one_of_each()
@@ -103,6 +110,20 @@ class List(support.Case):
         shutil.copyfile(support.PLUGINS / "good.so", path)
         states = {p["id"]: p["state"] for p in self.json("list", "--probe", schema="muster.list/1")["plugins"]}
         self.assertEqual("usable", states["good"])
+
+    def test_given_an_option_that_a_plugin_lacks_when_the_failed_are_listed_then_it_is_refused_with_a_suggestion(self):
+        config = self.configure("[backend.shm]\noptions = { chunk_bites = 7 }\n")
+        text = self.muster("list", "--failed").stdout
+        self.assertRegex(text, r"(?m)/shm\.so +load +")
+        self.assertIn(f"{config}:4:", text)
+        self.assertIn("backend shm has no option 'chunk_bites'", text)
+        self.assertIn("did you mean 'chunk_bytes'?", text)
+        self.assertIn("did you mean 'chunk_bytes'?", self.muster("explain", "all_reduce", code=3).stdout)
+        self.assertIn("did you mean 'chunk_bytes'?", self.muster("inspect", "shm", code=1).stdout)
+        self.assertIn("did you mean 'chunk_bytes'?", self.muster("bench", "all_reduce", code=1).stderr)
+
+    def test_given_nothing_that_failed_when_the_failed_are_listed_then_one_line_says_so(self):
+        self.assertRegex(self.muster("list", "--failed").stdout, r"\A0 of \d+ plugins cannot be used\n\Z")
 
     def test_given_ids_when_asked_whether_they_exist_then_the_exit_code_says_so(self):
         self.one_of_each()

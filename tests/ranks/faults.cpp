@@ -35,7 +35,7 @@ using std::chrono::steady_clock;
 
 // Longer than anything here takes, shorter than the group's own ten minutes.
 constexpr auto kWatchdog = std::chrono::seconds(60);
-constexpr const char* kMark = "MUSTER_FAULTS_MARK";
+constexpr const char* kMark = "RANKS_FAULTS_MARK";
 
 enum class Way { kBlocking, kStarted, kMessage };
 
@@ -185,8 +185,7 @@ std::string judge(const Scenario& scenario, const fs::path& directory) {
       std::getline(file, first);
       std::getline(file, second);
       const std::string code = scenario.killed ? "PEER_LOST" : "DEADLINE_EXCEEDED";
-      // The peers of a rank that gave up may name it or the one that is at fault.
-      expect(rank, first, "first " + code, fmt::format("rank {}", scenario.lost));
+      expect(rank, first, "first " + code, fmt::format("world rank {})", scenario.lost));
       expect(rank, second, "second FAILED_PRECONDITION", "");
     }
     std::getline(file, destroyed);

@@ -40,7 +40,7 @@ std::string quoted_list(const std::vector<std::string>& items) {
 
 std::string config_of(const Options& options) {
   // A deadlock becomes a failed call that names its case.
-  std::string text = "[group]\ntimeout_ms = 60000\n" + options.config;
+  std::string text = "group.timeout_ms = 60000\n" + options.config;
   if (!options.backend.empty()) {
     text += fmt::format("\n[[rule]]\nprefer = [\"{}\"]\n", options.backend);
   }
@@ -92,6 +92,7 @@ int run_rank(const Options& options, muster_runtime* runtime) {
   }
   uint64_t wrong = 0;
   uint64_t done = 0;
+  bool together = true;
   {
     Runner runner(group);
     for (const Case& c : cases_of(options, muster_size(runtime))) {
@@ -107,18 +108,27 @@ int run_rank(const Options& options, muster_runtime* runtime) {
       if (!as_asked) text += fmt::format(" (served by {})", outcome.backend);
       fmt::print("matrix {}: rank {} of {}: WRONG: {}\n  repeat with --case {}\n", options.name,
                  rank, muster_size(runtime), text, muster::ranks::text_of(c));
-      if (!outcome.failure.empty()) break;  // the ranks may be apart from here on
+      together = outcome.failure.empty();
+      if (!together) break;
     }
+  }
+  // Of all ranks, unless they are apart.
+  uint64_t all_wrong = wrong;
+  const std::string counters = counters_text(group);
+  if (together) {
+    const Said said =
+        muster_all_reduce(group, &wrong, &all_wrong, 1, MUSTER_U64, MUSTER_SUM, nullptr);
+    if (!said.ok()) all_wrong = wrong + 1;
   }
   if (rank == 0) {
     fmt::print("matrix {}: {} ranks, bootstrap {}, seed {}: {} cases, {} wrong{}\n", options.name,
-               muster_size(runtime), muster_bootstrap_name(runtime), options.seed, done, wrong,
-               counters_text(group));
+               muster_size(runtime), muster_bootstrap_name(runtime), options.seed, done, all_wrong,
+               counters);
   }
   std::fflush(stdout);
   const Said said = muster_group_destroy(group);
   if (!said.ok()) fmt::print("matrix {}: destroy: {}\n", options.name, said.message);
-  return wrong == 0 && said.ok() ? 0 : 1;
+  return all_wrong == 0 && said.ok() ? 0 : 1;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <vector>
@@ -30,9 +31,15 @@ using muster::ranks::Runner;
 using muster::ranks::Said;
 using muster::ranks::Wrong;
 
+// packaging/test --full
+bool full_run() {
+  const char* const full = std::getenv("MUSTER_TEST_FULL");
+  return full != nullptr && std::string(full) == "1";
+}
+
 struct Options {
   std::string name = "soak";
-  uint64_t calls = 1500;
+  uint64_t calls = full_run() ? 100000 : 1500;
   uint64_t seed = 0;
   uint64_t max_bytes = uint64_t{4} << 20;
   uint32_t threads = 0;

@@ -76,20 +76,16 @@ TEST_F(Joining, GivenARequiredBackendWhoseProbeFailsThenTheCauseIsTold) {
     EXPECT_THAT(failure.text, HasSubstr("no device here"));
 }
 
-TEST_F(Joining, GivenAnOptionThatABackendRefusesThenItIsLeftOutAndTheLineIsNamed) {
-  MockBackend good("good", 10);
+TEST_F(Joining, GivenAnOptionThatABackendDoesNotHaveThenInitIsRefusedAndTheLineIsNamed) {
   MockBackend mock("fast", 90);  // has no options at all
-  World(2)
-      .with(good)
-      .with(mock)
-      .config(kMocked + "[backend.fast.options]\nspeed = 3\n")
-      .run([](api::Runtime& runtime, uint32_t) {
-        EXPECT_THAT(runtime.describe(), HasSubstr("has no option 'speed'"));
-        api::Group group(runtime);
-        muster_call call = muster_call_init(MUSTER_BARRIER, MUSTER_DTYPE_NONE);
-        EXPECT_EQ(group.backend(call), "good");
-        EXPECT_THAT(group.explain(call), HasSubstr("has no option 'speed'"));
-      });
+  const auto failures =
+      failures_of(World(2).with(mock).config(kMocked + "[backend.fast.options]\nspeed = 3\n"));
+  ASSERT_EQ(failures.size(), 2u);
+  for (const RankFailure& failure : failures) {
+    EXPECT_EQ(failure.code, MUSTER_INVALID_ARGUMENT);
+    EXPECT_THAT(failure.text,
+                AllOf(HasSubstr("backend fast has no option 'speed'"), HasSubstr("api:")));
+  }
 }
 
 TEST_F(Joining, GivenAWorldThenEveryRankKnowsItsPlaceAndWhatConnectsIt) {

@@ -99,8 +99,7 @@ TEST(Environment, GivenAnUnknownVariableWhenLoadedThenAWarningNamesTheNearest) {
   EXPECT_TRUE(load_variables({{"MUSTER_GROUP_TIMEOUT", "5"},
                               {"MUSTER_BACKEND_SHM", "5"},
                               {"MUSTER_CONFIG", "/x"},
-                              {"MUSTER_LOCAL_RANK", "0"},
-                              {"MUSTER_HOME_UNSET", "1"}})
+                              {"MUSTER_LOCAL_RANK", "0"}})
                   .ok());
   EXPECT_THAT(log.lines,
               ::testing::ElementsAre(

@@ -211,7 +211,7 @@ TEST(Explain, GivenAnExplanationThenTextAndJsonHoldTheSameFacts) {
                          policy, 4, MUSTER_RUN_TO_RUN, "tp0");
   chain.left_out.push_back({"x", Stage::kAgree, "rank 2: connect: link is down", "plugin"});
   const Explanation e = explain(chain, kQuestion);
-  EXPECT_EQ(e.answer, "composed(all_gather)");
+  EXPECT_EQ(e.answer, "composed(b)");
   const Json json = Json::parse(explanation_json(e));
   const std::string text = explanation_text(e);
   EXPECT_EQ(json["schema"], "muster.explain/1");
