@@ -124,6 +124,8 @@ inline __attribute__((always_inline)) Refusal prepare_call(const muster_group& g
     uint64_t extent = 0;
     if (call.recv_counts == nullptr) [[unlikely]]
       return Refusal::kCounts;
+    // Its blocks are packed, as in MPI_Reduce_scatter; no backend may see displacements.
+    if constexpr (Op == MUSTER_REDUCE_SCATTERV) call.recv_displs = nullptr;
     const uint64_t* const displs = Op == MUSTER_ALL_GATHERV ? call.recv_displs : nullptr;
     if (!vector_extent(call.recv_counts, displs, group.size, element, &bytes, &extent))
       return Refusal::kCounts;
