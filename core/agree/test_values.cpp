@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "core/base/names.hpp"
-#include "core/kernels/half.hpp"
+#include "muster/narrow_float.hpp"
 
 namespace muster {
 namespace {

@@ -1,5 +1,4 @@
-// Names of the vocabulary of types.h, both ways: one table each, used by logs, configuration,
-// command and explain.
+// Names of the vocabulary of types.h, both ways: used by logs, configuration, command and explain.
 #ifndef MUSTER_CORE_BASE_NAMES_HPP
 #define MUSTER_CORE_BASE_NAMES_HPP
 
@@ -8,18 +7,23 @@
 #include <string>
 #include <string_view>
 
+#include "muster/names.h"
 #include "muster/types.h"
 
 namespace muster {
 
 // Static strings; "unknown" for a number outside the vocabulary.
-const char* op_name(muster_op op);
-const char* dtype_name(muster_dtype dtype);
-const char* redop_name(muster_redop redop);
-const char* memory_name(muster_memory memory);
-const char* phase_name(muster_phase phase);
-const char* determinism_name(muster_determinism determinism);
-const char* stream_kind_name(muster_stream_kind kind);
+inline const char* op_name(muster_op op) { return muster_op_name(op); }
+inline const char* dtype_name(muster_dtype dtype) { return muster_dtype_name(dtype); }
+inline const char* redop_name(muster_redop redop) { return muster_redop_name(redop); }
+inline const char* memory_name(muster_memory memory) { return muster_memory_name(memory); }
+inline const char* phase_name(muster_phase phase) { return muster_phase_name(phase); }
+inline const char* determinism_name(muster_determinism determinism) {
+  return muster_determinism_name(determinism);
+}
+inline const char* stream_kind_name(muster_stream_kind kind) {
+  return muster_stream_kind_name(kind);
+}
 
 std::optional<muster_op> op_from_name(std::string_view name);
 std::optional<muster_dtype> dtype_from_name(std::string_view name);
@@ -37,12 +41,8 @@ std::string all_memory_names();
 // The candidate nearest to `name` by edit distance, empty when none is near enough to suggest.
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> candidates);
 
-// Bytes per element, 0 outside the vocabulary. One nibble per dtype: a shift is cheaper on the path
-// of a call than a table.
-constexpr uint64_t dtype_size(muster_dtype dtype) {
-  constexpr uint64_t kSizes = 0x1184221884422110u;
-  return dtype < MUSTER_DTYPE_END ? (kSizes >> (dtype * 4)) & 15 : 0;
-}
+// Bytes per element, 0 outside the vocabulary.
+constexpr uint64_t dtype_size(muster_dtype dtype) { return MUSTER_DTYPE_BYTES(dtype); }
 static_assert(dtype_size(MUSTER_I8) == 1 && dtype_size(MUSTER_U16) == 2 &&
               dtype_size(MUSTER_U32) == 4);
 static_assert(dtype_size(MUSTER_U64) == 8 && dtype_size(MUSTER_BOOL) == 1 &&

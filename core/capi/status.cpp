@@ -1,10 +1,9 @@
-// muster.h: statuses, names, the log sink.
+// muster.h: statuses, the log sink.
 #include "core/base/status.hpp"
 
 #include <cstdlib>
 
 #include "core/base/log.hpp"
-#include "core/base/names.hpp"
 #include "muster/muster.h"
 
 muster_code muster_status_code(const muster_status* status) {
@@ -26,9 +25,4 @@ const char* muster_version(void) { return MUSTER_VERSION; }
 void muster_set_log_sink(muster_log_sink sink, void* context) {
   muster::set_log_sink(sink, context);
 }
-const char* muster_op_name(muster_op op) { return muster::op_name(op); }
-const char* muster_dtype_name(muster_dtype dtype) { return muster::dtype_name(dtype); }
-const char* muster_redop_name(muster_redop redop) { return muster::redop_name(redop); }
-const char* muster_memory_name(muster_memory memory) { return muster::memory_name(memory); }
-uint64_t muster_dtype_size(muster_dtype dtype) { return muster::dtype_size(dtype); }
 void muster_text_release(char* text) { std::free(text); }

@@ -7,7 +7,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "core/kernels/half.hpp"
+#include "muster/narrow_float.hpp"
 #include "muster/types.h"
 
 namespace muster::kernels {

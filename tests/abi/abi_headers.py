@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HEADERS = ["base.h", "types.h", "status.h", "call.h", "kernels.h", "host.h", "entry.h", "backend.h", "device.h",
+HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "entry.h", "backend.h", "device.h",
            "bootstrap.h", "muster.h"]
 
 
@@ -82,10 +82,10 @@ def parse(folder):
         for name in re.findall(r"^#define (MUSTER_\w+) \"[^\"]*\"", text, re.M):
             if not name.startswith("MUSTER_BUILD_") and name != "MUSTER_DEVICE_RUNTIME":
                 found.texts.append((header, name))
-        text = re.sub(r"^#\s*(if|ifdef|ifndef|else|elif|endif|include)\b.*$", "", text, flags=re.M)
+        text = re.sub(r"^#\s*(if|ifdef|ifndef|else|elif|endif|include|undef)\b.*$", "", text, flags=re.M)
         text = re.sub(r"^#\s*define\b(?:.*\\\n)*.*$", "", text, flags=re.M)
         # Inline functions are no ABI.
-        text = re.sub(r"^static inline .*?^}", "", text, flags=re.M | re.S)
+        text = re.sub(r"^static inline (?:[^\n]*}$|.*?^})", "", text, flags=re.M | re.S)
         text = re.sub(r"^MUSTER_(ASSERT_STRUCT_SIZE\(.*?\);|EXTERN_C_BEGIN|EXTERN_C_END)", "", text, flags=re.M)
 
         def struct(match):

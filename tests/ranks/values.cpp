@@ -70,26 +70,6 @@ void store_special(muster_dtype dtype, uint64_t which, unsigned char* element) {
 
 }  // namespace
 
-uint64_t bytes_of(muster_dtype dtype) {
-  switch (dtype) {
-    case MUSTER_I16:
-    case MUSTER_U16:
-    case MUSTER_F16:
-    case MUSTER_BF16:
-      return 2;
-    case MUSTER_I32:
-    case MUSTER_U32:
-    case MUSTER_F32:
-      return 4;
-    case MUSTER_I64:
-    case MUSTER_U64:
-    case MUSTER_F64:
-      return 8;
-    default:
-      return 1;
-  }
-}
-
 bool is_float(muster_dtype dtype) { return dtype >= MUSTER_F16 && dtype <= MUSTER_F64; }
 bool is_integer(muster_dtype dtype) { return dtype >= MUSTER_I8 && dtype <= MUSTER_U64; }
 

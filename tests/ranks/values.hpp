@@ -25,7 +25,7 @@ constexpr uint64_t mix(uint64_t value, More... more) {
   return mix(mix(value) ^ mix(static_cast<uint64_t>(more)...));
 }
 
-uint64_t bytes_of(muster_dtype dtype);
+constexpr uint64_t bytes_of(muster_dtype dtype) { return MUSTER_DTYPE_BYTES(dtype); }
 bool is_float(muster_dtype dtype);    // of those that reduce
 bool is_integer(muster_dtype dtype);  // bool is none
 // Whether the contract of types.h defines the reduction.

@@ -1,23 +1,26 @@
 /* The program's API of muster: collective communication served by whichever backend plugin is best
  * for a call.
  *
- *   Simple      muster_init, muster_group_create, muster_all_reduce ... muster_group_destroy,
- * muster_finalize Explicit    a muster_call filled by hand or by a muster_call_... function, then
- * muster_execute, muster_start, muster_batch or muster_plan_create Insight muster_group_explain,
- * muster_group_backend, muster_group_counters, muster_set_log_sink
+ *  - Simple: muster_init, muster_group_create, muster_all_reduce ... muster_group_destroy,
+ *    muster_finalize.
+ *  - Explicit: a muster_call of muster_call_init, then muster_execute, muster_start, muster_batch
+ *    or muster_plan_create.
+ *  - Insight: muster_group_explain, muster_group_backend, muster_group_counters,
+ *    muster_set_log_sink.
+ *  - Further headers: tensors.h (along a dimension, dictionaries, bytes), parallel.h (roles).
  *
  * Conventions
  *  - A function that can fail returns NULL for ok or an owned status (muster_status_release).
- * Out-parameters are untouched on failure.
+ *    Out-parameters are untouched on failure.
  *  - Counts are elements, per rank as in NCCL; root and peer are ranks of the group; sizes are
- * bytes where the name says so.
- *  - Thread rule: different groups may be used at the same time; one group is used by one thread at
- * a time, except where a function says [any-thread]. [collective] functions are called by every
- * rank of the group, in the same order.
- *  - Nothing waits for ever: every wait ends at the group's timeout ([group] timeout_ms), or when a
- * peer dies.
+ *    bytes where the name says so.
+ *  - Thread rule: different groups may be used at the same time; one group is used by one thread
+ *    at a time, except where a function says [any-thread]. [collective] functions are called by
+ *    every rank of the group, in the same order.
+ *  - Nothing waits for ever: every wait ends at the group's timeout ([group] timeout_ms), or when
+ *    a peer dies.
  *  - No exception leaves a function, nothing is written to stdout or stderr except by the default
- * log sink (stderr).
+ *    log sink (stderr).
  *
  * Build: C11 or C++17; link libmuster (CMake muster::core, pkg-config muster). */
 #ifndef MUSTER_MUSTER_H
@@ -27,6 +30,7 @@
 #include "muster/bootstrap.h"
 #include "muster/call.h"
 #include "muster/entry.h"
+#include "muster/names.h"
 #include "muster/status.h"
 #include "muster/types.h"
 
@@ -67,14 +71,6 @@ MUSTER_API const char* muster_version(void);
 /* Replaces the log sink of the process (default: stderr); NULL sink: silence. [any-thread] */
 typedef void (*muster_log_sink)(void* context, muster_log_level level, const char* line);
 MUSTER_API void muster_set_log_sink(muster_log_sink sink, void* context);
-/* Names of the vocabulary, "all_reduce", "bf16", "sum", "host"; "unknown" for a number outside it.
- * [any-thread] */
-MUSTER_API const char* muster_op_name(muster_op op);
-MUSTER_API const char* muster_dtype_name(muster_dtype dtype);
-MUSTER_API const char* muster_redop_name(muster_redop redop);
-MUSTER_API const char* muster_memory_name(muster_memory memory);
-/* Bytes per element, 0 for a number outside the list. [any-thread] */
-MUSTER_API uint64_t muster_dtype_size(muster_dtype dtype);
 
 /* ---- worlds and runtimes ---- */
 

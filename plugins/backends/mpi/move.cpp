@@ -12,7 +12,7 @@ namespace {
 class Move {
  public:
   Move(Communicator& comm, const muster_call& call)
-      : comm_(comm), call_(call), unit_(element_bytes(call.dtype)), rank_(comm.rank()) {}
+      : comm_(comm), call_(call), unit_(MUSTER_DTYPE_BYTES(call.dtype)), rank_(comm.rank()) {}
 
   void broadcast() {
     const uint64_t bytes = call_.count * unit_;
@@ -213,7 +213,7 @@ void move(Communicator& comm, const muster_call& call) {
 }
 
 void add_messages(const muster_call& call, std::vector<Transfer>& transfers) {
-  const uint64_t unit = element_bytes(call.dtype);
+  const uint64_t unit = MUSTER_DTYPE_BYTES(call.dtype);
   void* data = const_cast<void*>(call.send);
   if (call.op == MUSTER_SEND || call.op == MUSTER_SEND_RECV) {
     transfers.push_back({Transfer::kSend, call.peer, data, call.count * unit});

@@ -21,9 +21,9 @@ class Reduction {
   Reduction(Communicator& comm, const muster_call& call)
       : comm_(comm),
         call_(call),
-        bytes_(element_bytes(call.dtype)),
+        bytes_(MUSTER_DTYPE_BYTES(call.dtype)),
         carrier_(carrier(call.dtype)),
-        carrier_bytes_(element_bytes(carrier_)),
+        carrier_bytes_(MUSTER_DTYPE_BYTES(carrier_)),
         type_(datatype(carrier_)),
         op_(operation(carrier_, call.redop)),
         half_(is_half(call.dtype)),

@@ -78,32 +78,6 @@ MPI_Op predefined(muster_redop redop) {
 
 }  // namespace
 
-uint64_t element_bytes(muster_dtype dtype) {
-  switch (dtype) {
-    case MUSTER_I8:
-    case MUSTER_U8:
-    case MUSTER_BOOL:
-    case MUSTER_F8E4M3:
-    case MUSTER_F8E5M2:
-      return 1;
-    case MUSTER_I16:
-    case MUSTER_U16:
-    case MUSTER_F16:
-    case MUSTER_BF16:
-      return 2;
-    case MUSTER_I32:
-    case MUSTER_U32:
-    case MUSTER_F32:
-      return 4;
-    case MUSTER_I64:
-    case MUSTER_U64:
-    case MUSTER_F64:
-      return 8;
-    default:
-      return 0;
-  }
-}
-
 muster_dtype carrier(muster_dtype dtype) {
   if (dtype == MUSTER_F16 || dtype == MUSTER_BF16) return MUSTER_F32;
   return dtype == MUSTER_BOOL ? static_cast<muster_dtype>(MUSTER_U8) : dtype;

@@ -16,9 +16,6 @@
 
 namespace muster::mpi {
 
-// Bytes of one element; 0 for an unknown type.
-uint64_t element_bytes(muster_dtype dtype);
-
 // What a reduction of `dtype` is carried out in: f32 for 16-bit floats, u8 for bool (whose values
 // are 0 and 1), else the type itself.
 muster_dtype carrier(muster_dtype dtype);

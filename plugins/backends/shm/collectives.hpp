@@ -39,7 +39,7 @@ struct State {
   std::vector<Transfer> transfers;
 };
 
-inline uint64_t element_bytes(const muster_call& call) { return kElementBytes[call.dtype]; }
+inline uint64_t element_bytes(const muster_call& call) { return MUSTER_DTYPE_BYTES(call.dtype); }
 inline std::byte* at(void* base, uint64_t offset) { return static_cast<std::byte*>(base) + offset; }
 inline const std::byte* at(const void* base, uint64_t offset) {
   return static_cast<const std::byte*>(base) + offset;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "plugins/backends/shm/vocabulary.hpp"
+#include "muster/names.h"
 
 namespace muster::shm {
 namespace {
@@ -60,7 +60,7 @@ Fault::Fault(const plugin::Group& group) : rank_(group.rank()), size_(group.size
   const std::string name = group.option("fault_flip_op");
   if (name.empty()) return;
   muster_op op = MUSTER_ALL_REDUCE;
-  while (op < MUSTER_OP_END && name != kOpNames[op]) ++op;
+  while (op < MUSTER_OP_END && name != muster_op_name(op)) ++op;
   if (op == MUSTER_OP_END) {
     plugin::fail(MUSTER_INVALID_ARGUMENT, "option fault_flip_op: no operation '" + name + "'",
                  "write one as in \"all_reduce\"");
@@ -74,7 +74,7 @@ Fault::Fault(const plugin::Group& group) : rank_(group.rank()), size_(group.size
 void Fault::flip(const muster_call& call) const {
   const Result result = result_of(call, rank_, size_);
   if (result.count == 0 || call.recv == nullptr) return;
-  const uint64_t element = kElementBytes[call.dtype];
+  const uint64_t element = MUSTER_DTYPE_BYTES(call.dtype);
   const uint64_t index = result.offset + result.count / 2;
   const uint64_t high = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : element - 1;
   static_cast<unsigned char*>(call.recv)[index * element + high] ^= 0x40;

@@ -9,29 +9,6 @@
 
 namespace muster::shm {
 
-inline constexpr const char* kOpNames[MUSTER_OP_END] = {"",
-                                                        "all_reduce",
-                                                        "reduce",
-                                                        "reduce_scatter",
-                                                        "reduce_scatterv",
-                                                        "fused_all_reduce_rmsnorm",
-                                                        "broadcast",
-                                                        "all_gather",
-                                                        "all_gatherv",
-                                                        "gather",
-                                                        "gatherv",
-                                                        "scatter",
-                                                        "scatterv",
-                                                        "all_to_all",
-                                                        "all_to_allv",
-                                                        "send",
-                                                        "recv",
-                                                        "send_recv",
-                                                        "barrier"};
-
-inline constexpr uint8_t kElementBytes[MUSTER_DTYPE_END] = {0, 1, 1, 2, 2, 4, 4, 8,
-                                                            8, 1, 2, 2, 4, 8, 1, 1};
-
 // Masks of muster_rule.
 inline constexpr uint64_t kIntegers =
     MUSTER_BIT(MUSTER_I8) | MUSTER_BIT(MUSTER_U8) | MUSTER_BIT(MUSTER_I16) |

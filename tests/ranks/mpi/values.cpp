@@ -138,26 +138,6 @@ double tolerance(muster_dtype dtype) {
 
 }  // namespace
 
-uint64_t bytes_of(muster_dtype dtype) {
-  switch (dtype) {
-    case MUSTER_I16:
-    case MUSTER_U16:
-    case MUSTER_F16:
-    case MUSTER_BF16:
-      return 2;
-    case MUSTER_I32:
-    case MUSTER_U32:
-    case MUSTER_F32:
-      return 4;
-    case MUSTER_I64:
-    case MUSTER_U64:
-    case MUSTER_F64:
-      return 8;
-    default:
-      return 1;
-  }
-}
-
 bool reduces(muster_dtype dtype, muster_redop redop) {
   if (dtype == MUSTER_BOOL) {
     return redop == MUSTER_MIN || redop == MUSTER_MAX || redop >= MUSTER_BAND;

@@ -13,7 +13,7 @@ namespace muster::testing {
 
 using Bytes = std::vector<unsigned char>;
 
-uint64_t bytes_of(muster_dtype dtype);
+constexpr uint64_t bytes_of(muster_dtype dtype) { return MUSTER_DTYPE_BYTES(dtype); }
 bool reduces(muster_dtype dtype, muster_redop redop);
 
 // `count` elements that rank `rank` gives. Integers use their whole range; floats are small

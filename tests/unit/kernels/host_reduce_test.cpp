@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/base/names.hpp"
-#include "core/kernels/half.hpp"
 #include "core/kernels/registry.hpp"
+#include "muster/narrow_float.hpp"
 
 namespace muster {
 namespace {

@@ -4,8 +4,8 @@
 #include <random>
 #include <vector>
 
-#include "core/kernels/half.hpp"
 #include "core/kernels/registry.hpp"
+#include "muster/narrow_float.hpp"
 
 namespace muster {
 namespace {

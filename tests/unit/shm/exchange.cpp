@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "core/base/names.hpp"
-#include "core/kernels/half.hpp"
 #include "core/kernels/registry.hpp"
+#include "muster/narrow_float.hpp"
 
 namespace muster::shm_test {
 namespace {

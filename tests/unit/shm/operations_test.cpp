@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/base/names.hpp"
-#include "core/kernels/half.hpp"
+#include "muster/narrow_float.hpp"
 #include "tests/unit/shm/exchange.hpp"
 #include "tests/unit/shm/test_host.hpp"
 
