@@ -25,7 +25,10 @@ constexpr uint64_t mix(uint64_t value, More... more) {
   return mix(mix(value) ^ mix(static_cast<uint64_t>(more)...));
 }
 
-constexpr uint64_t bytes_of(muster_dtype dtype) { return MUSTER_DTYPE_BYTES(dtype); }
+// Of one element; 1 for calls without data.
+constexpr uint64_t bytes_of(muster_dtype dtype) {
+  return dtype == MUSTER_DTYPE_NONE ? 1 : MUSTER_DTYPE_BYTES(dtype);
+}
 bool is_float(muster_dtype dtype);    // of those that reduce
 bool is_integer(muster_dtype dtype);  // bool is none
 // Whether the contract of types.h defines the reduction.
