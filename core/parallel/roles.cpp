@@ -7,36 +7,36 @@
 namespace muster {
 namespace {
 
-RoleShape shape(uint32_t length, uint32_t stride) { return {length, length == 1 ? 1 : stride}; }
+RoleShape digit(uint32_t length, uint32_t stride) { return {length, length == 1 ? 1 : stride}; }
 
 }  // namespace
 
 RoleShape role_shape(const LayoutSizes& sizes, muster_role role) {
   switch (role) {
     case MUSTER_ROLE_WORLD:
-      return shape(sizes.world, 1);
+      return digit(sizes.world, 1);
     case MUSTER_ROLE_TP:
-      return shape(sizes.tp, 1);
+      return digit(sizes.tp, 1);
     case MUSTER_ROLE_ATTN_TP:
-      return shape(sizes.attn_tp, 1);
+      return digit(sizes.attn_tp, 1);
     case MUSTER_ROLE_ATTN_CP:
-      return shape(sizes.attn_cp, sizes.attn_tp);
+      return digit(sizes.attn_cp, sizes.attn_tp);
     case MUSTER_ROLE_ATTN_DP:
-      return shape(sizes.attn_dp, sizes.attn_tp * sizes.attn_cp);
+      return digit(sizes.attn_dp, sizes.attn_tp * sizes.attn_cp);
     case MUSTER_ROLE_MOE_EP:
-      return shape(sizes.ep, sizes.moe_tp);
+      return digit(sizes.ep, sizes.moe_tp);
     case MUSTER_ROLE_MOE_TP:
-      return shape(sizes.moe_tp, 1);
+      return digit(sizes.moe_tp, 1);
     case MUSTER_ROLE_MOE_DP:
-      return shape(sizes.moe_dp, sizes.moe_tp * sizes.ep);
+      return digit(sizes.moe_dp, sizes.moe_tp * sizes.ep);
     case MUSTER_ROLE_PP:
-      return shape(sizes.pp, sizes.tp);
+      return digit(sizes.pp, sizes.tp);
     case MUSTER_ROLE_DP:
-      return shape(sizes.dp, sizes.tp * sizes.pp);
+      return digit(sizes.dp, sizes.tp * sizes.pp);
     case MUSTER_ROLE_DCP:
-      return shape(sizes.dcp, 1);
+      return digit(sizes.dcp, 1);
     case MUSTER_ROLE_SHARED_EXPERTS_TP:
-      return shape(sizes.shared_experts_tp, 1);
+      return digit(sizes.shared_experts_tp, 1);
     default:
       return {};
   }
@@ -44,18 +44,18 @@ RoleShape role_shape(const LayoutSizes& sizes, muster_role role) {
 
 std::vector<uint32_t> role_ranks(const LayoutSizes& sizes, muster_role role, uint32_t rank) {
   const RoleShape groups = role_shape(sizes, role);
-  const uint32_t digit = rank / groups.stride % groups.length;
+  const uint32_t place = rank / groups.stride % groups.length;
   std::vector<uint32_t> ranks;
   for (uint32_t i = 0; i < groups.length; ++i)
-    ranks.push_back(rank - digit * groups.stride + i * groups.stride);
+    ranks.push_back(rank - place * groups.stride + i * groups.stride);
   return ranks;
 }
 
 std::vector<std::vector<uint32_t>> role_partition(const LayoutSizes& sizes, muster_role role) {
+  const RoleShape shape = role_shape(sizes, role);
   std::vector<std::vector<uint32_t>> groups;
   for (uint32_t rank = 0; rank < sizes.world; ++rank) {
-    std::vector<uint32_t> ranks = role_ranks(sizes, role, rank);
-    if (ranks.front() == rank) groups.push_back(std::move(ranks));
+    if (rank / shape.stride % shape.length == 0) groups.push_back(role_ranks(sizes, role, rank));
   }
   return groups;
 }
