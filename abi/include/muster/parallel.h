@@ -6,8 +6,11 @@
  * factor contiguous. Roles whose groups, options, rules and determinism are equal share one group,
  * and with it the communicators and one ordered sequence of calls.
  *
- * A role's group is named after the role ("tp", "moe_ep"), so [group."moe*"] of the configuration
- * sets options and priorities by role. Thread rule and timeouts are those of the groups. */
+ * A role's group is named after the role ("tp", "moe_ep"), so [group."moe*"] and [[rule]] group of
+ * the configuration set options, priorities and bans by role; a role for which they say something
+ * of its own has a group of its own. A shared group has the name of the first of its roles in the
+ * order of muster_role, and one thread at a time uses it for all of them. As the parallel state of
+ * the inference engines; for MPI, communicators made by MPI_Comm_split. */
 #ifndef MUSTER_PARALLEL_H
 #define MUSTER_PARALLEL_H
 
@@ -60,8 +63,8 @@ typedef struct muster_layout_sizes {
 #define MUSTER_LAYOUT_SIZES_SIZE MUSTER_STRUCT_SIZE(muster_layout_sizes, shared_experts_tp)
 MUSTER_ASSERT_STRUCT_SIZE(muster_layout_sizes, MUSTER_LAYOUT_SIZES_SIZE);
 
-/* "tp=8,ep=4,attn_dp=2" into *out, which it replaces whole. INVALID_ARGUMENT names the word that is
- * wrong and the nearest key. Pure, any thread. */
+/* "tp=8,ep=4,attn_dp=2" into *out, which it replaces whole; the keys are the fields, and moe_ep for
+ * ep. INVALID_ARGUMENT names the word that is wrong and the nearest key. Pure, any thread. */
 MUSTER_API MUSTER_OWN muster_status* muster_layout_parse(const char* text,
                                                          muster_layout_sizes* out);
 /* The group of `role` that `rank` is in, for a world of `world` ranks, in group order; no runtime
@@ -87,8 +90,9 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_layout_options, MUSTER_LAYOUT_OPTIONS_SIZE);
 
 typedef struct muster_layout muster_layout;
 
-/* Makes the groups of all asked roles. options NULL: host memory, every role.
- * [collective over the world] */
+/* Makes the groups of all asked roles, or none on any rank; sizes and options that are wrong or
+ * differ are refused on every rank. options NULL: host memory, every role. A layout that is left is
+ * destroyed, with a warning, by muster_finalize. [collective over the world] */
 MUSTER_API MUSTER_OWN muster_status* muster_layout_create(muster_runtime* runtime,
                                                           const muster_layout_sizes* sizes,
                                                           const muster_layout_options* options,
@@ -96,12 +100,12 @@ MUSTER_API MUSTER_OWN muster_status* muster_layout_create(muster_runtime* runtim
 /* Destroys its groups. Takes NULL. FAILED_PRECONDITION, and nothing destroyed, while work or plans
  * of one of them are outstanding. [local] */
 MUSTER_API MUSTER_OWN muster_status* muster_layout_destroy(MUSTER_OWN muster_layout* layout);
-/* The role's group; the layout's, valid as long as it. FAILED_PRECONDITION when the role was not
- * asked for at creation. [any-thread] */
+/* The role's group; the layout's, valid as long as it (muster_group_destroy refuses it).
+ * FAILED_PRECONDITION when the role was not asked for at creation. [any-thread] */
 MUSTER_API MUSTER_OWN muster_status* muster_layout_group(const muster_layout* layout,
                                                          muster_role role, muster_group** out);
 /* All sizes, given and derived, and per role its ranks and the role whose communicators it shares,
- * as JSON. Release with muster_text_release. [any-thread] */
+ * as JSON, "muster.layout/1". Release with muster_text_release. [any-thread] */
 MUSTER_API MUSTER_OWN muster_status* muster_layout_describe(const muster_layout* layout,
                                                             MUSTER_OWN char** out_json);
 
@@ -198,7 +202,7 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_group_request, MUSTER_GROUP_REQUEST_SIZE);
 /* Makes all groups that anybody asks for, each process giving its own list in any order (none:
  * count 0). All ranks create in one common order, so lists that cross cannot deadlock. out takes
  * `count` groups in the order of requests; all or none on every rank. A member that does not ask
- * for a group that lists it is named in the refusal, on every rank.
+ * for a group that lists it, or a rank whose list is wrong, is named in the refusal, on every rank.
  * [collective over the world] */
 MUSTER_API MUSTER_OWN muster_status* muster_groups_create(muster_runtime* runtime,
                                                           const muster_group_request* requests,
@@ -207,9 +211,11 @@ MUSTER_API MUSTER_OWN muster_status* muster_groups_create(muster_runtime* runtim
 
 /* The colour of ranks that join no group: *out is NULL there. As MPI_UNDEFINED. */
 #define MUSTER_NO_COLOUR UINT32_MAX
-/* Ranks of equal colour form a group, ordered by key, then by rank in `group`. options NULL: the
- * name of `group`, its memory kind, determinism class and checked mode. As MPI_Comm_split,
- * ncclCommSplit. [collective] */
+/* Ranks of equal colour form a group, ordered by key, then by rank in `group`; all or none on every
+ * rank. options NULL: the name of `group`, its memory kind, determinism class and checked mode;
+ * those of one colour are equal. The new group does not depend on `group`: destroy them in any
+ * order. Comes after calls of `group` that were started. As MPI_Comm_split, ncclCommSplit.
+ * [collective] */
 MUSTER_API MUSTER_OWN muster_status* muster_group_split(muster_group* group, uint32_t colour,
                                                         uint32_t key,
                                                         const muster_group_options* options,
