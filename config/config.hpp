@@ -114,6 +114,8 @@ bool glob_matches(std::string_view glob, std::string_view name);
 // What every rank must have alike, as canonical text (with no sources in it): its digest is
 // compared by the ranks.
 std::string policy_text(const Config& config);
+// What of it reaches a group of this name: groups whose texts are equal are treated alike.
+std::string group_policy_text(const Config& config, std::string_view group);
 // The files and variables that the policy came from, for the message when ranks differ.
 std::string policy_sources(const Config& config);
 

@@ -73,6 +73,23 @@ std::string policy_text(const Config& config) {
   return text;
 }
 
+std::string group_policy_text(const Config& config, std::string_view group) {
+  std::map<std::string, BackendSettings> backends;
+  for (const auto& [id, settings] : config.backends) backends[id];
+  for (const GroupSettings& section : config.groups) {
+    for (const auto& [id, settings] : section.backends) backends[id];
+  }
+  for (auto& [id, settings] : backends) settings = backend_settings(config, id, group);
+  std::string text = fmt::format("timeout_ms = {}\n", group_timeout_ms(config, group));
+  add_backends(backends, "", false, text);
+  for (PolicyRule rule : config.rules) {
+    if (!rule.group.empty() && !glob_matches(rule.group, group)) continue;
+    rule.group.clear();
+    text += fmt::format("rule: {}\n", rule_text(rule));
+  }
+  return text;
+}
+
 std::string policy_sources(const Config& config) {
   std::vector<std::string> names;
   for_each_source(config, [&](const Source& source) {

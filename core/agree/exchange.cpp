@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace muster {
@@ -92,6 +93,37 @@ Result<std::vector<std::string>> Exchange::vote(std::span<const std::string> cau
     }
   }
   return result;
+}
+
+Result<std::vector<std::string>> Exchange::gather(const Result<std::string>& mine) {
+  const Status& failure = mine.status();
+  Result<std::vector<std::string>> packed = world_.all_gather(
+      ranks_, tag_,
+      mine.ok() ? pack({*mine})
+                : pack({std::to_string(failure.code()), failure.cause(), failure.remedy()}),
+      deadline_ns_);
+  if (!packed.ok()) return packed.take_status();
+  std::vector<std::string> texts;
+  muster_code code = MUSTER_OK;
+  std::string causes;
+  std::string remedy;
+  for (size_t r = 0; r < packed->size(); ++r) {
+    const Json record = Json::parse((*packed)[r], nullptr, false);
+    const bool failed = record.is_array() && record.size() == 3;
+    Result<std::vector<std::string>> parts = unpack((*packed)[r], failed ? 3 : 1, r);
+    if (!parts.ok()) return parts.take_status();
+    if (!failed) {
+      texts.push_back(std::move(parts->front()));
+      continue;
+    }
+    if (causes.empty()) {
+      code = static_cast<muster_code>(std::strtoul((*parts)[0].c_str(), nullptr, 10));
+      remedy = (*parts)[2];
+    }
+    causes += fmt::format("{}rank {}: {}", causes.empty() ? "" : "; ", r, (*parts)[1]);
+  }
+  if (!causes.empty()) return Status(code, causes, remedy);
+  return texts;
 }
 
 Result<std::vector<uint64_t>> Exchange::largest(std::span<const uint64_t> values) {

@@ -41,6 +41,10 @@ class Exchange {
   // "" when all said yes. Equal on all ranks.
   Result<std::vector<std::string>> vote(std::span<const std::string> causes);
 
+  // Every rank's text. Where ranks have failures to tell instead, all ranks get one status of them
+  // all, with the code of the first: nobody waits for a rank that found a mistake.
+  Result<std::vector<std::string>> gather(const Result<std::string>& mine);
+
   // The largest of every rank's values.
   Result<std::vector<uint64_t>> largest(std::span<const uint64_t> values);
 

@@ -30,8 +30,7 @@ class GroupSetup {
 
   Result<std::unique_ptr<muster_group>> run() {
     describe();
-    Exchange exchange(*runtime_.world, ranks_, group_->context.info.tag,
-                      now_ns() + runtime_.config.bootstrap_timeout_ms.value * kMillisecond);
+    Exchange exchange(*runtime_.world, ranks_, group_->context.info.tag, runtime_.setup_deadline());
     if (group_->size == 1) {
       chain_inputs_.backends.push_back(self_chain_backend());
     } else {
@@ -71,7 +70,7 @@ class GroupSetup {
     context.info.rank = group.rank;
     context.info.size = group.size;
     context.info.determinism = options_.determinism;
-    context.info.tag = next_tag();
+    context.info.tag = runtime_.next_tag(ranks_);
     context.info.name = context.name.c_str();
     context.info.bootstrap = context.bootstrap.c_str();
     context.info.places = context.places.data();
@@ -79,14 +78,6 @@ class GroupSetup {
     chain_inputs_.ranks = group.size;
     chain_inputs_.determinism = options_.determinism;
     chain_inputs_.policy = &runtime_.config.rules;
-  }
-
-  // Equal on all members: the n-th group over this list of ranks.
-  uint64_t next_tag() {
-    const std::lock_guard<std::mutex> lock(runtime_.mutex);
-    const uint64_t sequence = ++runtime_.group_sequence[ranks_];
-    std::string text = fmt::format("{}:{}", sequence, fmt::join(ranks_, ","));
-    return digest_of(text).low | 1;  // 0 is the tag of the world's own exchange
   }
 
   void leave_out(const std::string& id, Stage stage, const std::string& reason,
@@ -362,6 +353,20 @@ Result<std::unique_ptr<muster_group>> create_group(muster_runtime& runtime,
                                                    const muster_group_options& options,
                                                    std::vector<uint32_t> ranks) {
   return GroupSetup(runtime, options, std::move(ranks)).run();
+}
+
+muster_group* keep_group(std::unique_ptr<muster_group> group) {
+  const std::lock_guard<std::mutex> lock(group->runtime->mutex);
+  group->runtime->groups.insert(group.get());
+  return group.release();
+}
+
+void end_group(muster_group* group) {
+  {
+    const std::lock_guard<std::mutex> lock(group->runtime->mutex);
+    group->runtime->groups.erase(group);
+  }
+  delete group;
 }
 
 }  // namespace muster

@@ -17,6 +17,11 @@ Result<std::unique_ptr<muster_group>> create_group(muster_runtime& runtime,
                                                    const muster_group_options& options,
                                                    std::vector<uint32_t> ranks);
 
+// From here on the runtime knows the group, and destroys it at the end if nobody does.
+muster_group* keep_group(std::unique_ptr<muster_group> group);
+// Ends this rank's part of a group that was kept.
+void end_group(muster_group* group);
+
 }  // namespace muster
 
 #endif

@@ -23,6 +23,16 @@ const muster::Plugin* muster_runtime::find_plugin(const std::string& id) const {
   return found == plugins.end() ? nullptr : found->get();
 }
 
+uint64_t muster_runtime::next_tag(const std::vector<uint32_t>& ranks) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  const std::string text = fmt::format("{}:{}", ++tag_sequence[ranks], fmt::join(ranks, ","));
+  return muster::digest_of(text).low | 1;  // 0 is the tag of the world's own exchange
+}
+
+uint64_t muster_runtime::setup_deadline() const {
+  return muster::now_ns() + config.bootstrap_timeout_ms.value * 1'000'000;
+}
+
 namespace muster {
 namespace {
 
@@ -179,7 +189,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
 
   Result<Joining> joining = choose_bootstrap(*runtime, options);
   if (!joining.ok()) return failure.ok() ? joining.take_status() : std::move(failure);
-  const uint64_t deadline = now_ns() + runtime->config.bootstrap_timeout_ms.value * 1'000'000;
+  const uint64_t deadline = runtime->setup_deadline();
   Result<std::unique_ptr<World>> world =
       World::open(joining->table, joining->instance, joining->name, deadline);
   if (!world.ok()) return failure.ok() ? world.take_status() : std::move(failure);

@@ -35,8 +35,8 @@ struct muster_runtime {
   std::vector<muster::RankRecord> ranks;  // by world rank
   std::vector<muster_rank_place> places;  // by world rank
 
-  std::mutex mutex;                                          // of what follows
-  std::map<std::vector<uint32_t>, uint64_t> group_sequence;  // how many groups a rank list has had
+  std::mutex mutex;                                        // of what follows
+  std::map<std::vector<uint32_t>, uint64_t> tag_sequence;  // how many tags a rank list has had
   std::set<muster_group*> groups;
   std::set<std::string> warned;  // preferred backends that dropped out
 
@@ -44,6 +44,11 @@ struct muster_runtime {
   ~muster_runtime();
 
   const muster::Plugin* find_plugin(const std::string& id) const;
+  // For what these ranks set up together: a tag that is equal on all of them, and that no other set
+  // of ranks has, as long as they ask in one order.
+  uint64_t next_tag(const std::vector<uint32_t>& ranks);
+  // When setting up something that begins now has to be done.
+  uint64_t setup_deadline() const;
 };
 
 namespace muster {

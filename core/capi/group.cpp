@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 
 #include "core/agree/exchange.hpp"
 #include "core/agree/group_setup.hpp"
 #include "core/agree/runtime.hpp"
 #include "core/capi/boundary.hpp"
+#include "core/capi/options.hpp"
 #include "core/compose/parts.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/queue.hpp"
@@ -21,35 +21,6 @@ using muster::null_argument;
 using muster::Status;
 
 namespace {
-
-muster::Result<std::vector<uint32_t>> ranks_of(const muster_runtime& runtime, const uint32_t* ranks,
-                                               uint32_t count) {
-  std::vector<uint32_t> list;
-  if (ranks == nullptr) {
-    for (uint32_t r = 0; r < runtime.world->size(); ++r) list.push_back(r);
-    return list;
-  }
-  list.assign(ranks, ranks + count);
-  std::set<uint32_t> seen;
-  for (const uint32_t rank : list) {
-    if (rank >= runtime.world->size() || !seen.insert(rank).second) {
-      return Status(
-          MUSTER_INVALID_ARGUMENT,
-          fmt::format("muster_group_create: rank {} is {}", rank,
-                      rank >= runtime.world->size()
-                          ? fmt::format("outside the world of {} ranks", runtime.world->size())
-                          : std::string("listed twice")),
-          "give every member's world rank once");
-    }
-  }
-  if (seen.count(runtime.world->rank()) == 0) {
-    return Status(MUSTER_INVALID_ARGUMENT,
-                  fmt::format("muster_group_create: this rank ({}) is not in the list",
-                              runtime.world->rank()),
-                  "only the members of a group call muster_group_create for it");
-  }
-  return list;
-}
 
 // The AND over all ranks, and who said no.
 muster::Result<std::string> agree_ok(muster_group& group, bool ok) {
@@ -69,29 +40,13 @@ muster_status* muster_group_create(muster_runtime* runtime, const muster_group_o
   return at_boundary([&]() -> Status {
     if (runtime == nullptr) return null_argument("muster_group_create", "runtime");
     if (out == nullptr) return null_argument("muster_group_create", "out");
-    muster_group_options filled{};
-    if (options != nullptr) {
-      if (options->struct_size < MUSTER_STRUCT_SIZE(muster_group_options, memory)) {
-        return Status(MUSTER_INVALID_ARGUMENT,
-                      "muster_group_create: options.struct_size is not set",
-                      "set it to MUSTER_GROUP_OPTIONS_SIZE");
-      }
-      std::memcpy(&filled, options, std::min<size_t>(options->struct_size, sizeof(filled)));
-    }
-    if (filled.memory >= MUSTER_MEMORY_END || filled.determinism >= MUSTER_DETERMINISM_END) {
-      return Status(
-          MUSTER_INVALID_ARGUMENT,
-          fmt::format("muster_group_create: memory kind {} or determinism class {} is unknown",
-                      filled.memory, filled.determinism),
-          "see muster/types.h");
-    }
-    auto list = ranks_of(*runtime, ranks, count);
+    auto wish = muster::read_group_options("muster_group_create", options);
+    if (!wish.ok()) return wish.take_status();
+    auto list = muster::read_ranks("muster_group_create", *runtime, ranks, count);
     if (!list.ok()) return list.take_status();
-    auto group = muster::create_group(*runtime, filled, std::move(*list));
+    auto group = muster::create_group(*runtime, wish->options(), std::move(*list));
     if (!group.ok()) return group.take_status();
-    const std::lock_guard<std::mutex> lock(runtime->mutex);
-    runtime->groups.insert((*group).get());
-    *out = (*group).release();
+    *out = muster::keep_group(std::move(*group));
     return Status();
   });
 }
@@ -99,16 +54,17 @@ muster_status* muster_group_create(muster_runtime* runtime, const muster_group_o
 muster_status* muster_group_destroy(muster_group* group) {
   return at_boundary([&]() -> Status {
     if (group == nullptr) return Status();
+    if (group->layout != nullptr) {
+      return Status(MUSTER_FAILED_PRECONDITION,
+                    fmt::format("group {} belongs to a layout", group->name),
+                    "destroy the layout with muster_layout_destroy");
+    }
     if (const uint32_t left = group->outstanding.load(); left != 0) {
       return Status(MUSTER_FAILED_PRECONDITION,
                     fmt::format("group {} has {} works or plans outstanding", group->name, left),
                     "wait for and release them first");
     }
-    {
-      const std::lock_guard<std::mutex> lock(group->runtime->mutex);
-      group->runtime->groups.erase(group);
-    }
-    delete group;
+    muster::end_group(group);
     return Status();
   });
 }

@@ -44,6 +44,8 @@ class CallQueue;
 
 }  // namespace muster
 
+struct muster_layout;
+
 struct muster_group {
   // ---- read by every call ----
   std::atomic<uint32_t> attention{0};
@@ -74,6 +76,8 @@ struct muster_group {
   std::unique_ptr<muster::CallQueue> queue;
   std::atomic<uint32_t> outstanding{0};  // works and plans not released
   std::string broken_by;                 // the cause, once broken
+  // The layout whose group this is, gone with the last of its groups; none: the program's own.
+  std::shared_ptr<const muster_layout> layout;
 
   muster_group();
   ~muster_group();  // destroys the backends' parts

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "entry.h", "backend.h", "device.h",
-           "bootstrap.h", "muster.h"]
+           "bootstrap.h", "muster.h", "tensors.h", "parallel.h"]
 
 
 @dataclass

@@ -216,6 +216,9 @@ class Group : public detail::Owner<muster_group, detail::destroy_group> {
         const GroupOptions& options = {})
       : Group(runtime, options, ranks.data(), static_cast<uint32_t>(ranks.size())) {}
 
+  // Takes over a handle of muster.h.
+  explicit Group(muster_group* owned) : Owner(owned) {}
+
   // As the destructor, but says why the group cannot end yet, and keeps it.
   void destroy() {
     check(muster_group_destroy(get()));

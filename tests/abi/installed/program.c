@@ -1,6 +1,7 @@
-/* A program as a stranger writes it: four ranks as threads, one all_reduce, whatever backend
- * serves. */
+/* A program as a stranger writes it: four ranks as threads, one all_reduce over all, one by role,
+ * whatever backend serves. */
 #include <muster/muster.h>
+#include <muster/parallel.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -41,6 +42,26 @@ static int reduce_and_check(muster_group* group, uint32_t rank) {
   return wrong;
 }
 
+/* Two stages of two ranks: tp is [0,1] and [2,3], pp is [0,2] and [1,3]. */
+static int reduce_by_role(muster_runtime* runtime, uint32_t rank) {
+  muster_layout_sizes sizes;
+  if (failed("muster_layout_parse", muster_layout_parse("tp=2,pp=2", &sizes))) return 1;
+  muster_layout* layout = NULL;
+  if (failed("muster_layout_create", muster_layout_create(runtime, &sizes, NULL, &layout))) {
+    return 1;
+  }
+  const int32_t mine = (int32_t)rank;
+  int32_t tp = -1;
+  int32_t pp = -1;
+  int wrong = failed("tp", muster_role_all_reduce(layout, MUSTER_ROLE_TP, &mine, &tp, 1, MUSTER_I32,
+                                                  MUSTER_SUM, NULL));
+  wrong += failed("pp", muster_role_all_reduce(layout, MUSTER_ROLE_PP, &mine, &pp, 1, MUSTER_I32,
+                                               MUSTER_SUM, NULL));
+  wrong += tp != (rank < 2 ? 1 : 5);
+  wrong += pp != (rank % 2 == 0 ? 2 : 4);
+  return wrong + failed("muster_layout_destroy", muster_layout_destroy(layout));
+}
+
 static void* run_rank(void* arguments) {
   rank_arguments* mine = arguments;
   mine->wrong = 1;
@@ -54,6 +75,7 @@ static void* run_rank(void* arguments) {
   if (!failed("muster_group_create", muster_group_create(runtime, NULL, NULL, 0, &group))) {
     mine->wrong = reduce_and_check(group, mine->rank);
     mine->wrong += failed("muster_group_destroy", muster_group_destroy(group));
+    mine->wrong += reduce_by_role(runtime, mine->rank);
   }
   muster_finalize(runtime);
   return NULL;

@@ -1,8 +1,10 @@
-// The same in C++20: four ranks as threads, one all_reduce over ranges, one started call.
+// The same in C++20: four ranks as threads, one all_reduce over ranges, one by role, one started
+// call.
 #include <atomic>
 #include <cstdio>
 #include <exception>
 #include <muster/muster.hpp>
+#include <muster/parallel.hpp>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -25,6 +27,12 @@ int run_rank(const Threads& threads, uint32_t rank) {
   group.all_reduce(send, recv, MUSTER_SUM);
   int wrong = 0;
   for (int32_t i = 0; i < 1000; ++i) wrong += recv[static_cast<size_t>(i)] != 4 * i + 6;
+
+  const Layout layout(runtime, LayoutSizes::parse("tp=2,pp=2"));
+  const int32_t mine = static_cast<int32_t>(rank);
+  int32_t sum = -1;
+  layout.tp().all_reduce(&mine, &sum, 1, MUSTER_SUM);
+  wrong += sum != (rank < 2 ? 1 : 5);
 
   double total = rank;
   muster_call call = muster_call_init(MUSTER_ALL_REDUCE, dtype_of<double>());

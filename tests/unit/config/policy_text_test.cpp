@@ -78,6 +78,31 @@ TEST(PolicyText, GivenTextThatLooksLikeAnotherSettingWhenPrintedThenItIsQuoted) 
             policy_of("[backend.a.options]\nx = \"1\\\\\\\" y\"\n"));
 }
 
+TEST(PolicyText, GivenAGroupThenOnlyWhatReachesItsNameIsInItsText) {
+  const Config config = config_of(
+      "[backend.a]\npriority = 1\n[group.\"moe*\".backend.b]\noptions = { x = 400 }\n"
+      "[group.tp]\ntimeout_ms = 5\n[[rule]]\ngroup = \"moe_ep\"\nforbid = [\"a\"]\n"
+      "[[rule]]\nprefer = [\"b\"]\n");
+  const std::string common = "backend.a.priority = 1\n";
+  const std::string last = "rule: prefer = [\"b\"]\n";
+  EXPECT_EQ(group_policy_text(config, "pp"), "timeout_ms = 600000\n" + common + last);
+  EXPECT_EQ(group_policy_text(config, "tp"), "timeout_ms = 5\n" + common + last);
+  EXPECT_EQ(group_policy_text(config, "moe_tp"),
+            "timeout_ms = 600000\n" + common + "backend.b.options.x = \"400\"\n" + last);
+  EXPECT_EQ(group_policy_text(config, "moe_ep"),
+            "timeout_ms = 600000\n" + common +
+                "backend.b.options.x = \"400\"\nrule: forbid = [\"a\"]\n" + last);
+}
+
+TEST(PolicyText, GivenSectionsWrittenDifferentlyThenGroupsThatTheyTreatAlikeHaveEqualTexts) {
+  const Config config = config_of(
+      "[group.a.backend.shm]\nmode = \"preferred\"\npriority = 7\n"
+      "[group.\"b*\".backend.shm]\npriority = 7\n[[rule]]\ngroup = \"a\"\nforbid = [\"x\"]\n"
+      "[[rule]]\ngroup = \"b\"\nforbid = [\"x\"]\n");
+  EXPECT_EQ(group_policy_text(config, "a"), group_policy_text(config, "b"));
+  EXPECT_NE(group_policy_text(config, "a"), group_policy_text(config, "c"));
+}
+
 class PolicySources : public ConfigFiles {};
 
 TEST_F(PolicySources, GivenSeveralLayersWhenNamedThenOnlyThoseOfThePolicyAre) {
