@@ -194,10 +194,10 @@ class Dict : public detail::Owner<muster_dict, muster_dict_release> {
     check(muster_dict_add_tensor(get(), name.c_str(), data, shape.data(),
                                  static_cast<uint32_t>(shape.size()), dtype, memory));
   }
+  // In host memory. Without further parameters: a memory kind and a dtype look the same.
   template <typename T, detail::if_element<T> = 0>
-  void add(const std::string& name, T* data, const Shape& shape,
-           muster_memory memory = MUSTER_HOST) {
-    add(name, static_cast<void*>(data), shape, dtype_of<T>(), memory);
+  void add(const std::string& name, T* data, const Shape& shape) {
+    add(name, static_cast<void*>(data), shape, dtype_of<T>());
   }
   template <typename T>
   void add_value(const std::string& name, const T& object) {
