@@ -14,6 +14,7 @@
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/queue.hpp"
 #include "core/explain/explain.hpp"
+#include "core/tensors/dimension.hpp"
 #include "muster/muster.h"
 
 using muster::at_boundary;
@@ -90,7 +91,9 @@ muster_status* muster_group_reserve(muster_group* group, muster_memory memory, u
       MUSTER_TRY(group->context.scratch.reserve(
           muster::scratch_user(*group, static_cast<muster::Recipe>(recipe)), memory, bytes));
     }
-    return Status();
+    // Operations along a dimension move within host memory only.
+    if (memory != MUSTER_HOST) return Status();
+    return group->context.scratch.reserve(muster::dimension_scratch(*group), memory, bytes);
   });
 }
 

@@ -15,8 +15,8 @@ MUSTER_EXTERN_C_BEGIN
 /* ---- along a dimension ----
  * Where the elements of one rank do not lie together in the result, the runtime moves them through
  * scratch of the group (in a graph phase: reserve it with muster_group_reserve, bytes of the whole
- * tensor). send and recv do not overlap, except that dim 0 takes the in-place forms of the plain
- * operation. */
+ * tensor), in host memory only: UNIMPLEMENTED names the other kinds. send and recv do not overlap,
+ * except that dim 0 takes the in-place forms of the plain operation. */
 
 /* shape: of send, on every rank; recv: the same with shape[dim] * size. As torch all_gather with
  * cat(dim). [collective] */
@@ -36,7 +36,8 @@ MUSTER_API MUSTER_OWN muster_status* muster_reduce_scatter_dim(
     muster_group* group, const void* send, void* recv, const uint64_t* shape, uint32_t dims,
     uint32_t dim, muster_dtype dtype, muster_redop redop, const muster_call_options* options);
 
-/* ---- opaque bytes: the receiver learns the length ---- */
+/* ---- opaque bytes: the receiver learns the length ----
+ * A mistake in data or bytes is told to the receivers, whose calls fail with it. */
 
 /* sink gets root's bytes, once, on every rank, root included; they are valid during the call only.
  * [collective] */
@@ -99,8 +100,8 @@ MUSTER_API MUSTER_OWN muster_status* muster_dict_at(const muster_dict* dict, uin
 MUSTER_API MUSTER_OWN muster_status* muster_dict_find(const muster_dict* dict, const char* name,
                                                       muster_dict_entry* out);
 
-/* Memory for a received tensor (entry->data is NULL): the program's, which it frees. NULL fails the
- * call with RESOURCE_EXHAUSTED on every rank. */
+/* Memory for a received tensor that has data (entry->data is NULL): the program's, which it frees,
+ * also when the call fails. NULL fails the call with RESOURCE_EXHAUSTED on every rank. */
 typedef void* (*muster_tensor_allocate)(void* context, const muster_dict_entry* entry);
 
 /* Zero-initialise, set struct_size. */
@@ -111,7 +112,8 @@ typedef struct muster_dict_options {
   void* context;
   /* send and recv: a group whose ranks all hold the same dictionary on the sending side, such as
    * tp. Each sends 1/size of a tensor whose elements divide by size, and the receiving side gathers
-   * it. NULL: every tensor is sent whole. */
+   * it; small host tensors (up to 4 KiB) travel whole, many at once. NULL: every tensor is sent
+   * whole. */
   muster_group* all_gather_group;
   muster_stream stream; /* of device tensors */
 } muster_dict_options;
@@ -120,13 +122,16 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_dict_options, MUSTER_DICT_OPTIONS_SIZE);
 
 /* Root's dictionary reaches every rank. Elsewhere an empty dict takes entries as they come; one
  * with entries receives into the memory of its own, and then every entry must match root's by name,
- * kind, dtype, memory kind and shape, in any order: else MISMATCH on every rank, naming the ranks
- * and what differs. [collective] */
+ * kind, dtype, memory kind and shape, in any order (values are replaced, of whatever size): else
+ * MISMATCH on every rank, naming the ranks and what differs. All ranks agree before data moves; the
+ * dictionary is unchanged when they do not. [collective] */
 MUSTER_API MUSTER_OWN muster_status* muster_broadcast_dict(muster_group* group, muster_dict* dict,
                                                            uint32_t root,
                                                            const muster_dict_options* options);
 /* Matched by muster_recv_dict of the peer, in order per pair; each side gives its own
- * all_gather_group, both of one size or both none. [local, collective over all_gather_group] */
+ * all_gather_group, both of one size or both none, and the two peers have the same rank in them.
+ * Waits for the peer's answer: what keeps the receiving side from taking the dictionary is told on
+ * both sides. [local, collective over all_gather_group] */
 MUSTER_API MUSTER_OWN muster_status* muster_send_dict(muster_group* group, const muster_dict* dict,
                                                       uint32_t peer,
                                                       const muster_dict_options* options);
