@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/agree/test_values.hpp"
 #include "core/base/names.hpp"
@@ -33,6 +34,33 @@ Exercise::Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_
   call_.selection_bytes = bytes();
 }
 
+Exercise Exercise::routed(muster_dtype dtype, const std::vector<uint64_t>& elements, uint32_t rank,
+                          uint32_t size) {
+  Exercise exercise(MUSTER_ALL_TO_ALLV, dtype, MUSTER_REDOP_NONE, 0, rank, size);
+  uint64_t arrived = 0;
+  uint64_t most = 0;
+  for (uint32_t from = 0; from < size; ++from) {
+    const uint64_t* const row = elements.data() + uint64_t{from} * size;
+    exercise.source_offset_.push_back(std::accumulate(row, row + rank, uint64_t{0}));
+    exercise.arriving_.push_back(row[rank]);
+    arrived += row[rank];
+    exercise.arrival_end_.push_back(arrived);
+    most = std::max(most, std::accumulate(row, row + size, uint64_t{0}));
+  }
+  const uint64_t* const mine = elements.data() + uint64_t{rank} * size;
+  exercise.counts_.assign(mine, mine + size);
+  const uint64_t element = dtype_size(dtype);
+  exercise.send_.resize(std::accumulate(mine, mine + size, uint64_t{0}) * element);
+  exercise.recv_.resize(arrived * element);
+  muster_call& call = exercise.call_;
+  call.send = exercise.send_.data();
+  call.recv = exercise.recv_.data();
+  call.send_counts = exercise.counts_.data();
+  call.recv_counts = exercise.arriving_.data();
+  call.max_bytes = call.selection_bytes = most * element;
+  return exercise;
+}
+
 bool Exercise::is_exact(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t size) {
   if (!op_reduces(op)) return true;
   if (dtype == MUSTER_BOOL && (redop == MUSTER_SUM || redop == MUSTER_PROD || redop == MUSTER_AVG))
@@ -43,6 +71,7 @@ bool Exercise::is_exact(muster_op op, muster_dtype dtype, muster_redop redop, ui
 }
 
 uint64_t Exercise::bytes() const {
+  if (!arriving_.empty()) return call_.max_bytes;
   const bool whole_vector = call_.op == MUSTER_ALL_GATHERV || call_.op == MUSTER_REDUCE_SCATTERV;
   return call_.count * dtype_size(call_.dtype) * (whole_vector ? size_ : 1);
 }
@@ -63,6 +92,7 @@ void Exercise::fill(uint64_t round) {
 }
 
 uint64_t Exercise::results() const {
+  if (!arriving_.empty()) return arrival_end_.back();
   switch (call_.op) {
     case MUSTER_BARRIER:
     case MUSTER_SEND:
@@ -105,6 +135,12 @@ double Exercise::expect(uint64_t index) const {
     for (uint32_t r = 0; r < size_; ++r) values[r] = value(r, at);
     return combine_values(call_.dtype, call_.redop, values, size_);
   };
+  if (!arriving_.empty()) {
+    const auto source = static_cast<uint32_t>(
+        std::upper_bound(arrival_end_.begin(), arrival_end_.end(), index) - arrival_end_.begin());
+    const uint64_t first = arrival_end_[source] - arriving_[source];
+    return moved(source, source_offset_[source] + index - first);
+  }
   const uint32_t from = static_cast<uint32_t>(index / std::max<uint64_t>(count, 1));
   switch (call_.op) {
     case MUSTER_ALL_REDUCE:

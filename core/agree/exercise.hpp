@@ -23,6 +23,12 @@ class Exercise {
   Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count, uint32_t rank,
            uint32_t size);
 
+  // An all_to_allv whose counts differ: elements[from * size + to] go from rank to rank, packed.
+  static Exercise routed(muster_dtype dtype, const std::vector<uint64_t>& elements, uint32_t rank,
+                         uint32_t size);
+
+  Exercise(Exercise&&) = default;  // the call points into the buffers, which move along
+
   // Whether results can be told exactly for groups of this size.
   static bool is_exact(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t size);
 
@@ -30,7 +36,7 @@ class Exercise {
   void fill(uint64_t round);
   // The call on this exercise's buffers; out of place. Root 0; messages go around the ring.
   const muster_call& call() const { return call_; }
-  uint64_t bytes() const;  // selection bytes
+  uint64_t bytes() const;  // selection bytes; of a routed call: the most that any rank sends
 
   struct Wrong {
     uint64_t count = 0;
@@ -52,6 +58,10 @@ class Exercise {
   uint32_t size_;
   uint64_t round_ = 0;
   std::vector<uint64_t> counts_;
+  // Of a routed call: what arrives per source, and where it lies there and here.
+  std::vector<uint64_t> arriving_;
+  std::vector<uint64_t> source_offset_;
+  std::vector<uint64_t> arrival_end_;
   std::vector<char> send_;
   std::vector<char> recv_;
   muster_call call_{};

@@ -1,19 +1,17 @@
-// `muster explain`: which backend would serve a call of a group, and why not the others. A dry run:
-// nothing is connected.
+// `muster explain`: which backend would serve a call of a group or of a role, and why not the
+// others; or what groups a layout makes. A dry run: nothing is connected.
 #include "core/explain/explain.hpp"
 
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/agree/candidates.hpp"
-#include "core/agree/rank_record.hpp"
 #include "core/base/units.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/explain_layout.hpp"
+#include "core/cli/imagined_world.hpp"
 #include "core/cli/survey.hpp"
 #include "core/compose/self.hpp"
 
@@ -28,11 +26,14 @@ struct Options {
   std::string memory = "host";
   std::string phase = "eager";
   std::string determinism = "none";
-  std::string group = "world";
+  std::string group;
+  std::string layout;
+  std::string role;
+  uint32_t of_rank = 0;
   std::string bootstrap = "local";
   std::string describe;
   std::string config_file;
-  uint32_t ranks = 2;
+  uint32_t ranks = 0;
   bool in_place = false;
   bool json = false;
 };
@@ -90,94 +91,106 @@ bool read_question(const Options& options, Question* question, muster_determinis
   return true;
 }
 
-// The ranks of an imagined group: each like this machine, or as a file describes them.
-Result<std::vector<RankRecord>> imagined_ranks(const Options& options,
-                                               const std::vector<std::unique_ptr<Plugin>>& plugins,
-                                               const std::vector<FoundPlugin>& found) {
-  std::vector<RankRecord> records;
-  if (!options.describe.empty()) {
-    std::ifstream file(options.describe);
-    std::stringstream text;
-    text << file.rdbuf();
-    const nlohmann::json json = nlohmann::json::parse(text.str(), nullptr, false);
-    if (!file || !json.is_object() || !json.contains("ranks") || !json["ranks"].is_array()) {
-      return Status(MUSTER_INVALID_ARGUMENT,
-                    fmt::format("{} does not describe ranks", options.describe),
-                    "write what muster explain --print-description prints");
-    }
-    for (const nlohmann::json& rank : json["ranks"]) {
-      Result<RankRecord> record = decode_rank_record(rank.dump());
-      if (!record.ok()) return record.take_status().within(options.describe);
-      records.push_back(std::move(*record));
-    }
-    return records;
+// The asked group of the imagined world.
+struct Asked {
+  std::string group = "world";
+  std::vector<uint32_t> ranks;
+};
+
+Result<Asked> asked_group(const Options& options, const LayoutSizes& sizes, const Sharing& sharing,
+                          muster_role role) {
+  if (options.of_rank >= sizes.world) {
+    return Status(
+        MUSTER_INVALID_ARGUMENT,
+        fmt::format("--of-rank {} is outside the world of {} ranks", options.of_rank, sizes.world));
   }
-  RankRecord like_this;
-  like_this.version = MUSTER_VERSION;
-  like_this.node = "this-node";
-  for (const auto& plugin : plugins) {
-    if (plugin->backend() == nullptr) continue;
-    PluginRecord& entry = like_this.plugins[plugin->id()];
-    entry.version = plugin->version();
-    if (Status status = plugin->probe(); !status.ok()) {
-      entry.unusable = status.cause();
-    } else {
-      entry.facts = plugin->facts();
-    }
-  }
-  for (const FoundPlugin& plugin : found) {
-    if (plugin.entry.id.empty() || like_this.plugins.count(plugin.entry.id) != 0 ||
-        plugin.state == PluginState::kUsable) {
-      continue;
-    }
-    like_this.plugins[plugin.entry.id].unusable = fmt::format(
-        "{} at {}: {}", plugin_state_name(plugin.state), stage_name(plugin.stage), plugin.reason);
-  }
-  for (uint32_t r = 0; r < options.ranks; ++r) {
-    records.push_back(like_this);
-    records.back().process = options.bootstrap == "threads" ? "one" : std::to_string(r);
-  }
-  return records;
+  Asked asked{role_group_name("", sharing[role]), role_ranks(sizes, role, options.of_rank)};
+  if (!options.group.empty()) asked.group = options.group;
+  return asked;
 }
 
-int run(const Options& options, bool print_description) {
-  Question question;
-  muster_determinism determinism = MUSTER_NONDETERMINISTIC;
-  if (!read_question(options, &question, &determinism)) return kUsage;
-  auto survey = take_survey(true, options.config_file);
-  if (!survey.ok()) return fail(survey.status());
-  Survey& s = **survey;
-  const std::vector<std::unique_ptr<Plugin>> plugins = open_plugins(s);
-  Result<std::vector<RankRecord>> records = imagined_ranks(options, plugins, s.found);
-  if (!records.ok()) return fail(records.status());
-  if (print_description) {
-    nlohmann::ordered_json json = {{"schema", "muster.description/1"},
-                                   {"ranks", nlohmann::ordered_json::array()}};
-    for (const RankRecord& record : *records)
-      json["ranks"].push_back(nlohmann::ordered_json::parse(encode(record)));
-    std::puts(json.dump(2).c_str());
-    return kOk;
-  }
+Chain imagined_chain(const std::string& bootstrap, muster_determinism determinism,
+                     const Asked& asked, const std::vector<RankRecord>& world,
+                     const std::vector<std::unique_ptr<Plugin>>& plugins, const Config& config) {
   ChainInputs inputs;
-  inputs.group_name = options.group;
-  inputs.ranks = static_cast<uint32_t>(records->size());
+  inputs.group_name = asked.group;
+  inputs.ranks = static_cast<uint32_t>(asked.ranks.size());
   inputs.determinism = determinism;
-  inputs.policy = &s.config.rules;
+  inputs.policy = &config.rules;
   GroupCandidates candidates;
   if (inputs.ranks == 1) {
     inputs.backends.push_back(self_chain_backend());
   } else {
-    const GroupDescription group{options.group, options.bootstrap, determinism,
-                                 places_of(*records)};
+    std::vector<RankRecord> members;
     std::vector<const RankRecord*> pointers;
-    for (const RankRecord& record : *records) pointers.push_back(&record);
-    candidates = find_candidates(plugins, s.config, group, pointers);
+    for (const uint32_t rank : asked.ranks) {
+      members.push_back(world[rank]);
+      pointers.push_back(&world[rank]);
+    }
+    const GroupDescription group{asked.group, bootstrap, determinism, places_of(members)};
+    candidates = find_candidates(plugins, config, group, pointers);
     for (const GroupCandidate& candidate : candidates.usable)
       inputs.backends.push_back(candidate.chain);
   }
   Chain chain = compile_chain(inputs);
   chain.left_out = candidates.left_out;
+  return chain;
+}
+
+int run(const Options& options, bool print_description) {
+  const bool overview = options.op.empty() && !print_description;
+  if (overview && options.layout.empty()) {
+    std::fprintf(stderr, "muster: name an operation, or a --layout to describe: %s\n",
+                 all_op_names().c_str());
+    return kUsage;
+  }
+  muster_role role = options.layout.empty() ? MUSTER_ROLE_WORLD : MUSTER_ROLE_NONE;
+  if (!options.role.empty()) {
+    const std::optional<muster_role> named = role_from_name(options.role);
+    if (!named) return fail(unknown_role(options.role));
+    role = *named;
+  } else if (!overview && role == MUSTER_ROLE_NONE) {
+    std::fputs("muster: --layout and an operation need --role\n", stderr);
+    return kUsage;
+  }
+  Question question;
+  muster_determinism determinism = MUSTER_NONDETERMINISTIC;
+  if (!overview && !read_question(options, &question, &determinism)) return kUsage;
+  auto survey = take_survey(!overview, options.config_file);
+  if (!survey.ok()) return fail(survey.status());
+  Survey& s = **survey;
+  std::vector<RankRecord> world;
+  if (!options.describe.empty()) {
+    Result<std::vector<RankRecord>> described = described_ranks(options.describe);
+    if (!described.ok()) return fail(described.status());
+    world = std::move(*described);
+  }
+  // Without a layout the world is one group.
+  uint32_t ranks = world.empty() ? options.ranks : static_cast<uint32_t>(world.size());
+  if (ranks == 0 && options.layout.empty()) ranks = 2;
+  Result<LayoutSizes> sizes = imagine_layout(options.layout, ranks);
+  if (!sizes.ok()) return fail(sizes.status());
+  const Sharing sharing = share_groups(*sizes, kAllRoles, s.config, "");
+  if (overview) {
+    std::fputs(options.json ? layout_overview_json(*sizes, sharing, role).c_str()
+                            : layout_overview(*sizes, sharing, role).c_str(),
+               stdout);
+    return kOk;
+  }
+  Result<Asked> asked = asked_group(options, *sizes, sharing, role);
+  if (!asked.ok()) return fail(asked.status());
+  const std::vector<std::unique_ptr<Plugin>> plugins = open_plugins(s);
+  if (world.empty()) world = ranks_like_this(sizes->world, options.bootstrap, plugins, s.found);
+  if (print_description) {
+    std::puts(description_json(world).c_str());
+    return kOk;
+  }
+  const Chain chain =
+      imagined_chain(options.bootstrap, determinism, *asked, world, plugins, s.config);
   const Explanation explanation = explain(chain, question);
+  if (!options.layout.empty() && !options.json) {
+    std::fputs(layout_overview(*sizes, sharing, role).c_str(), stdout);
+  }
   std::fputs(
       options.json ? explanation_json(explanation).c_str() : explanation_text(explanation).c_str(),
       stdout);
@@ -191,20 +204,25 @@ void add_explain(CLI::App& app, Context& context) {
   auto print_description = std::make_shared<bool>(false);
   CLI::App* verb = app.add_subcommand(
       "explain", "Which backend would serve a call, and why not the others (a dry run)");
-  verb->add_option("operation", options->op, "all_reduce, all_gather, ...")->required();
+  verb->add_option("operation", options->op,
+                   "all_reduce, all_gather, ...; without one, --layout is described");
   verb->add_option("--dtype", options->dtype, "Element type")->capture_default_str();
   verb->add_option("--redop", options->redop, "Reduce operation")->capture_default_str();
   verb->add_option("--bytes", options->bytes, "Size per rank, or 'unsized'")->capture_default_str();
-  verb->add_option("--ranks,-n", options->ranks, "Ranks of the group")
-      ->check(CLI::Range(1, 65536))
+  verb->add_option("--ranks,-n", options->ranks,
+                   "Ranks of the world (default: what the layout needs, or 2)")
+      ->check(CLI::Range(1, 65536));
+  verb->add_option("--layout", options->layout, "How roles cut the world: tp=8,ep=4");
+  verb->add_option("--role", options->role, "The role whose group makes the call: tp, moe_ep, ...");
+  verb->add_option("--of-rank", options->of_rank, "The group of that role that this rank is in")
       ->capture_default_str();
   verb->add_option("--memory", options->memory, "Memory kind")->capture_default_str();
   verb->add_option("--phase", options->phase, "eager, warmup, capture or piecewise")
       ->capture_default_str();
   verb->add_option("--determinism", options->determinism, "Determinism class of the group")
       ->capture_default_str();
-  verb->add_option("--group", options->group, "The group's name, for the configuration")
-      ->capture_default_str();
+  verb->add_option("--group", options->group,
+                   "The group's name, for the configuration (default: world, or the role)");
   verb->add_option("--bootstrap", options->bootstrap,
                    "How the ranks would meet: local, threads, mpi, ...")
       ->capture_default_str();

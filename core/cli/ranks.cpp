@@ -90,7 +90,7 @@ std::string group_name_for(const std::string& backend) {
 std::string rank_config(const RankOptions& options) {
   std::string toml;
   for (const std::string& id : options.backends) {
-    toml += fmt::format("[[rule]]\ngroup = \"{}\"\nprefer = [\"{}\"]\n", group_name_for(id), id);
+    toml += fmt::format("[[rule]]\ngroup = \"{}*\"\nprefer = [\"{}\"]\n", group_name_for(id), id);
   }
   if (const size_t colon = options.fault.find(':'); colon != std::string::npos) {
     // The known-answer test would notice, and take the backend out before anything runs.

@@ -10,6 +10,7 @@
 #include "core/base/names.hpp"
 #include "core/base/units.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/routing.hpp"
 #include "core/cli/session.hpp"
 #include "core/cli/workload.hpp"
 
@@ -20,7 +21,9 @@ struct Options {
   RankOptions ranks;
   std::string workload;
   uint64_t tokens = 0;
+  std::vector<std::string> layout;
   std::vector<std::string> set;
+  uint64_t seed = 1;
   bool json = false;
   bool list = false;
 };
@@ -34,29 +37,55 @@ struct Row {
   std::string what_was_wrong;
 };
 
-Result<std::map<std::string, uint64_t>> variables_of(const Options& options, uint32_t ranks) {
-  std::map<std::string, uint64_t> variables = {{"ranks", ranks}};
-  if (options.tokens != 0) variables["tokens"] = options.tokens;
-  for (const std::string& assignment : options.set) {
-    const size_t equals = assignment.find('=');
-    Result<uint64_t> value =
-        parse_bytes(equals == std::string::npos ? "" : assignment.substr(equals + 1));
-    if (!value.ok()) {
-      return Status(MUSTER_INVALID_ARGUMENT, fmt::format("--set {} is not NAME=NUMBER", assignment),
-                    "for example tp=2");
+Result<WorkloadRun> run_of(const Workload& workload, const Options& options, uint32_t ranks) {
+  std::map<std::string, uint64_t> given = {{"ranks", ranks}};
+  if (options.tokens != 0) given["tokens"] = options.tokens;
+  for (const auto& [option, assignments] :
+       {std::pair{"--layout", &options.layout}, std::pair{"--set", &options.set}}) {
+    for (const std::string& assignment : *assignments) {
+      const size_t equals = assignment.find('=');
+      Result<uint64_t> value =
+          parse_bytes(equals == std::string::npos ? "" : assignment.substr(equals + 1));
+      if (!value.ok()) {
+        return Status(MUSTER_INVALID_ARGUMENT,
+                      fmt::format("{} {} is not NAME=NUMBER", option, assignment),
+                      "for example tp=2");
+      }
+      given[assignment.substr(0, equals)] = *value;
     }
-    variables[assignment.substr(0, equals)] = *value;
   }
-  return variables;
+  return evaluate(workload, given);
 }
 
-Result<Row> replay_step(Session& session, const std::string& backend, const Step& step) {
-  Result<muster_group*> group = session.group(backend);
+Exercise exercise_of(const Step& step, const muster_group* group, uint64_t seed) {
+  const uint32_t rank = muster_group_rank(group);
+  const uint32_t size = muster_group_size(group);
+  if (step.route == Route::kNone) {
+    return {step.op, step.dtype, step.redop, step.count, rank, size};
+  }
+  const std::vector<uint64_t> copies =
+      route_tokens(step.tokens, step.experts, step.choices, size, seed);
+  std::vector<uint64_t> elements(copies.size());
+  for (uint32_t from = 0; from < size; ++from) {
+    for (uint32_t to = 0; to < size; ++to) {
+      const uint64_t there = copies[uint64_t{from} * size + to];
+      // What was dispatched comes back.
+      const uint64_t at =
+          step.route == Route::kDispatch ? uint64_t{from} * size + to : uint64_t{to} * size + from;
+      elements[at] = there * step.count;
+    }
+  }
+  return Exercise::routed(step.dtype, elements, rank, size);
+}
+
+Result<Row> replay_step(Session& session, const Options& options, const std::string& backend,
+                        const muster_layout_sizes& layout, const Step& step) {
+  Result<muster_group*> group = session.role_group(backend, layout, step.role);
   if (!group.ok()) return group.take_status();
-  Exercise exercise(step.op, step.dtype, step.redop, step.count, session.rank(), session.size());
+  Exercise exercise = exercise_of(step, *group, options.seed);
   Row row;
   row.step = &step;
-  row.bytes = step.count * dtype_size(step.dtype);
+  row.bytes = exercise.bytes();
   Result<std::string> served = session.backend_of(*group, exercise);
   if (!served.ok()) return served.take_status();
   row.backend = *served;
@@ -85,25 +114,16 @@ int run_rank(const Options& options, const Workload& workload) {
   auto session = Session::open(options.ranks);
   if (!session.ok()) return fail(session.status());
   Session& s = **session;
-  Result<std::map<std::string, uint64_t>> variables = variables_of(options, s.size());
-  if (!variables.ok()) return fail(variables.status());
-  Result<std::vector<Step>> steps = evaluate(workload, *variables);
-  if (!steps.ok()) return fail(steps.status());
-  for (const Step& step : *steps) {
-    if (step.group_size == s.size()) continue;
-    return fail(
-        Status(MUSTER_INVALID_ARGUMENT,
-               fmt::format("'{}' runs in groups of {} ranks, this replay has one group of {}",
-                           step.name, step.group_size, s.size()),
-               "choose a layout whose groups are 1 or all ranks"));
-  }
+  Result<WorkloadRun> replay = run_of(workload, options, s.size());
+  if (!replay.ok()) return fail(replay.status());
   std::vector<std::string> backends = options.ranks.backends;
   if (backends.empty()) backends.emplace_back();
   if (s.prints() && !options.json) {
-    std::puts(fmt::format(
-                  "# {} | {} ranks, bootstrap {} | one step, every collective checked, then timed",
-                  workload.title, s.size(), s.bootstrap())
-                  .c_str());
+    std::puts(
+        fmt::format("# {} | {} ranks ({}), bootstrap {} | one step, every collective checked, then "
+                    "timed",
+                    workload.title, s.size(), replay->layout_text, s.bootstrap())
+            .c_str());
     std::puts(fmt::format("{:<24} {:<15} {:>6} {:>4} {:>11} {:>6} {:>11} {:>12} {:>8}  {}",
                           "# collective", "operation", "type", "op", "bytes", "times", "each (us)",
                           "total (us)", "", "backend")
@@ -112,13 +132,15 @@ int run_rank(const Options& options, const Workload& workload) {
   nlohmann::ordered_json json = {{"schema", "muster.replay/1"},
                                  {"workload", workload.name},
                                  {"ranks", s.size()},
+                                 {"layout", replay->layout_text},
+                                 {"seed", options.seed},
                                  {"bootstrap", s.bootstrap()},
                                  {"rows", nlohmann::ordered_json::array()}};
   uint64_t wrong = 0;
   double total = 0;
   for (const std::string& backend : backends) {
-    for (const Step& step : *steps) {
-      Result<Row> row = replay_step(s, backend, step);
+    for (const Step& step : replay->steps) {
+      Result<Row> row = replay_step(s, options, backend, replay->layout, step);
       if (!row.ok()) return fail(row.status());
       wrong += row->wrong;
       total += row->total_us;
@@ -133,6 +155,8 @@ int run_rank(const Options& options, const Workload& workload) {
       if (!options.json) print_row(*row);
       json["rows"].push_back({{"name", step.name},
                               {"op", op_name(step.op)},
+                              {"role", muster_role_name(step.role)},
+                              {"group_size", step.group_size},
                               {"dtype", dtype_name(step.dtype)},
                               {"bytes", row->bytes},
                               {"repeat", step.repeat},
@@ -175,10 +199,8 @@ int run(const Options& options, const Context& context) {
   if (!workload.ok()) return fail(workload.status());
   if (!is_launched_rank()) {
     // Mistakes in the variables are told once, before any rank starts.
-    Result<std::map<std::string, uint64_t>> variables = variables_of(options, options.ranks.ranks);
-    if (!variables.ok()) return fail(variables.status());
-    Result<std::vector<Step>> steps = evaluate(*workload, *variables);
-    if (!steps.ok()) return fail(steps.status());
+    Result<WorkloadRun> replay = run_of(*workload, options, options.ranks.ranks);
+    if (!replay.ok()) return fail(replay.status());
     return start_ranks(options.ranks, options.json, context);
   }
   return run_rank(options, *workload);
@@ -193,6 +215,11 @@ void add_replay(CLI::App& app, Context& context) {
   verb->add_option("workload", options->workload, "A workload's name, or a file");
   add_rank_options(*verb, options->ranks);
   verb->add_option("--tokens", options->tokens, "Tokens of the step (default: the workload's)");
+  verb->add_option("--layout", options->layout,
+                   "Sizes of the layout, NAME=NUMBER: tp=2,ep=2 (default: the workload's)")
+      ->delimiter(',');
+  verb->add_option("--seed", options->seed, "Of the experts that tokens are sent to")
+      ->capture_default_str();
   verb->add_option("--set", options->set, "Further variables of the workload, NAME=NUMBER")
       ->delimiter(',');
   verb->add_flag("--list", options->list, "Print the workloads");

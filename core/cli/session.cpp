@@ -44,6 +44,7 @@ Result<std::unique_ptr<Session>> Session::open(const RankOptions& options) {
 }
 
 Session::~Session() {
+  for (const auto& [backend, layout] : layouts_) Status::destroy(muster_layout_destroy(layout));
   for (const auto& [backend, group] : groups_) Status::destroy(muster_group_destroy(group));
   Status::destroy(muster_group_destroy(control_));
   muster_finalize(runtime_);
@@ -64,6 +65,28 @@ Result<muster_group*> Session::group(const std::string& backend) {
   if (Status status = make_group(group_name_for(backend), &made); !status.ok()) return status;
   groups_.emplace_back(backend, made);
   return made;
+}
+
+Result<muster_group*> Session::role_group(const std::string& backend,
+                                          const muster_layout_sizes& sizes, muster_role role) {
+  auto found = std::find_if(layouts_.begin(), layouts_.end(),
+                            [&](const auto& entry) { return entry.first == backend; });
+  if (found == layouts_.end()) {
+    // Without a named backend the groups are named by role alone: the configuration applies.
+    const std::string name = group_name_for(backend);
+    muster_layout_options options{};
+    options.struct_size = MUSTER_LAYOUT_OPTIONS_SIZE;
+    options.name = backend.empty() ? nullptr : name.c_str();
+    muster_layout* made = nullptr;
+    if (Status status(muster_layout_create(runtime_, &sizes, &options, &made)); !status.ok()) {
+      return status;
+    }
+    layouts_.emplace_back(backend, made);
+    found = layouts_.end() - 1;
+  }
+  muster_group* group = nullptr;
+  if (Status status(muster_layout_group(found->second, role, &group)); !status.ok()) return status;
+  return group;
 }
 
 Result<Checked> Session::check(muster_group* group, Exercise& exercise, uint64_t round) {

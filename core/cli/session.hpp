@@ -1,5 +1,5 @@
-// One rank of bench or replay: its runtime, a control group for measuring, and one group per
-// backend to run on.
+// One rank of bench or replay: its runtime, a control group for measuring, and per backend one
+// group or one layout to run on.
 //
 // Uses the C API only, as a program would.
 #ifndef MUSTER_CORE_CLI_SESSION_HPP
@@ -13,6 +13,7 @@
 #include "core/base/status.hpp"
 #include "core/cli/ranks.hpp"
 #include "muster/muster.h"
+#include "muster/parallel.h"
 
 namespace muster::cli {
 
@@ -45,6 +46,9 @@ class Session {
 
   // The group that prefers a backend ("": the chain as configured); made on first use. [collective]
   Result<muster_group*> group(const std::string& backend);
+  // The same for the group of a role. One layout per session. [collective over the world]
+  Result<muster_group*> role_group(const std::string& backend, const muster_layout_sizes& sizes,
+                                   muster_role role);
   // Runs the exercise once with fresh inputs, and tells every rank what was wrong where.
   // [collective]
   Result<Checked> check(muster_group* group, Exercise& exercise, uint64_t round);
@@ -65,6 +69,7 @@ class Session {
   muster_runtime* runtime_ = nullptr;
   muster_group* control_ = nullptr;
   std::vector<std::pair<std::string, muster_group*>> groups_;
+  std::vector<std::pair<std::string, muster_layout*>> layouts_;
 };
 
 }  // namespace muster::cli

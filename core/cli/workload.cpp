@@ -14,6 +14,7 @@
 
 #include "core/base/names.hpp"
 #include "core/cli/workload_file.hpp"
+#include "core/parallel/roles.hpp"
 
 namespace muster {
 namespace {
@@ -57,47 +58,86 @@ Status not_found(std::string_view name, const std::vector<std::string>& director
                     : fmt::format("did you mean '{}'?", near));
 }
 
-// The values that expressions of this step may name.
-Result<Expression::Values> values_of(const Workload& workload,
-                                     const std::map<std::string, uint64_t>& given) {
+// What is given must be something that the file declares.
+Status check_names(const Workload& workload, const std::map<std::string, uint64_t>& given) {
   std::vector<std::string_view> known{"ranks"};
-  for (const WorkloadVariable& variable : workload.variables) known.push_back(variable.name);
+  for (const auto* declared : {&workload.layout, &workload.variables}) {
+    for (const WorkloadVariable& variable : *declared) known.push_back(variable.name);
+  }
   for (const auto& [name, value] : given) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    return Status(MUSTER_INVALID_ARGUMENT,
-                  fmt::format("workload {} has no variable '{}'", workload.name, name),
-                  fmt::format("its variables are {}", fmt::join(known, ", ")));
+    return Status(
+        MUSTER_INVALID_ARGUMENT,
+        fmt::format("workload {} has no layout size or variable '{}'", workload.name, name),
+        fmt::format("it has {}", fmt::join(known, ", ")));
   }
   const auto ranks = given.find("ranks");
   if (ranks == given.end() || ranks->second == 0 || ranks->second > UINT32_MAX) {
     return Status(MUSTER_INVALID_ARGUMENT, "a workload needs the number of ranks, 1 to 2^32 - 1");
   }
-  Expression::Values values = workload.dimensions;
-  values.emplace("ranks", ranks->second);
-  for (const WorkloadVariable& variable : workload.variables) {
-    const auto set = given.find(variable.name);
-    Result<uint64_t> value =
-        set != given.end() ? Result<uint64_t>(set->second) : variable.fallback.evaluate(values);
-    if (!value.ok()) {
-      return value.status().within(fmt::format("{}: variable '{}'", workload.path, variable.name));
-    }
-    bool allowed = variable.one_of.empty();
-    std::vector<uint64_t> choices;
-    for (const Expression& choice : variable.one_of) {
-      Result<uint64_t> one = choice.evaluate(values);
-      if (!one.ok()) return one.status().within(workload.path);
-      allowed = allowed || *one == *value;
-      choices.push_back(*one);
-    }
-    if (!allowed) {
-      return Status(
-          MUSTER_OUT_OF_RANGE,
-          fmt::format("workload {}: {} is {}", workload.name, variable.name, *value),
-          fmt::format("with {} ranks it is one of {}", ranks->second, fmt::join(choices, ", ")));
-    }
-    values.emplace(variable.name, *value);
+  return {};
+}
+
+// Adds the value of a layout size or variable.
+Status resolve(const Workload& workload, const WorkloadVariable& variable,
+               const std::map<std::string, uint64_t>& given, Expression::Values* values) {
+  const auto set = given.find(variable.name);
+  Result<uint64_t> value =
+      set != given.end() ? Result<uint64_t>(set->second) : variable.fallback.evaluate(*values);
+  if (!value.ok()) {
+    return value.status().within(fmt::format("{}: '{}'", workload.path, variable.name));
   }
-  return values;
+  bool allowed = variable.one_of.empty();
+  std::vector<uint64_t> choices;
+  for (const Expression& choice : variable.one_of) {
+    Result<uint64_t> one = choice.evaluate(*values);
+    if (!one.ok()) return one.status().within(workload.path);
+    allowed = allowed || *one == *value;
+    choices.push_back(*one);
+  }
+  if (!allowed) {
+    return Status(MUSTER_OUT_OF_RANGE,
+                  fmt::format("workload {}: {} is {}", workload.name, variable.name, *value),
+                  fmt::format("with {} ranks it is one of {}", values->at("ranks"),
+                              fmt::join(choices, ", ")));
+  }
+  values->insert_or_assign(variable.name, *value);
+  return {};
+}
+
+// The layout, and under every role's name its size.
+Status resolve_layout(const Workload& workload, const std::map<std::string, uint64_t>& given,
+                      Expression::Values* values, WorkloadRun* run) {
+  std::string& text = run->layout_text;
+  for (const WorkloadVariable& size : workload.layout) {
+    MUSTER_TRY(resolve(workload, size, given, values));
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", size.name, values->at(size.name));
+  }
+  const auto where = [&] { return fmt::format("workload {}", workload.name); };
+  Result<muster_layout_sizes> sizes = parse_layout(text);
+  if (!sizes.ok()) return sizes.take_status().within(where());
+  Result<LayoutSizes> complete =
+      complete_layout(*sizes, static_cast<uint32_t>(values->at("ranks")));
+  if (!complete.ok()) return complete.take_status().within(where());
+  run->layout = *sizes;
+  for (muster_role role = MUSTER_ROLE_WORLD; role < MUSTER_ROLE_END; ++role) {
+    values->insert_or_assign(muster_role_name(role), role_shape(*complete, role).length);
+  }
+  return {};
+}
+
+// Elements that the whole group of a step moves at most.
+Result<uint64_t> elements_of(const Step& step) {
+  uint64_t elements = step.count;
+  const uint64_t factors[] = {step.group_size, step.route == Route::kNone ? 1 : step.tokens,
+                              step.route == Route::kNone ? 1 : step.choices};
+  for (const uint64_t factor : factors) {
+    if (__builtin_mul_overflow(elements, factor, &elements)) {
+      return Status(MUSTER_OUT_OF_RANGE,
+                    fmt::format("{} elements exceed 64 bits of bytes", step.count));
+    }
+  }
+  return elements;
 }
 
 }  // namespace
@@ -139,46 +179,54 @@ Result<Workload> load_workload(std::string_view name_or_path,
   return parse_workload(*text, path);
 }
 
-Result<std::vector<Step>> evaluate(const Workload& workload,
-                                   const std::map<std::string, uint64_t>& variables) {
-  Result<Expression::Values> values = values_of(workload, variables);
-  if (!values.ok()) return values.take_status();
-  std::map<std::string, uint64_t> sizes;
-  for (const WorkloadRole& role : workload.roles) {
-    Result<uint64_t> size = role.size.evaluate(*values);
-    if (!size.ok()) {
-      return size.status().within(fmt::format("{}: role '{}'", workload.path, role.name));
-    }
-    if (*size == 0 || *size > variables.at("ranks")) {
-      return Status(MUSTER_OUT_OF_RANGE,
-                    fmt::format("{}: role '{}' has {} of {} ranks", workload.path, role.name, *size,
-                                variables.at("ranks")));
-    }
-    sizes.emplace(role.name, *size);
+Result<WorkloadRun> evaluate(const Workload& workload,
+                             const std::map<std::string, uint64_t>& given) {
+  MUSTER_TRY(check_names(workload, given));
+  Expression::Values values = workload.dimensions;
+  values.emplace("ranks", given.at("ranks"));
+  WorkloadRun run;
+  MUSTER_TRY(resolve_layout(workload, given, &values, &run));
+  for (const WorkloadVariable& variable : workload.variables) {
+    MUSTER_TRY(resolve(workload, variable, given, &values));
   }
-  std::vector<Step> steps;
+  const auto size_of = [&](muster_role role) { return values.at(muster_role_name(role)); };
   for (const WorkloadEntry& entry : workload.entries) {
-    const uint64_t group_size = sizes.at(entry.role);
-    if (group_size == 1) continue;
-    if (!entry.when.empty() && sizes.at(entry.when) == 1) continue;
-    if (!entry.unless.empty() && sizes.at(entry.unless) != 1) continue;
+    if (size_of(entry.role) == 1) continue;
+    if (entry.when != MUSTER_ROLE_NONE && size_of(entry.when) == 1) continue;
+    if (entry.unless != MUSTER_ROLE_NONE && size_of(entry.unless) != 1) continue;
     const auto where = [&] {
       return fmt::format("{}:{}: call '{}'", workload.path, entry.line, entry.name);
     };
-    Result<uint64_t> count = entry.count.evaluate(*values);
-    if (!count.ok()) return count.status().within(where());
-    Result<uint64_t> repeat = entry.repeat.evaluate(*values);
-    if (!repeat.ok()) return repeat.status().within(where());
-    if (*repeat == 0 || (*count == 0 && entry.op != MUSTER_BARRIER)) continue;
-    const uint64_t per_element = group_size * std::max<uint64_t>(dtype_size(entry.dtype), 1);
-    if (*count > std::numeric_limits<uint64_t>::max() / per_element) {
-      return Status(MUSTER_OUT_OF_RANGE,
-                    fmt::format("{}: {} elements exceed 64 bits of bytes", where(), *count));
+    Step step{entry.name, entry.op, entry.dtype, entry.redop,
+              0,          0,        entry.role,  static_cast<uint32_t>(size_of(entry.role)),
+              entry.route};
+    std::vector<std::pair<const Expression*, uint64_t*>> amounts = {{&entry.count, &step.count},
+                                                                    {&entry.repeat, &step.repeat}};
+    if (entry.route != Route::kNone) {
+      amounts.insert(amounts.end(), {{&entry.tokens, &step.tokens},
+                                     {&entry.experts, &step.experts},
+                                     {&entry.choices, &step.choices}});
     }
-    steps.push_back(
-        {entry.name, entry.op, entry.dtype, entry.redop, *count, *repeat, entry.role, group_size});
+    for (const auto& [expression, target] : amounts) {
+      Result<uint64_t> value = expression->evaluate(values);
+      if (!value.ok()) return value.status().within(where());
+      *target = *value;
+    }
+    if (step.repeat == 0 || (step.count == 0 && entry.op != MUSTER_BARRIER)) continue;
+    if (step.route != Route::kNone && (step.choices == 0 || step.choices > step.experts)) {
+      return Status(MUSTER_INVALID_ARGUMENT, fmt::format("{}: {} of {} experts cannot be chosen",
+                                                         where(), step.choices, step.experts));
+    }
+    Result<uint64_t> elements = elements_of(step);
+    if (!elements.ok()) return elements.status().within(where());
+    if (*elements >
+        std::numeric_limits<uint64_t>::max() / std::max<uint64_t>(1, dtype_size(step.dtype))) {
+      return Status(MUSTER_OUT_OF_RANGE,
+                    fmt::format("{}: {} elements exceed 64 bits of bytes", where(), *elements));
+    }
+    run.steps.push_back(std::move(step));
   }
-  return steps;
+  return run;
 }
 
 }  // namespace muster

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/names.hpp"
+#include "core/parallel/roles.hpp"
 
 namespace muster {
 namespace {
@@ -27,11 +28,11 @@ class WorkloadReader {
 
   Result<Workload> read(const Value& root) {
     MUSTER_TRY(known_keys(
-        root, {"schema", "title", "sources", "dimensions", "variables", "roles", "call"}));
+        root, {"schema", "title", "sources", "dimensions", "layout", "variables", "call"}));
     MUSTER_TRY(header(root));
+    MUSTER_TRY(layout(root));
     MUSTER_TRY(dimensions(root));
-    MUSTER_TRY(variables(root));
-    MUSTER_TRY(roles(root));
+    MUSTER_TRY(variables(root, "variables", &workload_.variables));
     MUSTER_TRY(calls(root));
     workload_.name = std::filesystem::path(workload_.path).stem().string();
     return std::move(workload_);
@@ -124,9 +125,12 @@ class WorkloadReader {
     return {};
   }
 
-  // Dimensions and variables share one space of names.
+  // Dimensions, layout and variables share one space of names.
   Status define(const Value& at, const std::string& name) {
     if (name == "ranks") return failure(at, "'ranks' is given by the caller");
+    if (reserved_.count(name) != 0) {
+      return failure(at, fmt::format("'{}' is a size of the layout", name), "[layout] sets those");
+    }
     if (!names_.insert(name).second) return failure(at, fmt::format("'{}' is defined twice", name));
     return {};
   }
@@ -143,8 +147,23 @@ class WorkloadReader {
     return {};
   }
 
-  Status variables(const Value& root) {
-    Result<const Value*> table = member(root, "variables", toml::value_t::table);
+  Status layout(const Value& root) {
+    MUSTER_TRY(variables(root, "layout", &workload_.layout));
+    for (const WorkloadVariable& size : workload_.layout) {
+      const Result<muster_layout_sizes> known = parse_layout(size.name + "=1");
+      if (known.ok()) continue;
+      return failure(root.at("layout"), known.status().cause(), known.status().remedy());
+    }
+    reserved_.insert("ep");
+    for (muster_role role = MUSTER_ROLE_WORLD; role < MUSTER_ROLE_END; ++role) {
+      reserved_.insert(muster_role_name(role));
+    }
+    return {};
+  }
+
+  Status variables(const Value& root, const char* name_of_table,
+                   std::vector<WorkloadVariable>* into) {
+    Result<const Value*> table = member(root, name_of_table, toml::value_t::table);
     if (!table.ok()) return table.take_status();
     for (const auto& [name, value] : in_order(**table)) {
       MUSTER_TRY(define(*value, name));
@@ -168,18 +187,7 @@ class WorkloadReader {
       Result<Expression> parsed = expression(*fallback);
       if (!parsed.ok()) return parsed.take_status();
       variable.fallback = std::move(*parsed);
-      workload_.variables.push_back(std::move(variable));
-    }
-    return {};
-  }
-
-  Status roles(const Value& root) {
-    Result<const Value*> table = member(root, "roles", toml::value_t::table);
-    if (!table.ok()) return table.take_status();
-    for (const auto& [name, value] : in_order(**table)) {
-      Result<Expression> size = expression(*value);
-      if (!size.ok()) return size.take_status();
-      workload_.roles.push_back({name, std::move(*size)});
+      into->push_back(std::move(variable));
     }
     return {};
   }
@@ -189,13 +197,15 @@ class WorkloadReader {
     if (!array.ok()) return array.take_status();
     for (const Value& call : (*array)->as_array()) {
       if (!call.is_table()) return failure(call, "a call must be a table");
-      MUSTER_TRY(known_keys(
-          call, {"name", "op", "dtype", "redop", "role", "count", "repeat", "when", "unless"}));
+      MUSTER_TRY(
+          known_keys(call, {"name", "op", "dtype", "redop", "role", "count", "repeat", "when",
+                            "unless", "route", "tokens", "experts", "experts_per_token"}));
       WorkloadEntry entry;
       MUSTER_TRY(vocabulary(call, &entry));
       MUSTER_TRY(role_names(call, &entry));
       MUSTER_TRY(amount(call, "count", entry.op == MUSTER_BARRIER ? "0" : nullptr, &entry.count));
       MUSTER_TRY(amount(call, "repeat", "1", &entry.repeat));
+      MUSTER_TRY(routing(call, &entry));
       entry.line = static_cast<uint32_t>(call.location().line());
       workload_.entries.push_back(std::move(entry));
     }
@@ -241,20 +251,50 @@ class WorkloadReader {
   }
 
   Status role_names(const Value& call, WorkloadEntry* entry) const {
-    const std::pair<const char*, std::string*> fields[] = {
+    const std::pair<const char*, muster_role*> fields[] = {
         {"role", &entry->role}, {"when", &entry->when}, {"unless", &entry->unless}};
     for (const auto& [key, target] : fields) {
-      Result<std::string> role = text(call, key, target == &entry->role);
-      if (!role.ok()) return role.take_status();
-      const bool known =
-          std::any_of(workload_.roles.begin(), workload_.roles.end(),
-                      [&](const WorkloadRole& candidate) { return candidate.name == *role; });
-      if (!known && !(role->empty() && target != &entry->role)) {
-        return failure(call, fmt::format("call '{}': no role is named '{}'", entry->name, *role),
-                       "roles stand in [roles]");
+      const bool required = target == &entry->role;
+      Result<std::string> name = text(call, key, required);
+      if (!name.ok()) return name.take_status();
+      if (name->empty() && !required) continue;
+      const std::optional<muster_role> role = role_from_name(*name);
+      if (!role) {
+        const Status unknown = unknown_role(*name);
+        return failure(call, fmt::format("call '{}': {}", entry->name, unknown.cause()),
+                       unknown.remedy());
       }
       *target = *role;
     }
+    return {};
+  }
+
+  // Keys that only routed calls have, and need.
+  Status routing(const Value& call, WorkloadEntry* entry) const {
+    const std::pair<const char*, Expression*> fields[] = {{"tokens", &entry->tokens},
+                                                          {"experts", &entry->experts},
+                                                          {"experts_per_token", &entry->choices}};
+    Result<std::string> route = text(call, "route", false);
+    if (!route.ok()) return route.take_status();
+    if (route->empty()) {
+      for (const auto& [key, target] : fields) {
+        if (call.as_table().count(key) == 0) continue;
+        return failure(call, fmt::format("call '{}': '{}' is for routed calls", entry->name, key),
+                       "add route = \"dispatch\" or \"combine\"");
+      }
+      if (entry->op != MUSTER_ALL_TO_ALLV) return {};
+      return failure(call, fmt::format("call '{}': all_to_allv needs 'route'", entry->name),
+                     "add route = \"dispatch\" or \"combine\"");
+    }
+    if (*route != "dispatch" && *route != "combine") {
+      return failure(call, fmt::format("call '{}': route is '{}'", entry->name, *route),
+                     "it is \"dispatch\" or \"combine\"");
+    }
+    if (entry->op != MUSTER_ALL_TO_ALLV) {
+      return failure(call, fmt::format("call '{}': only all_to_allv is routed", entry->name));
+    }
+    entry->route = *route == "dispatch" ? Route::kDispatch : Route::kCombine;
+    for (const auto& [key, target] : fields) MUSTER_TRY(amount(call, key, nullptr, target));
     return {};
   }
 
@@ -273,6 +313,7 @@ class WorkloadReader {
 
   Workload workload_;
   std::set<std::string> names_;
+  std::set<std::string> reserved_;  // for [dimensions] once [layout] is read
 };
 
 bool nests_too_deeply(std::string_view text) {

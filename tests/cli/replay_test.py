@@ -64,6 +64,31 @@ class Replay(support.Case):
                 rows = self.rows(self.muster("replay", name, "--ranks", "2", "--tokens", "16").stdout)
                 self.assertEqual({"0"}, {row["wrong"] for row in rows})
 
+    def test_given_a_layout_when_a_mixture_of_experts_is_replayed_then_tokens_travel_by_role_with_wrong_0(self):
+        data = self.json("replay", "qwen3-30b-a3b", "--ranks", "2", "--layout", "tp=2,ep=2", "--tokens", "32",
+                         schema="muster.replay/1")
+        self.assertEqual(("tp=2,dp=1,attn_dp=1,ep=2", 0), (data["layout"], data["wrong"]))
+        routed = {row["name"]: row for row in data["rows"] if row["op"] == "all_to_allv"}
+        self.assertEqual({"dispatch", "combine"}, set(routed))
+        for row in routed.values():
+            self.assertEqual(("moe_ep", 2, 0), (row["role"], row["group_size"], row["wrong"]))
+
+    def test_given_two_replicas_when_replayed_then_each_runs_its_own_step(self):
+        data = self.json("replay", "qwen3-30b-a3b", "--ranks", "4", "--layout", "tp=2", schema="muster.replay/1")
+        self.assertEqual(("tp=2,dp=2,attn_dp=1,ep=2", 0), (data["layout"], data["wrong"]))
+        self.assertEqual({2}, {row["group_size"] for row in data["rows"]})
+
+    def test_given_another_seed_when_replayed_then_other_experts_are_busy(self):
+        def loads(seed):
+            data = self.json("replay", "deepseek-r1", "--tokens", "64", "--seed", seed, schema="muster.replay/1")
+            return [row["bytes"] for row in data["rows"] if row["name"] == "combine"]
+        self.assertEqual(loads("1"), loads("1"))
+        self.assertNotEqual(loads("1"), loads("2"))
+
+    def test_given_a_layout_that_does_not_fill_the_world_when_replayed_then_the_equation_is_told_once(self):
+        result = self.muster("replay", "llama-3.1-8b", "--ranks", "3", "--layout", "tp=2,dp=1", code=1)
+        self.assertEqual(1, result.stderr.count("the world has 3 ranks"))
+
     def test_given_no_such_workload_when_replayed_then_the_known_ones_are_named(self):
         result = self.muster("replay", "gpt-0", code=1)
         self.assertEqual("", result.stdout)

@@ -15,13 +15,17 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Variables = std::map<std::string, uint64_t>;
 
-std::vector<Step> steps_of(const std::string& name, const Variables& variables) {
+WorkloadRun run_of(const std::string& name, const Variables& variables) {
   Result<Workload> workload = load_workload(name, workload_directories());
   EXPECT_TRUE(workload.ok()) << workload.status().message();
   if (!workload.ok()) return {};
-  Result<std::vector<Step>> steps = evaluate(*workload, variables);
-  EXPECT_TRUE(steps.ok()) << steps.status().message();
-  return steps.ok() ? std::move(*steps) : std::vector<Step>{};
+  Result<WorkloadRun> run = evaluate(*workload, variables);
+  EXPECT_TRUE(run.ok()) << run.status().message();
+  return run.ok() ? std::move(*run) : WorkloadRun{};
+}
+
+std::vector<Step> steps_of(const std::string& name, const Variables& variables) {
+  return run_of(name, variables).steps;
 }
 
 std::vector<std::string> names_of(const std::vector<Step>& steps) {
@@ -43,10 +47,10 @@ title = "small"
 sources = ["a paper"]
 [dimensions]
 hidden = 8
+[layout]
+tp = "ranks"
 [variables]
 tokens = 1
-[roles]
-world = "ranks"
 [[call]]
 name = "sum"
 op = "all_reduce"
@@ -112,11 +116,14 @@ TEST(Workload, GivenExpertParallelismWhenEvaluatedThenTokensAreDispatchedAndComb
   const std::vector<Step> steps = steps_of("deepseek-r1", {{"ranks", 8}, {"tokens", 128}});
   const Step dispatch = step_named(steps, "dispatch");
   EXPECT_EQ(dispatch.op, muster_op{MUSTER_ALL_TO_ALLV});
-  // 128 / 8 tokens a rank, 8 experts each, spread over 8 ranks.
-  EXPECT_EQ(dispatch.count, 16u * 7168);
+  EXPECT_EQ(dispatch.route, Route::kDispatch);
+  EXPECT_EQ(dispatch.tokens, 128u / 8);
+  EXPECT_EQ(dispatch.experts, 256u);
+  EXPECT_EQ(dispatch.choices, 8u);
+  EXPECT_EQ(dispatch.count, 7168u);
   EXPECT_EQ(dispatch.repeat, 58u);
-  EXPECT_EQ(step_named(steps, "dispatch scales").count, 16u * 56);
-  EXPECT_EQ(step_named(steps, "combine").count, 16u * 7168);
+  EXPECT_EQ(step_named(steps, "dispatch scales").count, 56u);
+  EXPECT_EQ(step_named(steps, "combine").route, Route::kCombine);
   EXPECT_EQ(step_named(steps, "dense mlp output").repeat, 3u);
   EXPECT_EQ(step_named(steps, "attention output slice").count, 16u * 7168);
   EXPECT_EQ(step_named(steps, "moe output").repeat, 0u);
@@ -134,19 +141,38 @@ TEST(Workload, GivenDataParallelAttentionWhenEvaluatedThenAttentionNeedsNoReduct
       steps_of("qwen3-30b-a3b", {{"ranks", 4}, {"attn_dp", 4}, {"tokens", 64}});
   EXPECT_THAT(names_of(steps), ElementsAre("step metadata", "token counts", "dispatch sizes",
                                            "dispatch", "combine"));
-  EXPECT_EQ(step_named(steps, "dispatch").count, 16u * 8 / 4 * 2048);
+  EXPECT_EQ(step_named(steps, "dispatch").tokens, 16u);
+}
+
+TEST(Workload, GivenALayoutWhenEvaluatedThenGroupsAreItsRoles) {
+  const WorkloadRun two = run_of("qwen3-30b-a3b", {{"ranks", 8}, {"tp", 2}, {"ep", 2}});
+  EXPECT_EQ(two.layout_text, "tp=2,dp=4,attn_dp=1,ep=2");
+  EXPECT_EQ(two.layout.tp, 2u);
+  EXPECT_EQ(two.layout.dp, 4u);
+  for (const Step& step : two.steps) EXPECT_EQ(step.group_size, 2u) << step.name;
+  EXPECT_EQ(step_named(two.steps, "dispatch").role, muster_role{MUSTER_ROLE_MOE_EP});
+}
+
+TEST(Workload, GivenALayoutThatDoesNotFillTheWorldWhenEvaluatedThenTheEquationIsNamed) {
+  const Result<Workload> workload = load_workload("llama-3.1-8b", workload_directories());
+  ASSERT_TRUE(workload.ok());
+  const Result<WorkloadRun> run = evaluate(*workload, {{"ranks", 4}, {"tp", 2}, {"dp", 1}});
+  ASSERT_FALSE(run.ok());
+  EXPECT_THAT(run.status().cause(), HasSubstr("llama-3.1-8b"));
+  EXPECT_THAT(run.status().cause(), HasSubstr("the world has 4 ranks"));
 }
 
 TEST(Workload, GivenVariablesThatDoNotFitWhenEvaluatedThenTheCauseSaysWhich) {
   const Result<Workload> workload = load_workload("deepseek-r1", workload_directories());
   ASSERT_TRUE(workload.ok());
   const auto cause = [&](const Variables& variables) {
-    Result<std::vector<Step>> steps = evaluate(*workload, variables);
-    return steps.ok() ? std::string("ok") : steps.status().message();
+    Result<WorkloadRun> run = evaluate(*workload, variables);
+    return run.ok() ? std::string("ok") : run.status().message();
   };
   EXPECT_THAT(cause({}), HasSubstr("needs the number of ranks"));
   EXPECT_THAT(cause({{"ranks", 0}}), HasSubstr("needs the number of ranks"));
-  EXPECT_THAT(cause({{"ranks", 4}, {"hidden", 1}}), HasSubstr("no variable 'hidden'"));
+  EXPECT_THAT(cause({{"ranks", 4}, {"hidden", 1}}),
+              HasSubstr("no layout size or variable 'hidden'"));
   EXPECT_THAT(cause({{"ranks", 4}, {"ep", 2}}),
               HasSubstr("ep is 2; with 4 ranks it is one of 1, 4"));
   EXPECT_THAT(cause({{"ranks", 4}, {"tokens", UINT64_MAX}}), HasSubstr("exceeds 64 bits"));
@@ -155,10 +181,10 @@ TEST(Workload, GivenVariablesThatDoNotFitWhenEvaluatedThenTheCauseSaysWhich) {
 TEST(Workload, GivenACountWhoseBytesOverflowWhenEvaluatedThenItIsRefused) {
   const Result<Workload> workload = parse_workload(kSmall, "small.toml");
   ASSERT_TRUE(workload.ok()) << workload.status().message();
-  const Result<std::vector<Step>> steps =
+  const Result<WorkloadRun> run =
       evaluate(*workload, {{"ranks", 4}, {"tokens", uint64_t{1} << 59}});
-  ASSERT_FALSE(steps.ok());
-  EXPECT_THAT(steps.status().cause(), HasSubstr("small.toml:10: call 'sum'"));
+  ASSERT_FALSE(run.ok());
+  EXPECT_THAT(run.status().cause(), HasSubstr("small.toml:10: call 'sum'"));
 }
 
 struct Mistake {
@@ -175,20 +201,28 @@ TEST(Workload, GivenAMistakeInTheFileWhenLoadedThenFileLineAndCauseAreNamed) {
       {"hidden = 8", "hidden = -8", "small.toml:5: must be an integer"},
       {"hidden = 8", "hidden = 99999999999999999999", "small.toml"},
       {"hidden = 8", "ranks = 8", "small.toml:5: 'ranks' is given by the caller"},
-      {"tokens = 1", "hidden = 1", "small.toml:7: 'hidden' is defined twice"},
-      {"tokens = 1", "tokens = {one_of = [1]}", "small.toml:7: 'default' is missing"},
-      {"tokens = 1", "tokens = 1.5", "small.toml:7: must be a number or an expression"},
+      {"tokens = 1", "hidden = 1", "small.toml:9: 'hidden' is defined twice"},
+      {"tokens = 1", "tokens = {one_of = [1]}", "small.toml:9: 'default' is missing"},
+      {"tokens = 1", "tokens = 1.5", "small.toml:9: must be a number or an expression"},
       {"all_reduce", "all_reduced", "no operation is named 'all_reduced'"},
       {"\"all_reduce\"", "\"send\"", "send is not a collective"},
       {"f32", "float", "no dtype is named 'float'"},
       {"redop = \"sum\"", "", "no redop is named ''"},
       {"redop = \"sum\"", "redop = \"band\"", "band is not defined for f32"},
-      {"role = \"world\"", "role = \"tp\"", "no role is named 'tp'"},
-      {"role = \"world\"", "role = \"world\"\nwhen = \"ep\"", "no role is named 'ep'"},
+      {"role = \"world\"", "role = \"tensor\"", "'tensor'"},
+      {"role = \"world\"", "role = \"world\"\nwhen = \"moe\"", "'moe'"},
+      {"\"all_reduce\"\ndtype = \"f32\"\nredop = \"sum\"", "\"all_to_allv\"\ndtype = \"f32\"",
+       "all_to_allv needs 'route'"},
+      {"redop = \"sum\"", "redop = \"sum\"\nroute = \"dispatch\"", "only all_to_allv is routed"},
+      {"redop = \"sum\"", "redop = \"sum\"\nroute = \"back\"", "route is 'back'"},
+      {"redop = \"sum\"", "redop = \"sum\"\ntokens = 1", "'tokens' is for routed calls"},
+      {"tp = \"ranks\"", "tq = \"ranks\"", "'tq'"},
+      {"tokens = 1", "attn_tp = 1", "'attn_tp' is a size of the layout"},
+      {"hidden = 8", "ep = 8", "'ep' is a size of the layout"},
       {"role = \"world\"", "role = 1", "'role' must be of type string"},
       {"count = ", "size = ", "small.toml:16: unknown key 'size'"},
       {"tokens * hidden", "tokens *", "small.toml:16: expression 'tokens *', character 9"},
-      {"[roles]", "[[roles]]", "'roles' must be of type table"},
+      {"[layout]", "[[layout]]", "'layout' must be of type table"},
       {"title = ", "title ", "small.toml"},
       {"[\"a paper\"]", "[[[[[[[[[[[[[[[[[[[[", "brackets nest too deeply"},
   };
