@@ -197,6 +197,7 @@ muster_status* muster_group_counters(muster_group* group, muster_counter_sink si
   return at_boundary([&]() -> Status {
     if (group == nullptr) return null_argument("muster_group_counters", "group");
     if (sink == nullptr) return null_argument("muster_group_counters", "sink");
+    group->queue->drain();  // its thread counts too
     for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
       for (uint32_t column = 0; column < group->counter_stride; ++column) {
         const muster::Counter& counter = group->counters[op * group->counter_stride + column];

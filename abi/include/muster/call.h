@@ -61,7 +61,8 @@ typedef struct muster_call {
   const uint64_t* send_displs; /* n entries, elements; NULL: packed in rank order */
   const uint64_t*
       recv_counts; /* n entries: all_gatherv, gatherv (root), reduce_scatterv, all_to_allv */
-  const uint64_t* recv_displs; /* n entries, elements; NULL: packed in rank order */
+  /* n entries, elements; NULL: packed in rank order, as reduce_scatterv always is */
+  const uint64_t* recv_displs;
   uint64_t max_bytes; /* gatherv, scatterv, all_to_allv: a bound equal on all ranks, for selection;
                          0: unsized */
   uint64_t selection_bytes; /* set by the runtime: what the size bands compare */

@@ -334,7 +334,7 @@ MUSTER_API MUSTER_OWN muster_status* muster_group_backend(muster_group* group,
 MUSTER_API MUSTER_OWN muster_status* muster_group_explain(muster_group* group,
                                                           const muster_call* call, uint32_t json,
                                                           MUSTER_OWN char** out_text);
-/* Calls and bytes so far, per operation and backend. [local] */
+/* Calls and bytes so far, per operation and backend; waits for started calls. [local] */
 typedef void (*muster_counter_sink)(void* context, muster_op op, const char* backend,
                                     uint64_t calls, uint64_t bytes);
 MUSTER_API MUSTER_OWN muster_status* muster_group_counters(muster_group* group,

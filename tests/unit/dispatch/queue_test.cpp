@@ -241,5 +241,18 @@ TEST(Queue, GivenACallThatNobodyOffersThenTheStartedWorkTells) {
   });
 }
 
+TEST(Queue, GivenStartedCallsWhenCountersAreReadThenAllOfThemAreCounted) {
+  MockBackend mock("blocking");
+  with_group(2, mock, [](api::Group& group) {
+    std::vector<api::Work> works;
+    for (uint64_t i = 0; i < 20; ++i) works.push_back(group.start(call_of(1)));
+    uint64_t calls = 0;
+    group.counters([](void* sum, muster_op, const char*, uint64_t more,
+                      uint64_t) { *static_cast<uint64_t*>(sum) += more; },
+                   &calls);
+    EXPECT_EQ(calls, 20u);
+  });
+}
+
 }  // namespace
 }  // namespace muster::testing
