@@ -65,6 +65,12 @@ Case any_case(muster_op op, uint32_t size, uint64_t seed) {
   return random_case(op, dtype, pick(redops_of(op, dtype), mix(seed, 21u)), size, seed);
 }
 
+// A quantised result has another dtype, so it cannot be in place.
+void set_in_place(Case& c, bool in_place) {
+  c.in_place = in_place;
+  c.quantised = c.quantised && !in_place;
+}
+
 uint64_t clamp_rows(muster_op op, uint64_t count) {
   return op == MUSTER_FUSED_ALL_REDUCE_RMSNORM ? (count + kHidden - 1) / kHidden : count;
 }
@@ -146,6 +152,7 @@ Case random_case(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t 
   const bool fused = op == MUSTER_FUSED_ALL_REDUCE_RMSNORM;
   c.special = redop != MUSTER_REDOP_NONE && is_float(dtype) && !fused && random(5) % 4 == 0;
   c.scalar = redop == MUSTER_SUM && dtype != MUSTER_BOOL && random(6) % 4 == 0;
+  c.quantised = fused && !c.in_place && random(8) % 2 == 0;
   c.mode = static_cast<Mode>(random(7) % static_cast<uint64_t>(Mode::kEnd));
   return c;
 }
@@ -158,6 +165,10 @@ std::vector<Case> pairwise_cases(uint32_t size, uint64_t seed) {
     for (const muster_dtype dtype : dtypes_of(op)) {
       for (const muster_redop redop : redops_of(op, dtype)) {
         cases.push_back(random_case(op, dtype, redop, size, fresh()));
+        if (op != MUSTER_FUSED_ALL_REDUCE_RMSNORM) continue;
+        cases.push_back(random_case(op, dtype, redop, size, fresh()));
+        set_in_place(cases.back(), false);
+        cases.back().quantised = true;
       }
     }
     for (uint64_t mode = 0; mode < static_cast<uint64_t>(Mode::kEnd); ++mode) {
@@ -171,13 +182,13 @@ std::vector<Case> pairwise_cases(uint32_t size, uint64_t seed) {
         Case c = any_case(op, size, fresh());
         const std::vector<uint64_t> counts = edge_counts(op, c.dtype, size);
         c.count = counts[std::min(i, counts.size() - 1)];
-        c.in_place = in_place;
+        set_in_place(c, in_place);
         cases.push_back(c);
       }
       for (const uint64_t small : kSmall) {
         Case c = any_case(op, size, fresh());
         c.count = op == MUSTER_BARRIER ? 0 : clamp_rows(op, small);
-        c.in_place = in_place;
+        set_in_place(c, in_place);
         cases.push_back(c);
       }
     }
@@ -195,7 +206,7 @@ std::vector<Case> all_cases(uint32_t size, uint64_t seed) {
                        uint64_t count) {
     next = mix(next);
     cases.push_back(random_case(op, dtype, redop, size, next));
-    cases.back().in_place = in_place;
+    set_in_place(cases.back(), in_place);
     cases.back().count = count;
   };
   for (const muster_op op : all_ops(size)) {

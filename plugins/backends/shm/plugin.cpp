@@ -38,6 +38,15 @@ void add_reductions(const plugin::Query& query, muster_rule rule) {
   query.add(rule);
 }
 
+// The fused operation, which is for some floats and sum only; quantised, too.
+void add_fused(const plugin::Query& query, muster_rule rule) {
+  rule.ops = MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM);
+  rule.dtypes = kNormalised;
+  rule.redops = MUSTER_BIT(MUSTER_SUM);
+  rule.flags = MUSTER_RULE_QUANTISED;
+  query.add(rule);
+}
+
 // Why a described group cannot be served, empty when it can.
 std::string obstacle(const plugin::Query& query) {
   if (query.size() < 2) return "a group of one rank shares memory with nobody";
@@ -80,8 +89,10 @@ class ShmBackend : public Declared {
       large.bytes_from = 0;
     } else {
       add_reductions(query, small);
+      add_fused(query, small);
     }
     add_reductions(query, large);
+    add_fused(query, large);
     add_reductions(
         query,
         host_rule("chunked", MUSTER_BIT(MUSTER_REDUCE_SCATTER) | MUSTER_BIT(MUSTER_REDUCE_SCATTERV),
