@@ -17,14 +17,16 @@ constexpr uint64_t kSmall[] = {0, 1, 3, 17, 4095};
 // box_bytes, of which two are on their way.
 std::vector<uint64_t> edge_bytes(muster_op op, uint32_t size) {
   constexpr uint64_t kOneShot = 32768;
+  constexpr uint64_t kFusedOneShot = kOneShot / 4;
   constexpr uint64_t kChunk = 262144;
   constexpr uint64_t kBox = 32768;
   const uint64_t share = kChunk / size / 64 * 64;
   switch (op) {
     case MUSTER_ALL_REDUCE:
     case MUSTER_REDUCE:
-    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
       return {kOneShot, kChunk};
+    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
+      return {kFusedOneShot, kChunk};
     case MUSTER_BROADCAST:
     case MUSTER_ALL_GATHER:
     case MUSTER_ALL_GATHERV:
@@ -111,7 +113,8 @@ std::vector<uint64_t> edge_counts(muster_op op, muster_dtype dtype, uint32_t siz
 }
 
 uint64_t count_of_bytes(muster_op op, muster_dtype dtype, uint32_t size, uint64_t bytes) {
-  uint64_t elements = bytes / bytes_of(dtype);
+  if (op == MUSTER_BARRIER) return 0;
+  const uint64_t elements = bytes / bytes_of(dtype);
   switch (op) {
     case MUSTER_REDUCE_SCATTER:
     case MUSTER_REDUCE_SCATTERV:
@@ -127,8 +130,6 @@ uint64_t count_of_bytes(muster_op op, muster_dtype dtype, uint32_t size, uint64_
       return elements / (size_t{2} * size);
     case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
       return elements / 4 / kHidden;
-    case MUSTER_BARRIER:
-      return 0;
     default:
       return elements / 2;
   }

@@ -18,11 +18,11 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-// Small limits, so that short rows go all ways: up to 1 KiB in one shot, then in slots of 4 KiB,
-// and rows that fit into none.
+// Small limits, so that short rows go all ways: up to 1 KiB in one shot (a quarter of the option),
+// then in slots of 4 KiB, and rows that fit into none.
 constexpr const char* kConfig =
     "[plugins]\ninstalled = false\nprobe = \"in-process\"\n[check]\nknown_answer = false\n"
-    "[backend.shm]\noptions = { chunk_bytes = 4096, one_shot_bytes = 1024 }\n";
+    "[backend.shm]\noptions = { chunk_bytes = 4096, one_shot_bytes = 4096 }\n";
 constexpr const char* kForbidden =
     "[[rule]]\nop = \"fused_all_reduce_rmsnorm\"\nforbid = [\"shm\"]\n";
 
