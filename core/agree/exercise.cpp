@@ -13,7 +13,7 @@
 namespace muster {
 
 Exercise::Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
-                   uint32_t rank, uint32_t size)
+                   uint32_t rank, uint32_t size, bool quantised)
     : rank_(rank), size_(size), counts_(size, count) {
   const uint64_t element = dtype_size(dtype);
   send_.resize(count * size * element);
@@ -32,6 +32,12 @@ Exercise::Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_
   call_.recv_count = count;
   call_.max_bytes = count * element;
   call_.selection_bytes = bytes();
+  if (op != MUSTER_FUSED_ALL_REDUCE_RMSNORM) return;
+  fused_ = std::make_unique<FusedExercise>(dtype, count, quantised);
+  call_.fused = fused_->operands();
+  if (!quantised) return;
+  call_.recv_dtype = MUSTER_F8E4M3;
+  call_.flags = MUSTER_CALL_QUANTISED;
 }
 
 Exercise Exercise::routed(muster_dtype dtype, const std::vector<uint64_t>& elements, uint32_t rank,
@@ -89,6 +95,7 @@ void Exercise::fill(uint64_t round) {
   const uint64_t elements = element == 0 ? 0 : send_.size() / element;
   for (uint64_t i = 0; i < elements; ++i)
     store_value(call_.dtype, send_.data(), i, value(rank_, i));
+  if (fused_ != nullptr) fused_->fill(round);
 }
 
 uint64_t Exercise::results() const {
@@ -144,6 +151,7 @@ double Exercise::expect(uint64_t index) const {
   const uint32_t from = static_cast<uint32_t>(index / std::max<uint64_t>(count, 1));
   switch (call_.op) {
     case MUSTER_ALL_REDUCE:
+    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
     case MUSTER_REDUCE:
       return reduced(index);
     case MUSTER_REDUCE_SCATTER:
@@ -167,6 +175,8 @@ double Exercise::expect(uint64_t index) const {
 }
 
 Exercise::Wrong Exercise::check() const {
+  if (fused_ != nullptr)
+    return fused_->check(recv_.data(), [this](uint64_t index) { return expect(index); });
   Wrong wrong;
   const uint64_t elements = results();
   for (uint64_t i = 0; i < elements; ++i) {
@@ -189,6 +199,7 @@ std::string Exercise::describe() const {
   if (call_.op == MUSTER_BARRIER) return text;
   text += fmt::format(" {}", dtype_name(call_.dtype));
   if (op_reduces(call_.op)) text += fmt::format(" {}", redop_name(call_.redop));
+  if ((call_.flags & MUSTER_CALL_QUANTISED) != 0) text += " quantised";
   return text + fmt::format(" count {}", call_.count);
 }
 

@@ -3,14 +3,17 @@
 // same by "right".
 //
 // Inputs are small integers that depend on rank, index and round; every result is exact in every
-// dtype that is_exact admits.
+// dtype that is_exact admits, but for averages of floats and the fused operation, which are
+// rounded.
 #ifndef MUSTER_CORE_AGREE_EXERCISE_HPP
 #define MUSTER_CORE_AGREE_EXERCISE_HPP
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/agree/fused_exercise.hpp"
 #include "core/chain/key.hpp"
 #include "muster/call.h"
 
@@ -19,9 +22,9 @@ namespace muster {
 class Exercise {
  public:
   // count: as types.h says for op; of v-operations per rank (pair for all_to_allv), equal on all
-  // ranks.
+  // ranks. quantised: of the fused operation, with quantised output.
   Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count, uint32_t rank,
-           uint32_t size);
+           uint32_t size, bool quantised = false);
 
   // An all_to_allv whose counts differ: elements[from * size + to] go from rank to rank, packed.
   static Exercise routed(muster_dtype dtype, const std::vector<uint64_t>& elements, uint32_t rank,
@@ -38,12 +41,7 @@ class Exercise {
   const muster_call& call() const { return call_; }
   uint64_t bytes() const;  // selection bytes; of a routed call: the most that any rank sends
 
-  struct Wrong {
-    uint64_t count = 0;
-    uint64_t first = 0;  // element index
-    double got = 0;
-    double right = 0;
-  };
+  using Wrong = WrongElements;
   // Compares what arrived here with what is right.
   Wrong check() const;
 
@@ -64,6 +62,7 @@ class Exercise {
   std::vector<uint64_t> arrival_end_;
   std::vector<char> send_;
   std::vector<char> recv_;
+  std::unique_ptr<FusedExercise> fused_;  // of the fused operation
   muster_call call_{};
 };
 

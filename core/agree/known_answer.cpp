@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <set>
 
 #include "core/agree/exercise.hpp"
@@ -12,11 +13,13 @@
 #include "core/base/units.hpp"
 #include "core/base/wait.hpp"
 #include "core/chain/match.hpp"
+#include "core/kernels/registry.hpp"
 
 namespace muster {
 namespace {
 
 constexpr uint64_t kSmallCount = 5;
+constexpr uint64_t kSmallFused = 2 * FusedExercise::kHidden;  // two rows
 constexpr uint64_t kLargestEdge =
     4u << 20;  // bytes per rank; larger lower edges are named as untested
 
@@ -24,12 +27,16 @@ constexpr uint64_t kLargestEdge =
 struct Question {
   CellKey key;
   uint64_t count;
+  bool quantised = false;
+
+  Exercise exercise(const muster_group& group) const {
+    return {key.op, key.dtype, key.redop, count, group.rank, group.size, quantised};
+  }
 };
 
 // "" when the answer was right.
 std::string ask(muster_group& group, const LiveBackend& backend, const Question& question) {
-  Exercise exercise(question.key.op, question.key.dtype, question.key.redop, question.count,
-                    group.rank, group.size);
+  Exercise exercise = question.exercise(group);
   exercise.fill(0);
   group.context.operation += 1;
   if (const Status status(backend.table->execute(backend.state, &exercise.call())); !status.ok()) {
@@ -42,9 +49,7 @@ std::string ask(muster_group& group, const LiveBackend& backend, const Question&
 }
 
 std::string describe(const muster_group& group, const Question& question) {
-  return Exercise(question.key.op, question.key.dtype, question.key.redop, question.count,
-                  group.rank, group.size)
-      .describe();
+  return question.exercise(group).describe();
 }
 
 // Every (operation, dtype, reduce operation) once at a small count, every rule once at its lower
@@ -52,13 +57,15 @@ std::string describe(const muster_group& group, const Question& question) {
 std::vector<Question> questions_for(const muster_group& group,
                                     const std::vector<muster_rule>& rules,
                                     std::vector<std::string>& unasked) {
-  std::map<uint32_t, Question> small;
+  std::map<std::pair<uint32_t, bool>, Question> small;  // by cell, quantised or not
   std::vector<Question> edges;
   for (const muster_rule& rule : rules) {
     if ((rule.flags & MUSTER_RULE_SYMMETRIC) != 0 || rule.place == MUSTER_PLACE_IN) continue;
     bool edge_asked = rule_bytes_from(rule) == 0;
     for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
-      if (op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || op == MUSTER_SEND || op == MUSTER_RECV) continue;
+      if (op == MUSTER_SEND || op == MUSTER_RECV) continue;
+      const bool fused = op == MUSTER_FUSED_ALL_REDUCE_RMSNORM;
+      const bool quantises = fused && (rule.flags & MUSTER_RULE_QUANTISED) != 0;
       for (muster_dtype dtype = op == MUSTER_BARRIER ? 0 : 1; dtype < MUSTER_DTYPE_END; ++dtype) {
         if (op == MUSTER_BARRIER && dtype != 0) break;
         for (muster_redop redop = op_reduces(op) ? MUSTER_SUM : 0; redop < MUSTER_REDOP_END;
@@ -69,14 +76,18 @@ std::vector<Question> questions_for(const muster_group& group,
           if (match_cell(rule, key, group.size, MUSTER_NONDETERMINISTIC) != Mismatch::kNone)
             continue;
           if (!Exercise::is_exact(op, dtype, redop, group.size)) continue;
+          if (fused && (redop != MUSTER_SUM || host_rmsnorm(dtype) == nullptr)) continue;
           const uint64_t element = std::max<uint64_t>(dtype_size(dtype), 1);
-          const uint64_t multiple = std::max<uint64_t>(rule.bytes_multiple, 1);
-          uint64_t count = kSmallCount;
+          uint64_t multiple = std::max<uint64_t>(rule.bytes_multiple, 1);
+          if (fused) multiple = std::lcm(multiple, FusedExercise::kHidden * element);
+          uint64_t count = fused ? kSmallFused : kSmallCount;
           if (multiple > 1)
-            count = (kSmallCount * element + multiple - 1) / multiple * multiple / element;
+            count = (count * element + multiple - 1) / multiple * multiple / element;
           if (op == MUSTER_BARRIER) count = 0;
           if (rule_bytes_from(rule) <= count * element && count * element <= rule_bytes_to(rule)) {
-            small.try_emplace(cell_index(0, kPhaseEager, op, dtype, redop), Question{key, count});
+            const uint32_t cell = cell_index(0, kPhaseEager, op, dtype, redop);
+            small.try_emplace({cell, false}, Question{key, count});
+            if (quantises) small.try_emplace({cell, true}, Question{key, count, true});
           } else if (!edge_asked) {
             const uint64_t from = (rule_bytes_from(rule) + multiple - 1) / multiple * multiple;
             const uint64_t edge = (from + element - 1) / element;
@@ -85,6 +96,7 @@ std::vector<Question> questions_for(const muster_group& group,
               unasked.push_back(fmt::format("rule {} from {} on", rule.name, format_bytes(from)));
             } else {
               edges.push_back({key, edge});
+              if (quantises) edges.push_back({key, edge, true});
             }
             edge_asked = true;
           }

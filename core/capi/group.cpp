@@ -172,9 +172,10 @@ muster_status* muster_group_explain(muster_group* group, const muster_call* call
     muster_call prepared = *call;
     // Buffers do not matter to the question; without both of them it is about a call out of place.
     const bool has_buffers = prepared.send != nullptr && prepared.recv != nullptr;
-    char dummy = 0;
-    if (prepared.send == nullptr) prepared.send = &dummy;
-    if (prepared.recv == nullptr) prepared.recv = &dummy;
+    const char send = 0;
+    char recv = 0;
+    if (prepared.send == nullptr) prepared.send = &send;
+    if (prepared.recv == nullptr) prepared.recv = &recv;
     if (const muster::Refusal refusal = muster::prepare_any(*group, prepared);
         refusal != muster::Refusal::kNone) {
       return Status(muster::refuse_call(*group, prepared, refusal));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 #include "core/chain/chain.hpp"
@@ -42,6 +43,8 @@ uint32_t refused_traits(const muster_rule& rule) {
   if (rule.place == MUSTER_PLACE_IN) refuses |= kTraitOutOfPlace;
   if (rule.place == MUSTER_PLACE_OUT) refuses |= kTraitInPlace;
   if ((rule.flags & MUSTER_RULE_SYMMETRIC) != 0) refuses |= kTraitNotSymmetric;
+  // Other operations have no such calls.
+  if ((rule.flags & MUSTER_RULE_QUANTISED) == 0) refuses |= kTraitQuantised;
   if (rule.bytes_multiple > 1) refuses |= kTraitAny;
   const uint64_t streams = rule.streams == 0 ? MUSTER_BIT(MUSTER_STREAM_NONE) : rule.streams;
   for (uint32_t kind = 0; kind < MUSTER_STREAM_KIND_END; ++kind) {
@@ -61,15 +64,16 @@ class Compiler {
     for_each_row([this](const CellKey& key, uint32_t row) { compile_row(key, row); });
     // Compositions may rest on compositions of the passes before: gather of f8 on all_gather of f8
     // on all_gather of bytes. Every pass serves rows that were not served, so there is a last one.
-    std::vector<std::pair<uint32_t, Recipe>> found;
+    std::vector<std::tuple<CellKey, uint32_t, Recipe>> found;
     do {
       found.clear();
       for_each_row([&](const CellKey& key, uint32_t row) {
-        if (covers_all_sizes(row) && (!op_can_be_unsized(key.op) || covers_unsized(row))) return;
+        const bool sized = covers_all_sizes(row, key.op);
+        if (sized && (!op_can_be_unsized(key.op) || covers_unsized(row, key.op))) return;
         if (const Recipe recipe = usable_recipe(key); recipe != Recipe::kEnd)
-          found.emplace_back(row, recipe);
+          found.emplace_back(key, row, recipe);
       });
-      for (const auto& [row, recipe] : found) append_recipe(row, recipe);
+      for (const auto& [key, row, recipe] : found) append_recipe(row, key.op, recipe);
     } while (!found.empty());
   }
 
@@ -199,28 +203,27 @@ class Compiler {
   }
 
   // Whether some candidate takes every host call of the band, as the parts of compositions are.
-  bool has_unconditional(const Band& band) const {
+  bool has_unconditional(const Band& band, muster_op op) const {
+    uint32_t calls = kTraitInPlace | kTraitOutOfPlace | kTraitNotSymmetric |
+                     (kTraitStream << MUSTER_STREAM_NONE);
+    if (op == MUSTER_FUSED_ALL_REDUCE_RMSNORM) calls |= kTraitQuantised;
     for (uint32_t i = 0; i < band.count; ++i) {
       const Candidate& candidate = table_.candidates[band.first + i];
-      if (candidate.multiple <= 1 &&
-          (candidate.refuses & (kTraitInPlace | kTraitOutOfPlace | kTraitNotSymmetric |
-                                (kTraitStream << MUSTER_STREAM_NONE))) == 0) {
-        return true;
-      }
+      if (candidate.multiple <= 1 && (candidate.refuses & calls) == 0) return true;
     }
     return false;
   }
 
-  bool covers_all_sizes(uint32_t row) const {
+  bool covers_all_sizes(uint32_t row, muster_op op) const {
     for (const Band* band = table_.bands.data() + table_.rows[row];; ++band) {
       if (band->bytes_to == kUnsized) return table_.rows[row] != 0;
-      if (!has_unconditional(*band)) return false;
+      if (!has_unconditional(*band, op)) return false;
     }
   }
-  bool covers_unsized(uint32_t row) const {
+  bool covers_unsized(uint32_t row, muster_op op) const {
     const Band* band = table_.bands.data() + table_.rows[row];
     while (band->bytes_to != kUnsized) ++band;
-    return has_unconditional(*band);
+    return has_unconditional(*band, op);
   }
 
   Recipe usable_recipe(const CellKey& key) const {
@@ -232,9 +235,9 @@ class Compiler {
       const bool usable = std::all_of(bases.begin(), bases.end(), [&](const CellKey& base) {
         const uint32_t row = cell_index(slot, base.phase, base.op, base.dtype, base.redop);
         // The bytes of a point-to-point call or of a v-call without a bound stay unsized.
-        const bool sized =
-            recipe != Recipe::kAsBytes || !op_can_be_unsized(base.op) || covers_unsized(row);
-        return covers_all_sizes(row) && sized;
+        const bool sized = recipe != Recipe::kAsBytes || !op_can_be_unsized(base.op) ||
+                           covers_unsized(row, base.op);
+        return covers_all_sizes(row, base.op) && sized;
       });
       if (usable) return recipe;
     }
@@ -242,7 +245,7 @@ class Compiler {
   }
 
   // Gives the row bands of its own, with the recipe last wherever nothing takes every call.
-  void append_recipe(uint32_t row, Recipe recipe) {
+  void append_recipe(uint32_t row, muster_op op, Recipe recipe) {
     std::vector<Band> bands;
     for (const Band* band = table_.bands.data() + table_.rows[row];; ++band) {
       bands.push_back(*band);
@@ -250,7 +253,7 @@ class Compiler {
     }
     if (table_.rows[row] == 0) bands.insert(bands.begin(), Band{kUnsized - 1, 0, 0});
     for (Band& band : bands) {
-      if (has_unconditional(band)) continue;
+      if (has_unconditional(band, op)) continue;
       const uint32_t first = static_cast<uint32_t>(table_.candidates.size());
       for (uint32_t i = 0; i < band.count; ++i) {
         const Candidate kept = table_.candidates[band.first + i];

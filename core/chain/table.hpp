@@ -21,16 +21,19 @@ using ExecuteFunction = muster_status* (*)(muster_backend_group*, const muster_c
 enum CallTraits : uint32_t {
   kTraitInPlace = 1u << 0,
   kTraitNotSymmetric = 1u << 1,
-  kTraitOutOfPlace = 1u << 2,
+  kTraitQuantised = 1u << 2,
+  kTraitOutOfPlace = 1u << 3,
   kTraitStream = 1u << 8,  // shifted by the stream kind
   kTraitAny =
       1u << 31  // every call has it: a candidate with a further condition refuses it at first
 };
 inline uint32_t call_traits(const muster_call& call) {
   static_assert(uint32_t{MUSTER_CALL_IN_PLACE} == uint32_t{kTraitInPlace} &&
-                uint32_t{MUSTER_CALL_SYMMETRIC} == uint32_t{kTraitNotSymmetric});
-  const uint32_t flags = call.flags & (MUSTER_CALL_IN_PLACE | MUSTER_CALL_SYMMETRIC);
-  return (flags ^ MUSTER_CALL_SYMMETRIC) | ((~flags & MUSTER_CALL_IN_PLACE) << 2) |
+                uint32_t{MUSTER_CALL_SYMMETRIC} == uint32_t{kTraitNotSymmetric} &&
+                uint32_t{MUSTER_CALL_QUANTISED} == uint32_t{kTraitQuantised});
+  const uint32_t flags =
+      call.flags & (MUSTER_CALL_IN_PLACE | MUSTER_CALL_SYMMETRIC | MUSTER_CALL_QUANTISED);
+  return (flags ^ MUSTER_CALL_SYMMETRIC) | ((~flags & MUSTER_CALL_IN_PLACE) << 3) |
          (kTraitStream << call.stream.kind) | kTraitAny;
 }
 

@@ -34,6 +34,7 @@ inline muster_status* run_part(muster_group& group, muster_call part) {
 inline muster_call part_of(const muster_call& whole, muster_op op) {
   muster_call part = whole;
   part.op = op;
+  part.recv_dtype = MUSTER_DTYPE_NONE;
   part.fused = nullptr;
   return part;
 }

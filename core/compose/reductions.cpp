@@ -97,15 +97,24 @@ muster_status* reduce_scatterv_by_all_reduce(muster_backend_group* state, const 
 muster_status* fused_by_all_reduce(muster_backend_group* state, const muster_call* call) {
   muster_group& group = group_of(state);
   const muster_fused_rmsnorm& fused = *call->fused;
+  const uint64_t rows = call->count / fused.hidden;
+  muster_call all = part_of(*call, MUSTER_ALL_REDUCE);
+  if (fused.quant_group == 0) {  // the sum fits where the result goes
+    MUSTER_PART(run_part(group, all));
+    if (rows == 0) return nullptr;
+    host_rmsnorm(call->dtype)(call->recv, fused.residual_out, call->recv, fused.residual,
+                              fused.weight, rows, fused.hidden, fused.epsilon);
+    return nullptr;
+  }
   char* sum = nullptr;
   MUSTER_PART(take_scratch(group, *call, Recipe::kFusedByAllReduce,
                            call->count * dtype_size(call->dtype), &sum));
-  muster_call all = part_of(*call, MUSTER_ALL_REDUCE);
   all.recv = sum;
   MUSTER_PART(run_part(group, all));
-  if (call->count == 0) return nullptr;
-  host_rmsnorm(call->dtype)(call->recv, fused.residual_out, sum, fused.residual, fused.weight,
-                            call->count / fused.hidden, fused.hidden, fused.epsilon);
+  if (rows == 0) return nullptr;
+  host_rmsnorm_quant(call->dtype)(static_cast<uint8_t*>(call->recv), fused.scale_out,
+                                  fused.residual_out, sum, fused.residual, fused.weight, rows,
+                                  fused.hidden, fused.quant_group, fused.epsilon);
   return nullptr;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "core/base/status.hpp"
 
 namespace muster {
@@ -61,13 +63,32 @@ Status make_refusal(const muster_group& group, const muster_call& call, Refusal 
                    "see muster/types.h");
     case Refusal::kFused:
       return wrong(
-          "the fused operands are missing, or count is not rows*hidden, or the reduce operation is "
-          "not sum",
-          "fill muster_fused_rmsnorm: weight, hidden > 0, and count a multiple of it");
-    case Refusal::kQuantised:
-      return Status(MUSTER_UNIMPLEMENTED,
-                    fmt::format("{}: no backend of the group offers quantised output", where),
-                    "set quant_group to 0 and quantise afterwards");
+          "the fused operands are missing, their struct_size or weight is not set, or the reduce "
+          "operation is not sum",
+          "fill in muster_fused_rmsnorm, and sum");
+    case Refusal::kFusedHidden:
+      return wrong(fmt::format("count is not rows*hidden: {} elements in rows of {}", call.count,
+                               call.fused->hidden),
+                   "give hidden > 0, and count a multiple of it");
+    case Refusal::kFusedEpsilon:
+      return wrong(fmt::format("epsilon is {}", call.fused->epsilon),
+                   "give a finite number that is not negative, as 1e-6");
+    case Refusal::kQuantGroup:
+      return wrong(
+          fmt::format("quant_group {} does not divide hidden {}", call.fused->quant_group,
+                      call.fused->hidden),
+          "give a divisor of hidden, usually 128; or 0 for a result that is not quantised");
+    case Refusal::kScaleOut:
+      return wrong("scale_out is NULL, quant_group is not 0, and the count is not 0",
+                   fmt::format("give room for {} scales (count / quant_group)",
+                               call.count / call.fused->quant_group));
+    case Refusal::kQuantisedInPlace:
+      return wrong("send and recv are the same buffer, and the result is quantised",
+                   "give recv a buffer of its own, of one byte per element");
+    case Refusal::kRecvDtype:
+      return wrong(fmt::format("recv_dtype is {}, dtype {}", dtype_name(call.recv_dtype),
+                               dtype_name(call.dtype)),
+                   "leave recv_dtype 0: only quantised fused calls differ, and theirs is f8e4m3");
     case Refusal::kScalar:
       return wrong("scalar is given, and the reduce operation is not sum", "leave scalar NULL");
     case Refusal::kNone:
@@ -102,6 +123,26 @@ uint64_t displacement_of(const uint64_t* counts, const uint64_t* displs, uint32_
   return offset;
 }
 
+Refusal check_fused(muster_call& call) {
+  const muster_fused_rmsnorm* const fused = call.fused;
+  if (fused == nullptr || fused->struct_size < MUSTER_FUSED_RMSNORM_SIZE ||
+      fused->weight == nullptr || call.redop != MUSTER_SUM) {
+    return Refusal::kFused;
+  }
+  if (fused->hidden == 0 || call.count % fused->hidden != 0) return Refusal::kFusedHidden;
+  if (!std::isfinite(fused->epsilon) || fused->epsilon < 0) return Refusal::kFusedEpsilon;
+  const bool quantised = fused->quant_group != 0;
+  if (call.recv_dtype != MUSTER_DTYPE_NONE &&
+      call.recv_dtype != (quantised ? muster_dtype{MUSTER_F8E4M3} : call.dtype)) {
+    return Refusal::kRecvDtype;
+  }
+  call.recv_dtype = quantised ? MUSTER_F8E4M3 : MUSTER_DTYPE_NONE;
+  if (!quantised) return Refusal::kNone;
+  if (fused->hidden % fused->quant_group != 0) return Refusal::kQuantGroup;
+  if (fused->scale_out == nullptr && call.count != 0) return Refusal::kScaleOut;
+  return Refusal::kNone;
+}
+
 bool resolve_memory(const muster_group& group, muster_call& call) {
   if (call.send_memory == MUSTER_MEMORY_DEFAULT) call.send_memory = group.memory;
   if (call.recv_memory == MUSTER_MEMORY_DEFAULT) call.recv_memory = group.memory;
@@ -110,6 +151,11 @@ bool resolve_memory(const muster_group& group, muster_call& call) {
 }
 
 Refusal prepare_any(const muster_group& group, muster_call& call) {
+  if (call.op != MUSTER_FUSED_ALL_REDUCE_RMSNORM) {
+    if (call.recv_dtype != MUSTER_DTYPE_NONE && call.recv_dtype != call.dtype)
+      return Refusal::kRecvDtype;
+    call.recv_dtype = MUSTER_DTYPE_NONE;
+  }
   switch (call.op) {
 #define MUSTER_CASE(op) \
   case op:              \

@@ -28,8 +28,13 @@ enum class Refusal {
   kRecvBuffer,
   kMemory,
   kStream,
-  kFused,
-  kQuantised,
+  kFused,  // the operands as a whole
+  kFusedHidden,
+  kFusedEpsilon,
+  kQuantGroup,
+  kScaleOut,
+  kQuantisedInPlace,
+  kRecvDtype,
   kScalar
 };
 
@@ -55,6 +60,14 @@ bool resolve_memory(const muster_group& group, muster_call& call);
 // An address to compare with: not a pointer sum, the base may be NULL or not read by this rank.
 inline const void* at(const void* base, uint64_t offset) {
   return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) + offset);
+}
+
+// Of the fused operation: checks its operands, and fills in recv_dtype.
+Refusal check_fused(muster_call& call);
+
+// Bytes per element of recv.
+inline uint64_t recv_element(const muster_call& call) {
+  return dtype_size(call.recv_dtype != MUSTER_DTYPE_NONE ? call.recv_dtype : call.dtype);
 }
 
 // Whether a rank's counts and displacements mean anything: those of rooted operations are read on
@@ -93,6 +106,7 @@ inline __attribute__((always_inline)) Refusal prepare_call(const muster_group& g
   bool in_place = false;
   bool needs_send = false;
   bool needs_recv = false;
+  [[maybe_unused]] uint32_t quantised = 0;
 
   if constexpr (Op == MUSTER_ALL_REDUCE || Op == MUSTER_REDUCE || Op == MUSTER_BROADCAST ||
                 Op == MUSTER_FUSED_ALL_REDUCE_RMSNORM) {
@@ -197,13 +211,11 @@ inline __attribute__((always_inline)) Refusal prepare_call(const muster_group& g
   }
 
   if constexpr (Op == MUSTER_FUSED_ALL_REDUCE_RMSNORM) {
-    const muster_fused_rmsnorm* const fused = call.fused;
-    if (fused == nullptr || fused->hidden == 0 || fused->weight == nullptr ||
-        call.count % fused->hidden != 0 || call.redop != MUSTER_SUM) {
-      return Refusal::kFused;
+    if (const Refusal refusal = check_fused(call); refusal != Refusal::kNone) return refusal;
+    if (call.fused->quant_group != 0) {
+      if (in_place) return Refusal::kQuantisedInPlace;
+      quantised = MUSTER_CALL_QUANTISED;
     }
-    if (fused->quant_group != 0) return Refusal::kQuantised;
-    in_place = false;
   }
   if (needs_send && call.send == nullptr) [[unlikely]]
     return Refusal::kSendBuffer;
@@ -220,8 +232,8 @@ inline __attribute__((always_inline)) Refusal prepare_call(const muster_group& g
   if (call.stream.kind >= MUSTER_STREAM_KIND_END) [[unlikely]]
     return Refusal::kStream;
   call.phase = group.phase;
-  call.flags =
-      (call.flags & MUSTER_CALL_SYMMETRIC) | (in_place ? uint32_t{MUSTER_CALL_IN_PLACE} : 0u);
+  call.flags = (call.flags & MUSTER_CALL_SYMMETRIC) |
+               (in_place ? uint32_t{MUSTER_CALL_IN_PLACE} : 0u) | quantised;
   return Refusal::kNone;
 }
 

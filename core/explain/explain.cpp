@@ -22,9 +22,10 @@ std::string call_text(const Question& question) {
   if (question.op != MUSTER_BARRIER) text += fmt::format(" {}", dtype_name(question.key.dtype));
   if (op_reduces(question.op)) text += fmt::format(" {}", redop_name(question.key.redop));
   if (question.op != MUSTER_BARRIER) text += " " + size_text(question.bytes);
-  return text + fmt::format(" {} {}{}", memory_name(question.key.memory),
+  return text + fmt::format(" {} {}{}{}", memory_name(question.key.memory),
                             phase_class_name(question.key.phase),
-                            (question.traits & kTraitInPlace) != 0 ? " in place" : "");
+                            (question.traits & kTraitInPlace) != 0 ? " in place" : "",
+                            (question.traits & kTraitQuantised) != 0 ? " quantised" : "");
 }
 
 uint32_t row_of(const Chain& chain, const CellKey& key) {
@@ -42,6 +43,7 @@ std::string refusal_of(const Candidate& candidate, const Question& question) {
   if ((refused & kTraitOutOfPlace) != 0) return "takes only calls in place";
   if ((refused & kTraitNotSymmetric) != 0)
     return "takes only memory that was registered collectively";
+  if ((refused & kTraitQuantised) != 0) return "does not quantise its output";
   if (refused != 0) return "does not take this kind of stream";
   if (candidate.multiple > 1 && question.bytes % candidate.multiple != 0) {
     return fmt::format("takes only multiples of {} bytes", candidate.multiple);

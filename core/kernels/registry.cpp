@@ -24,6 +24,10 @@ muster_host_rmsnorm host_rmsnorm(muster_dtype dtype) {
   return kernels::generic_host_rmsnorm(dtype);
 }
 
+muster_host_rmsnorm_quant host_rmsnorm_quant(muster_dtype dtype) {
+  return kernels::generic_host_rmsnorm_quant(dtype);
+}
+
 muster_kernel_function find_kernel(const muster_kernel_key& key) {
   if (key.family == nullptr) return nullptr;
   if (!wants_generic(key.algorithm) || !wants_generic(key.architecture)) return nullptr;
@@ -33,6 +37,9 @@ muster_kernel_function find_kernel(const muster_kernel_key& key) {
   }
   if (family == "host_rmsnorm/1" && key.redop == MUSTER_REDOP_NONE) {
     return reinterpret_cast<muster_kernel_function>(host_rmsnorm(key.dtype));
+  }
+  if (family == "host_rmsnorm_quant/1" && key.redop == MUSTER_REDOP_NONE) {
+    return reinterpret_cast<muster_kernel_function>(host_rmsnorm_quant(key.dtype));
   }
   return nullptr;
 }

@@ -8,12 +8,13 @@
 namespace muster {
 
 // The built-in kernels: host_reduce/1 for every dtype and the reduce operations defined for it,
-// host_rmsnorm/1 for f16, bf16, f32. NULL for a key without one.
+// host_rmsnorm/1 and host_rmsnorm_quant/1 for f16, bf16, f32. NULL for a key without one.
 muster_kernel_function find_kernel(const muster_kernel_key& key);
 
 // Typed short cuts.
 muster_host_reduce host_reduce(muster_dtype dtype, muster_redop redop);
 muster_host_rmsnorm host_rmsnorm(muster_dtype dtype);
+muster_host_rmsnorm_quant host_rmsnorm_quant(muster_dtype dtype);
 
 }  // namespace muster
 

@@ -237,7 +237,7 @@ muster_rule BackendMock::everything() {
   rule.phases = MUSTER_BIT(MUSTER_EAGER);
   rule.streams = MUSTER_BIT(MUSTER_STREAM_NONE);
   rule.place = MUSTER_PLACE_ANY;
-  rule.flags = MUSTER_RULE_UNSIZED;
+  rule.flags = MUSTER_RULE_UNSIZED | MUSTER_RULE_QUANTISED;
   rule.determinism = MUSTER_SIZE_INVARIANT;
   return rule;
 }

@@ -49,6 +49,7 @@ void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
   size_ = size;
   shape_ = shape_of(c, rank, size);
   element_ = c.dtype == MUSTER_DTYPE_NONE ? 1 : bytes_of(c.dtype);
+  recv_element_ = c.quantised ? 1 : element_;
   data_seed_ = c.seed;
   const uint64_t random = mix(c.seed, rank, 9u);
   const auto shift = [&](uint32_t which) { return mix(random, which) % 5 * element_; };
@@ -59,7 +60,7 @@ void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
     send_.reset(0, 0);
   } else {
     send_.reset(shape_.send_extent * element_, shift(0));
-    recv_.reset(shape_.recv_extent * element_, shift(1));
+    recv_.reset(shape_.recv_extent * recv_element_, shift(1));
   }
   call_ = muster_call_init(shape_.op, c.dtype);
   call_.redop = c.redop;
@@ -89,7 +90,13 @@ void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
     residual_.reset(shape_.count * element_, shift(2));
     residual_out_.reset(shape_.count * element_, shift(3));
     weight_.reset(kHidden * element_, shift(4));
-    if (random % 4 != 0) fused_.residual = residual_.data();
+    scales_.reset(c.quantised ? shape_.count / kQuantGroup * sizeof(float) : 0, 0);
+    if (c.quantised) {
+      fused_.quant_group = kQuantGroup;
+      fused_.scale_out = reinterpret_cast<float*>(scales_.data());
+    }
+    // The same on all ranks.
+    if (mix(c.seed, 12u) % 4 != 0) fused_.residual = residual_.data();
     fused_.residual_out = residual_out_.data();
     fused_.weight = weight_.data();
     call_.fused = &fused_;
@@ -108,7 +115,8 @@ void CallData::fill() {
   if (shape_.send_extent != 0) input(rank_).fill(send(), 0, shape_.send_extent);
   if (call_.fused == nullptr) return;
   residual_out_.poison();
-  input(kResidual + rank_).fill(residual_.data(), 0, shape_.count);
+  scales_.poison();
+  input(kResidual).fill(residual_.data(), 0, shape_.count);
   input(kWeight).fill(weight_.data(), 0, kHidden);
 }
 
@@ -123,7 +131,7 @@ void CallData::check(bool sampled, Wrong& wrong) {
     for (const Piece& piece : shape_.pieces) check_piece(piece, sampled, wrong);
   }
   check_rest(wrong);
-  for (const Guarded* buffer : {&send_, &recv_, &residual_, &residual_out_, &weight_}) {
+  for (const Guarded* buffer : {&send_, &recv_, &residual_, &residual_out_, &weight_, &scales_}) {
     if (!buffer->guards_hold()) wrong.note(1, "bytes beside a buffer were written");
   }
 }
@@ -151,7 +159,7 @@ void CallData::check_piece(const Piece& piece, bool sampled, Wrong& wrong) {
 void CallData::check_untouched(uint64_t begin, uint64_t end, Wrong& wrong) {
   const unsigned char* const base = recv_.data();
   const auto poisoned = [&](uint64_t from, uint64_t to) {
-    if (from < to && !Guarded::poisoned(base + from * element_, (to - from) * element_)) {
+    if (from < to && !Guarded::poisoned(base + from * recv_element_, (to - from) * recv_element_)) {
       wrong.note(1, fmt::format("elements {} to {} are no result and were written", from, to - 1));
     }
   };
@@ -173,23 +181,27 @@ void CallData::check_rest(Wrong& wrong) {
     check_untouched(next, piece.at + shift, wrong);
     next = piece.at + shift + piece.count;
   }
-  check_untouched(next, recv_.bytes() / element_, wrong);
+  check_untouched(next, recv_.bytes() / recv_element_, wrong);
   if (!shape_.in_place) check_moved(input(rank_), 0, shape_.send_extent, send_.data(), 0, wrong);
   if (call_.fused != nullptr) {
-    check_moved(input(kResidual + rank_), 0, shape_.count, residual_.data(), 0, wrong);
+    check_moved(input(kResidual), 0, shape_.count, residual_.data(), 0, wrong);
     check_moved(input(kWeight), 0, kHidden, weight_.data(), 0, wrong);
   }
 }
 
 void CallData::check_fused(bool sampled, Wrong& wrong) {
-  const FusedInputs inputs{reduction(), input(kResidual + rank_), fused_.residual != nullptr,
+  const FusedInputs inputs{reduction(), input(kResidual), fused_.residual != nullptr,
                            input(kWeight), fused_.epsilon};
   const uint64_t rows = case_.count;
   for (uint64_t row = 0; row < rows; ++row) {
     if (sampled && rows > 64 && mix(data_seed_, row) % (rows / 32) != 0 && row + 1 != rows)
       continue;
-    const uint64_t at = row * kHidden * element_;
-    check_fused_row(inputs, row, recv() + at, residual_out_.data() + at, wrong);
+    const uint64_t at = row * kHidden;
+    const float* const scales =
+        case_.quantised ? fused_.scale_out + row * (kHidden / kQuantGroup) : nullptr;
+    check_fused_row(inputs, row,
+                    {recv() + at * recv_element_, residual_out_.data() + at * element_, scales},
+                    wrong);
   }
 }
 

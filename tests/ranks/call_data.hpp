@@ -60,11 +60,12 @@ class CallData {
   uint32_t rank_ = 0;
   uint32_t size_ = 0;
   uint64_t element_ = 1;
+  uint64_t recv_element_ = 1;
   uint64_t data_seed_ = 0;
   Shape shape_;
   Guarded send_;
   Guarded recv_;  // and send, in place
-  Guarded residual_, residual_out_, weight_;
+  Guarded residual_, residual_out_, weight_, scales_;
   muster_fused_rmsnorm fused_ = {};
   std::array<unsigned char, 8> scalar_ = {};
   muster_call call_ = {};

@@ -32,6 +32,7 @@ bool set(Case& c, const std::string& key, const std::string& value) {
   if (key == "gaps") c.gaps = number() != 0;
   if (key == "special") c.special = number() != 0;
   if (key == "scalar") c.scalar = number() != 0;
+  if (key == "quantised") c.quantised = number() != 0;
   if (key == "seed") c.seed = number();
   if (key == "mode") {
     c.mode =
@@ -72,6 +73,7 @@ std::string text_of(const Case& c) {
   if (c.gaps) text += ",gaps=1";
   if (c.special) text += ",special=1";
   if (c.scalar) text += ",scalar=1";
+  if (c.quantised) text += ",quantised=1";
   return text + fmt::format(",seed={}", c.seed);
 }
 

@@ -30,16 +30,18 @@ struct Case {
   uint64_t count = 0;  // v-operations: the largest; fused: rows of kHidden elements
   uint32_t root = 0;   // rooted operations; send, recv and send_recv: who sends to whom
   bool in_place = false;
-  bool gaps = false;     // v-operations: displacements with gaps, blocks out of order
-  bool special = false;  // NaN, infinities, zeros among the floats
-  bool scalar = false;   // sum: pre-multiplied
+  bool gaps = false;       // v-operations: displacements with gaps, blocks out of order
+  bool special = false;    // NaN, infinities, zeros among the floats
+  bool scalar = false;     // sum: pre-multiplied
+  bool quantised = false;  // fused, out of place: quantised output
   Mode mode = Mode::kExecute;
   uint64_t seed = 0;
 
   // Elements of the call's count: fused counts in rows.
   uint64_t elements() const;
 };
-inline constexpr uint64_t kHidden = 96;  // elements of a row of the fused operation
+inline constexpr uint64_t kHidden = 96;      // elements of a row of the fused operation
+inline constexpr uint64_t kQuantGroup = 32;  // of them, with one scale
 
 bool op_reduces(muster_op op);  // the fused one, too
 bool op_has_root(muster_op op);

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 namespace muster::ranks {
 namespace {
@@ -20,10 +22,46 @@ Row values_of(const Input& input, uint64_t first) {
   return row;
 }
 
+// A stored f8e4m3: sign, four bits of exponent, three of mantissa, no infinity.
+double f8_value(unsigned char stored) {
+  const int exponent = (stored >> 3) & 0xf;
+  const int mantissa = stored & 7;
+  if ((stored & 0x7f) == 0x7f) return NAN;
+  const double magnitude =
+      exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(mantissa + 8, exponent - 10);
+  return (stored & 0x80) != 0 ? -magnitude : magnitude;
+}
+
+// `norm` with its slack, as a quantised row holds it.
+void check_quantised(const Row& norm, const Row& slack, uint64_t row, const FusedRow& got,
+                     Wrong& wrong) {
+  for (uint64_t first = 0; first < kHidden; first += kQuantGroup) {
+    float stored = 0;
+    std::memcpy(&stored, static_cast<const float*>(got.scales) + first / kQuantGroup,
+                sizeof(stored));
+    const double scale = stored;
+    double largest = 0;
+    double largest_slack = 0;
+    for (uint64_t i = first; i < first + kQuantGroup; ++i) {
+      largest = std::max(largest, std::fabs(norm[i]));
+      largest_slack = std::max(largest_slack, slack[i]);
+      const double value = f8_value(static_cast<const unsigned char*>(got.recv)[i]) * scale;
+      const double step = std::max(std::fabs(norm[i]) / 16, scale / 1024);
+      if (std::fabs(value - norm[i]) <= 1.1 * (step + slack[i])) continue;
+      wrong.note(
+          1, fmt::format("row {}, element {} of recv: {:.9g} instead of {:.9g}, scale {:.9g}", row,
+                         i, value, norm[i], scale));
+    }
+    const double expected = largest == 0 ? 1 : largest / 448;
+    if (std::fabs(scale - expected) <= largest_slack / 448 + expected * 1e-6) continue;
+    wrong.note(1, fmt::format("row {}, scale of element {}: {:.9g} instead of {:.9g}", row, first,
+                              scale, expected));
+  }
+}
+
 }  // namespace
 
-void check_fused_row(const FusedInputs& inputs, uint64_t row, const void* recv,
-                     const void* residual_out, Wrong& wrong) {
+void check_fused_row(const FusedInputs& inputs, uint64_t row, const FusedRow& got, Wrong& wrong) {
   const Reduction& reduction = inputs.reduction;
   const muster_dtype dtype = reduction.dtype;
   const uint64_t element = bytes_of(dtype);
@@ -58,18 +96,21 @@ void check_fused_row(const FusedInputs& inputs, uint64_t row, const void* recv,
   const double scale_error = squares_error / kHidden / mean / 2 + (kHidden + 8) * unit;
   const auto compare = [&](const void* at, uint64_t i, double expected, double slack,
                            const char* what) {
-    const double got = float_value(dtype, static_cast<const unsigned char*>(at) + i * element);
+    const double found = float_value(dtype, static_cast<const unsigned char*>(at) + i * element);
     // The comparison is false for NaN.
-    if (std::fabs(got - expected) <= slack + half * std::fabs(expected) + 1e-30) return;
+    if (std::fabs(found - expected) <= slack + half * std::fabs(expected) + 1e-30) return;
     wrong.note(1, fmt::format("row {}, element {} of {}: {:.9g} instead of {:.9g} +- {:.3g}", row,
-                              i, what, got, expected, slack));
+                              i, what, found, expected, slack));
   };
+  Row norm;
+  Row slack;
   for (uint64_t i = 0; i < kHidden; ++i) {
-    compare(residual_out, i, sum[i], error[i] * 1.01, "residual_out");
-    const double norm = sum[i] * scale * weight[i];
-    const double slack = error[i] * scale * std::fabs(weight[i]) + std::fabs(norm) * scale_error;
-    compare(recv, i, norm, slack * 1.1, "recv");
+    compare(got.residual_out, i, sum[i], error[i] * 1.01, "residual_out");
+    norm[i] = sum[i] * scale * weight[i];
+    slack[i] = error[i] * scale * std::fabs(weight[i]) + std::fabs(norm[i]) * scale_error;
+    if (got.scales == nullptr) compare(got.recv, i, norm[i], slack[i] * 1.1, "recv");
   }
+  if (got.scales != nullptr) check_quantised(norm, slack, row, got, wrong);
 }
 
 }  // namespace muster::ranks

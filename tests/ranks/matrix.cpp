@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -27,6 +28,7 @@ struct Options {
   std::string name = "matrix";
   std::string backend;
   std::vector<std::string> without;
+  std::string only;
   uint64_t seed = 0;
   uint32_t threads = 0;
   uint64_t repeat = 1;
@@ -61,14 +63,21 @@ std::vector<Case> cases_of(const Options& options, uint32_t size) {
     return std::vector<Case>(options.repeat, *single);
   }
   const char* const full = std::getenv("MUSTER_TEST_FULL");
-  return full != nullptr && std::string(full) == "1"
-             ? muster::ranks::all_cases(size, options.seed)
-             : muster::ranks::pairwise_cases(size, options.seed);
+  std::vector<Case> cases = full != nullptr && std::string(full) == "1"
+                                ? muster::ranks::all_cases(size, options.seed)
+                                : muster::ranks::pairwise_cases(size, options.seed);
+  if (!options.only.empty()) {
+    std::erase_if(cases, [&](const Case& c) { return muster_op_name(c.op) != options.only; });
+  }
+  return cases;
 }
 
-bool served_as_asked(const Options& options, const std::string& backend) {
-  return options.backend.empty() || backend.empty() || backend == options.backend ||
-         backend.rfind("composed(", 0) == 0;
+bool served_as_asked(const Options& options, const Case& c, const std::string& backend) {
+  const bool composed = backend.rfind("composed(", 0) == 0;
+  const auto& without = options.without;
+  if (std::find(without.begin(), without.end(), muster_op_name(c.op)) != without.end())
+    return composed || backend.empty() || backend == "self";
+  return options.backend.empty() || backend.empty() || backend == options.backend || composed;
 }
 
 // Calls per backend, "shm:912, composed:31".
@@ -98,7 +107,7 @@ int run_rank(const Options& options, muster_runtime* runtime) {
     for (const Case& c : cases_of(options, muster_size(runtime))) {
       const Outcome outcome = runner.run(c);
       ++done;
-      const bool as_asked = served_as_asked(options, outcome.backend);
+      const bool as_asked = served_as_asked(options, c, outcome.backend);
       if (outcome.ok() && as_asked) continue;
       ++wrong;
       std::string text = outcome.failure;
@@ -141,6 +150,7 @@ int main(int argc, char** argv) {
   app.add_option("--backend", options.backend, "prefer this backend, and require that it serves");
   app.add_option("--without", options.without, "operations that no backend may serve: composed")
       ->delimiter(',');
+  app.add_option("--only", options.only, "the cases of this operation only");
   app.add_option("--seed", options.seed, "same on all ranks");
   app.add_option("--threads", options.threads, "ranks as threads of this process");
   app.add_option("--case", options.single, "one case, as printed by a failure");

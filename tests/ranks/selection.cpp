@@ -17,14 +17,16 @@ constexpr uint64_t kSmall[] = {0, 1, 3, 17, 4095};
 // box_bytes, of which two are on their way.
 std::vector<uint64_t> edge_bytes(muster_op op, uint32_t size) {
   constexpr uint64_t kOneShot = 32768;
+  constexpr uint64_t kFusedOneShot = kOneShot / 4;
   constexpr uint64_t kChunk = 262144;
   constexpr uint64_t kBox = 32768;
   const uint64_t share = kChunk / size / 64 * 64;
   switch (op) {
     case MUSTER_ALL_REDUCE:
     case MUSTER_REDUCE:
-    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
       return {kOneShot, kChunk};
+    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
+      return {kFusedOneShot, kChunk};
     case MUSTER_BROADCAST:
     case MUSTER_ALL_GATHER:
     case MUSTER_ALL_GATHERV:
@@ -63,6 +65,12 @@ const T& pick(const std::vector<T>& values, uint64_t random) {
 Case any_case(muster_op op, uint32_t size, uint64_t seed) {
   const muster_dtype dtype = pick(dtypes_of(op), mix(seed, 20u));
   return random_case(op, dtype, pick(redops_of(op, dtype), mix(seed, 21u)), size, seed);
+}
+
+// A quantised result has another dtype, so it cannot be in place.
+void set_in_place(Case& c, bool in_place) {
+  c.in_place = in_place;
+  c.quantised = c.quantised && !in_place;
 }
 
 uint64_t clamp_rows(muster_op op, uint64_t count) {
@@ -105,7 +113,8 @@ std::vector<uint64_t> edge_counts(muster_op op, muster_dtype dtype, uint32_t siz
 }
 
 uint64_t count_of_bytes(muster_op op, muster_dtype dtype, uint32_t size, uint64_t bytes) {
-  uint64_t elements = bytes / bytes_of(dtype);
+  if (op == MUSTER_BARRIER) return 0;
+  const uint64_t elements = bytes / bytes_of(dtype);
   switch (op) {
     case MUSTER_REDUCE_SCATTER:
     case MUSTER_REDUCE_SCATTERV:
@@ -121,8 +130,6 @@ uint64_t count_of_bytes(muster_op op, muster_dtype dtype, uint32_t size, uint64_
       return elements / (size_t{2} * size);
     case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
       return elements / 4 / kHidden;
-    case MUSTER_BARRIER:
-      return 0;
     default:
       return elements / 2;
   }
@@ -146,6 +153,7 @@ Case random_case(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t 
   const bool fused = op == MUSTER_FUSED_ALL_REDUCE_RMSNORM;
   c.special = redop != MUSTER_REDOP_NONE && is_float(dtype) && !fused && random(5) % 4 == 0;
   c.scalar = redop == MUSTER_SUM && dtype != MUSTER_BOOL && random(6) % 4 == 0;
+  c.quantised = fused && !c.in_place && random(8) % 2 == 0;
   c.mode = static_cast<Mode>(random(7) % static_cast<uint64_t>(Mode::kEnd));
   return c;
 }
@@ -158,6 +166,10 @@ std::vector<Case> pairwise_cases(uint32_t size, uint64_t seed) {
     for (const muster_dtype dtype : dtypes_of(op)) {
       for (const muster_redop redop : redops_of(op, dtype)) {
         cases.push_back(random_case(op, dtype, redop, size, fresh()));
+        if (op != MUSTER_FUSED_ALL_REDUCE_RMSNORM) continue;
+        cases.push_back(random_case(op, dtype, redop, size, fresh()));
+        set_in_place(cases.back(), false);
+        cases.back().quantised = true;
       }
     }
     for (uint64_t mode = 0; mode < static_cast<uint64_t>(Mode::kEnd); ++mode) {
@@ -171,13 +183,13 @@ std::vector<Case> pairwise_cases(uint32_t size, uint64_t seed) {
         Case c = any_case(op, size, fresh());
         const std::vector<uint64_t> counts = edge_counts(op, c.dtype, size);
         c.count = counts[std::min(i, counts.size() - 1)];
-        c.in_place = in_place;
+        set_in_place(c, in_place);
         cases.push_back(c);
       }
       for (const uint64_t small : kSmall) {
         Case c = any_case(op, size, fresh());
         c.count = op == MUSTER_BARRIER ? 0 : clamp_rows(op, small);
-        c.in_place = in_place;
+        set_in_place(c, in_place);
         cases.push_back(c);
       }
     }
@@ -195,7 +207,7 @@ std::vector<Case> all_cases(uint32_t size, uint64_t seed) {
                        uint64_t count) {
     next = mix(next);
     cases.push_back(random_case(op, dtype, redop, size, next));
-    cases.back().in_place = in_place;
+    set_in_place(cases.back(), in_place);
     cases.back().count = count;
   };
   for (const muster_op op : all_ops(size)) {

@@ -50,7 +50,9 @@ enum {                                  /* muster_rule.flags */
            1u << 2, /* capture must use relaxed mode; default: thread-local or relaxed */
        MUSTER_RULE_UNSIZED =
            1u
-           << 3 /* also takes calls whose size is not known to all ranks (gatherv and the like) */
+           << 3, /* also takes calls whose size is not known to all ranks (gatherv and the like) */
+       MUSTER_RULE_QUANTISED =
+           1u << 4 /* fused calls: also takes those with quantised output (MUSTER_CALL_QUANTISED) */
 };
 
 /* One bit per value of a vocabulary: MUSTER_BIT(MUSTER_ALL_REDUCE) | ... */

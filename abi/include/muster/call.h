@@ -14,20 +14,32 @@
 
 #include "muster/types.h"
 
-/* Operands of MUSTER_FUSED_ALL_REDUCE_RMSNORM. With x = all_reduce(send), rows of `hidden`
- * elements: r = x + residual; residual_out = r; recv = r / sqrt(mean(r*r) + epsilon) * weight. Sums
- * are f32. count of the call is rows*hidden. With quant_group > 0 recv is `recv_dtype` (f8e4m3) and
- * scale_out takes one f32 per quant_group elements: value = recv * scale. residual and residual_out
- * may be the same buffer; residual may be NULL (zero). */
+/* Operands of MUSTER_FUSED_ALL_REDUCE_RMSNORM, of f16, bf16 or f32. With x = all_reduce(send, sum),
+ * rows of `hidden` elements: r = x + residual; residual_out = r; recv = r / sqrt(mean(r*r) +
+ * epsilon) * weight. count of the call is rows*hidden.
+ *
+ * Rounding: x is rounded to dtype, as all_reduce leaves it; from there on everything is f32, and
+ * each output is rounded once. What a device's fused form may leave out is the rounding of x; the
+ * composed form and the host backends of muster give the same bits.
+ *
+ * Quantised (quant_group > 0, which divides hidden; 128 is usual): recv is f8e4m3, one byte per
+ * element, and scale_out takes one f32 per quant_group elements of a row, count / quant_group in
+ * all: value is about recv * scale. What is quantised is the f32 value, not rounded to dtype in
+ * between; family host_rmsnorm_quant/1 of kernels.h says the rest, for every backend.
+ *
+ * hidden, quant_group, epsilon, the contents of residual and weight, and which of residual and
+ * residual_out are NULL are the same on all ranks: a rank may get rows that another one has
+ * normalised. Overlap: send and recv may be the same (not quantised), residual and residual_out may
+ * be the same; no output overlaps anything else. */
 typedef struct muster_fused_rmsnorm {
   uint32_t struct_size;
-  uint32_t quant_group;
-  uint64_t hidden;
-  const void* residual;
-  void* residual_out;
-  const void* weight;
-  float* scale_out;
-  double epsilon;
+  uint32_t quant_group; /* 0: recv is of the call's dtype */
+  uint64_t hidden;      /* > 0, divides count */
+  const void* residual; /* count elements; NULL: zero */
+  void* residual_out;   /* count elements; NULL: not wanted */
+  const void* weight;   /* hidden elements */
+  float* scale_out;     /* quantised only */
+  double epsilon;       /* finite, not negative */
 } muster_fused_rmsnorm;
 #define MUSTER_FUSED_RMSNORM_SIZE MUSTER_STRUCT_SIZE(muster_fused_rmsnorm, epsilon)
 MUSTER_ASSERT_STRUCT_SIZE(muster_fused_rmsnorm, MUSTER_FUSED_RMSNORM_SIZE);
@@ -37,14 +49,17 @@ enum {
   MUSTER_CALL_IN_PLACE = 1u << 0,
   /* Set by the caller: all buffers of this call were registered collectively. Rules that ask for
    * symmetric memory match only such calls. The same on all ranks. */
-  MUSTER_CALL_SYMMETRIC = 1u << 1
+  MUSTER_CALL_SYMMETRIC = 1u << 1,
+  /* Set by the runtime: recv is quantised (fused, quant_group > 0). Part of the selection key. */
+  MUSTER_CALL_QUANTISED = 1u << 2
 };
 
 typedef struct muster_call {
   uint32_t struct_size;
   muster_op op;
-  muster_dtype dtype;      /* of send and recv */
-  muster_dtype recv_dtype; /* 0: as dtype; differs only for quantising fused calls */
+  muster_dtype dtype; /* of send, and of recv unless recv_dtype says else */
+  muster_dtype
+      recv_dtype; /* 0: as dtype. Quantised fused calls: f8e4m3, filled in by the runtime */
   muster_redop redop;
   uint32_t root;             /* group rank, of rooted operations */
   uint32_t peer;             /* group rank: destination of send and send_recv, source of recv */

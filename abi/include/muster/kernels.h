@@ -44,6 +44,20 @@ typedef void (*muster_host_rmsnorm)(void* out, void* residual_out, const void* x
                                     const void* residual, const void* weight, uint64_t rows,
                                     uint64_t hidden, double epsilon);
 
+/* Family "host_rmsnorm_quant/1": as host_rmsnorm/1, with the output quantised per `group`
+ * consecutive elements of a row; group divides hidden. With v the normed values in f32 (not rounded
+ * to dtype in between):
+ *   scale = max|v| / 448 over the finite v of the group; 1 where that is not a normal f32, as for a
+ *           group of zeros
+ *   out   = f8e4m3(v / scale), rounded once; NaN for a v that is NaN or infinite
+ *   scales[row * (hidden / group) + g] = scale, always finite and positive
+ * so that v is out * scale up to the rounding. out overlaps nothing; residual and residual_out may
+ * be the same. key.dtype is that of x; any alignment. */
+typedef void (*muster_host_rmsnorm_quant)(uint8_t* out, float* scales, void* residual_out,
+                                          const void* x, const void* residual, const void* weight,
+                                          uint64_t rows, uint64_t hidden, uint64_t group,
+                                          double epsilon);
+
 /* One variant of a pack. digest covers sources, flags and toolchain: two variants of different
  * digests are different. */
 typedef struct muster_kernel_variant {

@@ -462,6 +462,9 @@ class Group : public detail::Owner<muster_group, detail::destroy_group> {
     check(muster_group_backend(get(), &call, &out));
     return out;
   }
+  // Whether a backend carries the call out itself; else the runtime composes it. To be asked before
+  // relying on a fused form.
+  bool fuses(const muster_call& call) { return backend(call).rfind("composed(", 0) != 0; }
   std::string explain(const muster_call& call, bool json = false) {
     char* text = nullptr;
     check(muster_group_explain(get(), &call, json ? 1u : 0u, &text));

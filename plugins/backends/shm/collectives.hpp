@@ -10,6 +10,7 @@
 #include "plugins/backends/shm/blocks.hpp"
 #include "plugins/backends/shm/copy.hpp"
 #include "plugins/backends/shm/mailbox.hpp"
+#include "plugins/backends/shm/norm_table.hpp"
 #include "plugins/backends/shm/reduce_table.hpp"
 #include "plugins/backends/shm/settings.hpp"
 #include "plugins/backends/shm/stage.hpp"
@@ -33,10 +34,18 @@ struct State {
   Stage stage;
   Mailbox mailbox;
   ReduceTable kernels;
+  NormTable norms;
   Blocks send_blocks;
   Blocks recv_blocks;
   std::vector<const void*> sources;
   std::vector<Transfer> transfers;
+
+  // Room of this rank alone for sums on their way; of the largest size asked for so far.
+  std::byte* sums_of(uint64_t bytes) {
+    if (sums.size() < bytes) sums.resize(bytes);
+    return sums.data();
+  }
+  std::vector<std::byte> sums;
 };
 
 inline uint64_t element_bytes(const muster_call& call) { return MUSTER_DTYPE_BYTES(call.dtype); }
@@ -52,6 +61,8 @@ inline void copy_own(void* to, const void* from, uint64_t bytes) {
 // all_reduce.cpp
 void all_reduce(State& state, const muster_call& call);
 void reduce(State& state, const muster_call& call);
+// fused.cpp
+void fused_all_reduce_rmsnorm(State& state, const muster_call& call);
 // reduce_scatter.cpp: also v
 void reduce_scatter(State& state, const muster_call& call);
 // broadcast.cpp

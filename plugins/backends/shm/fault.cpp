@@ -27,6 +27,7 @@ Result result_of(const muster_call& call, uint32_t rank, uint32_t size) {
   const bool root = call.root == rank;
   switch (call.op) {
     case MUSTER_ALL_REDUCE:
+    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
     case MUSTER_BROADCAST:
     case MUSTER_REDUCE_SCATTER:
     case MUSTER_SCATTER:
@@ -74,7 +75,8 @@ Fault::Fault(const plugin::Group& group) : rank_(group.rank()), size_(group.size
 void Fault::flip(const muster_call& call) const {
   const Result result = result_of(call, rank_, size_);
   if (result.count == 0 || call.recv == nullptr) return;
-  const uint64_t element = MUSTER_DTYPE_BYTES(call.dtype);
+  const uint64_t element =
+      MUSTER_DTYPE_BYTES(call.recv_dtype != MUSTER_DTYPE_NONE ? call.recv_dtype : call.dtype);
   const uint64_t index = result.offset + result.count / 2;
   const uint64_t high = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : element - 1;
   static_cast<unsigned char*>(call.recv)[index * element + high] ^= 0x40;

@@ -34,6 +34,7 @@ ShmGroup::ShmGroup(plugin::Group group)
 
 void ShmGroup::connect() {
   state_.kernels.resolve(group_.host());
+  state_.norms.resolve(group_.host());
   const int32_t own = memory_.get();
   std::vector<Descriptor> received;
   for (const int32_t fd : group_.exchange_fds(&own, 1)) received.emplace_back(fd);
@@ -79,6 +80,8 @@ void ShmGroup::collective(const muster_call& call) {
     case MUSTER_REDUCE_SCATTER:
     case MUSTER_REDUCE_SCATTERV:
       return reduce_scatter(state_, call);
+    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
+      return fused_all_reduce_rmsnorm(state_, call);
     case MUSTER_BROADCAST:
       return broadcast(state_, call);
     case MUSTER_ALL_GATHER:

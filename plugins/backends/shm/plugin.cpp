@@ -38,6 +38,26 @@ void add_reductions(const plugin::Query& query, muster_rule rule) {
   query.add(rule);
 }
 
+// The fused operation, which is for some floats and sum only; quantised, too.
+void add_fused(const plugin::Query& query, muster_rule rule) {
+  rule.dtypes = kNormalised;
+  rule.redops = MUSTER_BIT(MUSTER_SUM);
+  rule.flags = MUSTER_RULE_QUANTISED;
+  query.add(rule);
+}
+
+// Up to a limit in one shot, above in two.
+void add_shots(const plugin::Query& query, uint64_t ops, uint64_t limit,
+               void (*add)(const plugin::Query&, muster_rule)) {
+  muster_rule small = host_rule("one_shot", ops, 0);
+  small.bytes_to = limit;
+  muster_rule large = host_rule("two_shot", ops, 0);
+  large.bytes_from = limit == 0 ? 0 : limit + 1;
+  large.bytes_to = UINT64_MAX;
+  if (limit != 0) add(query, small);
+  add(query, large);
+}
+
 // Why a described group cannot be served, empty when it can.
 std::string obstacle(const plugin::Query& query) {
   if (query.size() < 2) return "a group of one rank shares memory with nobody";
@@ -68,20 +88,12 @@ class ShmBackend : public Declared {
       query.decline(reason);
       return;
     }
-    const uint64_t limit = one_shot_limit(std::stoull(query.option("one_shot_bytes")),
-                                          std::stoull(query.option("chunk_bytes")));
+    const uint64_t one_shot_bytes = std::stoull(query.option("one_shot_bytes"));
+    const uint64_t chunk_bytes = std::stoull(query.option("chunk_bytes"));
     constexpr uint64_t kReductions = MUSTER_BIT(MUSTER_ALL_REDUCE) | MUSTER_BIT(MUSTER_REDUCE);
-    muster_rule small = host_rule("one_shot", kReductions, 0);
-    small.bytes_to = limit;
-    muster_rule large = host_rule("two_shot", kReductions, 0);
-    large.bytes_from = limit + 1;
-    large.bytes_to = UINT64_MAX;
-    if (limit == 0) {
-      large.bytes_from = 0;
-    } else {
-      add_reductions(query, small);
-    }
-    add_reductions(query, large);
+    add_shots(query, kReductions, one_shot_limit(one_shot_bytes, chunk_bytes), add_reductions);
+    add_shots(query, MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM),
+              fused_one_shot_limit(one_shot_bytes, chunk_bytes), add_fused);
     add_reductions(
         query,
         host_rule("chunked", MUSTER_BIT(MUSTER_REDUCE_SCATTER) | MUSTER_BIT(MUSTER_REDUCE_SCATTERV),

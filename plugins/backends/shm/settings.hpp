@@ -25,7 +25,8 @@ struct Declared {
           64, int64_t{1} << 30),
       plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",
                      "reductions up to this size are reduced by every rank that needs the result; "
-                     "larger ones in slices; at most chunk_bytes",
+                     "larger ones in slices; at most chunk_bytes; a quarter of it for the fused "
+                     "norm",
                      0, int64_t{1} << 30),
       plugin::option(
           "epoch_start", MUSTER_OPTION_INTEGER, "0",
@@ -57,6 +58,11 @@ struct Settings {
 // it.
 constexpr uint64_t one_shot_limit(uint64_t one_shot_bytes, uint64_t chunk_bytes) {
   return one_shot_bytes < chunk_bytes ? one_shot_bytes : chunk_bytes;
+}
+
+// The same for the fused operation: a norm costs more than a sum, so slices pay earlier.
+constexpr uint64_t fused_one_shot_limit(uint64_t one_shot_bytes, uint64_t chunk_bytes) {
+  return one_shot_limit(one_shot_bytes, chunk_bytes) / 4;
 }
 
 }  // namespace muster::shm

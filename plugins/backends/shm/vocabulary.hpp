@@ -16,6 +16,9 @@ inline constexpr uint64_t kIntegers =
     MUSTER_BIT(MUSTER_I64) | MUSTER_BIT(MUSTER_U64) | MUSTER_BIT(MUSTER_BOOL);
 inline constexpr uint64_t kFloats = MUSTER_BIT(MUSTER_F16) | MUSTER_BIT(MUSTER_BF16) |
                                     MUSTER_BIT(MUSTER_F32) | MUSTER_BIT(MUSTER_F64);
+// What the fused operation takes.
+inline constexpr uint64_t kNormalised =
+    MUSTER_BIT(MUSTER_F16) | MUSTER_BIT(MUSTER_BF16) | MUSTER_BIT(MUSTER_F32);
 inline constexpr uint64_t kReducible = kIntegers | kFloats;
 inline constexpr uint64_t kMovable =
     kReducible | MUSTER_BIT(MUSTER_F8E4M3) | MUSTER_BIT(MUSTER_F8E5M2);

@@ -9,6 +9,7 @@
 
 #include "core/agree/test_values.hpp"
 #include "core/base/names.hpp"
+#include "core/kernels/registry.hpp"
 #include "tests/unit/compose/thread_backend.hpp"
 
 namespace muster::testing {
@@ -32,12 +33,14 @@ std::vector<std::unique_ptr<Exercise>> solved(muster_op op, muster_dtype dtype, 
 
 TEST(Exercise, GivenAnHonestResultOfAnyCallThenNothingIsWrong) {
   for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
-    if (op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || op == MUSTER_SEND || op == MUSTER_RECV) continue;
+    if (op == MUSTER_SEND || op == MUSTER_RECV) continue;
+    const bool fused = op == MUSTER_FUSED_ALL_REDUCE_RMSNORM;
     for (muster_dtype dtype = MUSTER_I8; dtype < MUSTER_DTYPE_END; ++dtype) {
       for (muster_redop redop = MUSTER_SUM; redop < MUSTER_REDOP_END; ++redop) {
         if (op_reduces(op) && (!redop_applies(redop, dtype) || dtype >= MUSTER_F8E4M3)) continue;
         if (!op_reduces(op) && redop != MUSTER_SUM) continue;
         if (!Exercise::is_exact(op, dtype, redop, 3)) continue;
+        if (fused && (redop != MUSTER_SUM || host_rmsnorm(dtype) == nullptr)) continue;
         for (const uint64_t count : {uint64_t{0}, uint64_t{1}, uint64_t{5}, uint64_t{64}}) {
           for (const auto& exercise : solved(op, dtype, redop, count, 3, 1)) {
             EXPECT_EQ(exercise->check().count, 0u)

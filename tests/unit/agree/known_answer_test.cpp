@@ -75,8 +75,7 @@ TEST_F(KnownAnswer, GivenAnHonestBackendThenItServesAndTheTestIsOnRecord) {
   const std::vector<muster_op> seen = honest.seen();
   const std::set<muster_op> asked(seen.begin(), seen.end());
   for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
-    const bool skipped =
-        op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || op == MUSTER_SEND || op == MUSTER_RECV;
+    const bool skipped = op == MUSTER_SEND || op == MUSTER_RECV;
     EXPECT_EQ(asked.count(op), skipped ? 0u : 1u) << op_name(op);
   }
 }
@@ -102,6 +101,56 @@ TEST_F(KnownAnswer, GivenOneWrongElementOnOneRankThenTheBackendIsOutOnEveryRankA
                           "the first is 2: 77 instead of "));
   }
   EXPECT_EQ(destroyed.counts(), (std::map<uint32_t, int>{{0, 1}, {1, 1}, {2, 1}}));
+}
+
+TEST_F(KnownAnswer, GivenAWrongFusedResultOfEitherFormThenTheBackendIsOut) {
+  for (const bool quantised : {false, true}) {
+    ThreadBackend honest("honest", {honest_rule()}, 10);
+    muster_rule rule = honest_rule();
+    rule.flags |= MUSTER_RULE_QUANTISED;
+    ThreadBackend liar("liar", {rule}, 90);
+    spoil(
+        liar,
+        [=](MockGroup& group, const muster_call& call) {
+          return group.rank() == 1 && call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM &&
+                 call.dtype == MUSTER_BF16 &&
+                 ((call.flags & MUSTER_CALL_QUANTISED) != 0) == quantised;
+        },
+        2);
+    const std::string what =
+        std::string("rank 1: fused_all_reduce_rmsnorm bf16 sum") + (quantised ? " quantised" : "");
+    for (const Served& s :
+         served(World(2).with(honest.mock()).with(liar.mock()).config(kConfig), 2)) {
+      EXPECT_EQ(s.backend, "honest");
+      EXPECT_THAT(s.explanation, HasSubstr(what + " count 128: "));
+    }
+  }
+}
+
+TEST_F(KnownAnswer, GivenWrongScalesOrResidualSumsThenTheBackendIsOut) {
+  for (const bool scales : {false, true}) {
+    ThreadBackend liar(unheard_of(), {[] {
+                         muster_rule rule = honest_rule();
+                         rule.flags |= MUSTER_RULE_QUANTISED;
+                         return rule;
+                       }()},
+                       90);
+    ON_CALL(liar.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
+      liar.execute(group, call);
+      if (call.fused == nullptr || (call.fused->quant_group != 0) != scales) return;
+      if (scales) {
+        call.fused->scale_out[1] *= 1.5f;
+      } else {
+        store_value(call.dtype, call.fused->residual_out, 3, 1);
+      }
+    });
+    ThreadBackend honest("honest", {honest_rule()}, 10);
+    for (const Served& s :
+         served(World(2).with(honest.mock()).with(liar.mock()).config(kConfig), 2)) {
+      EXPECT_EQ(s.backend, "honest");
+      EXPECT_THAT(s.explanation, HasSubstr("fused_all_reduce_rmsnorm"));
+    }
+  }
 }
 
 TEST_F(KnownAnswer, GivenABackendThatPassedThenTheSameOfferIsNotAskedAgainInThisProcess) {

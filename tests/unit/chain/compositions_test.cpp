@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(All, ChainRecipe,
 
 TEST(ChainCompositions, GivenABackendThatOffersAllThenThereAreNone) {
   muster_rule rule = rule_for_all(all_below(MUSTER_OP_END));
-  rule.flags = MUSTER_RULE_UNSIZED;
+  rule.flags = MUSTER_RULE_UNSIZED | MUSTER_RULE_QUANTISED;
   const Chain chain = chain_of({backend_of("a", 50, {rule})});
   for (const Candidate& candidate : chain.table.candidates) EXPECT_NE(candidate.backend, kComposed);
 }

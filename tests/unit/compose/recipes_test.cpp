@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/kernels/registry.hpp"
+#include "muster/narrow_float.hpp"
 #include "muster/testing/world.hpp"
 #include "tests/unit/chain/recipe_keys.hpp"
 #include "tests/unit/compose/operands.hpp"
@@ -187,6 +188,78 @@ TEST(ComposeFused, GivenAllReduceThenTheNormIsThatOfTheSumAndTheResidual) {
     EXPECT_EQ(residual, right_residual);
     group.fused_all_reduce_rmsnorm(nullptr, nullptr, 0, MUSTER_F32, fused);
   });
+}
+
+// A fused call of one row of eight bf16, quantised by four.
+struct QuantisedCall {
+  std::vector<uint16_t> send, residual, residual_out, weight;
+  std::vector<uint8_t> recv = std::vector<uint8_t>(8);
+  std::vector<float> scales = {-1, -1};
+  muster_fused_rmsnorm fused{};
+  muster_call call = muster_call_init(MUSTER_FUSED_ALL_REDUCE_RMSNORM, MUSTER_BF16);
+
+  explicit QuantisedCall(uint32_t rank) {
+    for (uint32_t i = 0; i < 8; ++i) {
+      send.push_back(f32_to_bf16(static_cast<float>(rank * 3 + i)));
+      residual.push_back(f32_to_bf16(static_cast<float>(i % 3)));
+      weight.push_back(f32_to_bf16(0.5f + static_cast<float>(i)));
+    }
+    residual_out.resize(8);
+    fused.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
+    fused.hidden = 8;
+    fused.quant_group = 4;
+    fused.residual = residual.data();
+    fused.residual_out = residual_out.data();
+    fused.weight = weight.data();
+    fused.scale_out = scales.data();
+    fused.epsilon = 1e-5;
+    call.redop = MUSTER_SUM;
+    call.send = send.data();
+    call.recv = recv.data();
+    call.count = 8;
+    call.fused = &fused;
+  }
+  QuantisedCall(const QuantisedCall&) = delete;
+  QuantisedCall& operator=(const QuantisedCall&) = delete;
+};
+
+TEST(ComposeFused, GivenAFusedRuleThatDoesNotQuantiseThenOnlyQuantisedCallsAreComposed) {
+  for (const bool quantises : {false, true}) {
+    muster_rule fused_rule = rule_for(MUSTER_FUSED_ALL_REDUCE_RMSNORM);
+    if (quantises) fused_rule.flags = MUSTER_RULE_QUANTISED;
+    ThreadBackend backend("base", {rule_for(MUSTER_ALL_REDUCE), fused_rule});
+    World(kRanks).with(backend.mock()).run([&](api::Runtime& runtime, uint32_t rank) {
+      api::Group group(runtime);
+      QuantisedCall q(rank);
+      EXPECT_EQ(group.backend(q.call), quantises ? "base" : "composed(base)");
+      EXPECT_EQ(group.fuses(q.call), quantises);
+      if (!quantises) {
+        EXPECT_NE(group.explain(q.call).find("does not quantise its output"), std::string::npos);
+      }
+      group.execute(q.call);
+      std::vector<uint16_t> sum;
+      for (uint32_t i = 0; i < 8; ++i) {
+        float value = 0;
+        for (uint32_t r = 0; r < kRanks; ++r) value += static_cast<float>(r * 3 + i);
+        sum.push_back(f32_to_bf16(value));
+      }
+      QuantisedCall right(rank);
+      host_rmsnorm_quant(MUSTER_BF16)(right.recv.data(), right.scales.data(),
+                                      right.residual_out.data(), sum.data(), right.residual.data(),
+                                      right.weight.data(), 1, 8, 4, 1e-5);
+      EXPECT_EQ(q.recv, right.recv);
+      EXPECT_EQ(q.scales, right.scales);
+      EXPECT_EQ(q.residual_out, right.residual_out);
+      q.fused.quant_group = 0;  // the plain form is the backend's own
+      std::vector<uint16_t> recv(8);
+      q.call.recv = recv.data();
+      EXPECT_EQ(group.backend(q.call), "base");
+      group.execute(q.call);
+    });
+    const std::vector<muster_op> seen = backend.seen();
+    EXPECT_EQ(seen[0], quantises ? MUSTER_FUSED_ALL_REDUCE_RMSNORM : MUSTER_ALL_REDUCE);
+    EXPECT_EQ(seen.back(), MUSTER_FUSED_ALL_REDUCE_RMSNORM);
+  }
 }
 
 // Counts that do not fit each other are an error, not a write past the end.

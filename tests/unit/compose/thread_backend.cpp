@@ -34,6 +34,23 @@ std::vector<char> reduced(const std::vector<const muster_call*>& calls, uint64_t
   return out;
 }
 
+std::vector<char> fused(const std::vector<const muster_call*>& calls, const muster_call& call) {
+  const muster_fused_rmsnorm& f = *call.fused;
+  const std::vector<char> sum = reduced(calls, 0, call.count);
+  std::vector<char> out(call.count * (f.quant_group == 0 ? dtype_size(call.dtype) : 1));
+  const uint64_t rows = call.count / f.hidden;
+  if (rows == 0) return out;
+  if (f.quant_group == 0) {
+    host_rmsnorm(call.dtype)(out.data(), f.residual_out, sum.data(), f.residual, f.weight, rows,
+                             f.hidden, f.epsilon);
+  } else {
+    host_rmsnorm_quant(call.dtype)(reinterpret_cast<uint8_t*>(out.data()), f.scale_out,
+                                   f.residual_out, sum.data(), f.residual, f.weight, rows, f.hidden,
+                                   f.quant_group, f.epsilon);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Piece> result_of(const std::vector<const muster_call*>& calls, uint32_t rank) {
@@ -55,6 +72,9 @@ std::vector<Piece> result_of(const std::vector<const muster_call*>& calls, uint3
   switch (call.op) {
     case MUSTER_ALL_REDUCE:
       give(reduced(calls, 0, call.count));
+      break;
+    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
+      give(fused(calls, call));
       break;
     case MUSTER_REDUCE:
       if (is_root) give(reduced(calls, 0, call.count));

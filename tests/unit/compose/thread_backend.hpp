@@ -25,7 +25,8 @@ struct Piece {
 };
 
 // What a rank receives, by the definitions of types.h, from the records of all ranks: the reference
-// that compositions are compared with. Not the fused operation.
+// that compositions are compared with. Of the fused operation the runtime's own kernels are the
+// definition; its other outputs are written at once.
 std::vector<Piece> result_of(const std::vector<const muster_call*>& calls, uint32_t rank);
 void write_pieces(void* recv, const std::vector<Piece>& pieces);
 

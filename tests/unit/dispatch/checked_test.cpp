@@ -167,6 +167,88 @@ TEST_F(Checked, GivenOverlapsOfEveryOperationThenTheyAreFound) {
   }
 }
 
+// A plain fused call of two rows of eight on the parts of `data`; a change makes it wrong.
+void fused(api::Group& group,
+           const std::function<void(muster_fused_rmsnorm&, muster_call&)>& change) {
+  muster_fused_rmsnorm operands{};
+  operands.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
+  operands.hidden = 8;
+  operands.residual = operands.residual_out = data + 32;
+  operands.weight = data + 64;
+  operands.scale_out = reinterpret_cast<float*>(data + 96);
+  operands.epsilon = 1e-5;
+  muster_call call = muster_call_init(MUSTER_FUSED_ALL_REDUCE_RMSNORM, MUSTER_F32);
+  call.redop = MUSTER_SUM;
+  call.send = data;
+  call.recv = data + 16;
+  call.count = 16;
+  call.fused = &operands;
+  change(operands, call);
+  group.execute(call);
+}
+
+TEST_F(Checked, GivenFusedCallsInAllTheirPlacesThenThatIsNoOverlap) {
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         fused(group, [](auto&, auto&) {});
+         fused(group, [](auto&, auto& c) { c.recv = data; });
+         fused(group, [](auto& f, auto&) { f.residual_out = data + 48; });
+         // One byte per element: what would overlap otherwise.
+         fused(group, [](auto& f, auto& c) {
+           f.quant_group = 4;
+           c.recv = data + 28;
+         });
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(Checked, GivenAFusedOutputOverAnythingElseThenBothAreNamed) {
+  using Change = std::function<void(muster_fused_rmsnorm&, muster_call&)>;
+  const std::vector<std::pair<Change, std::string>> wrong = {
+      {[](auto&, auto& c) { c.recv = data + 8; }, "send (64 bytes) and recv (64 bytes)"},
+      {[](auto&, auto& c) { c.recv = data + 40; }, "recv (64 bytes) and residual (64 bytes)"},
+      {[](auto&, auto& c) { c.recv = data + 64; }, "recv (64 bytes) and weight (32 bytes)"},
+      {[](auto& f, auto&) { f.residual_out = data + 36; }, "residual_out (64 bytes) and residual"},
+      {[](auto& f, auto&) { f.residual_out = data; }, "residual_out (64 bytes) and send"},
+      {[](auto& f, auto&) {
+         f.quant_group = 4;
+         f.scale_out = reinterpret_cast<float*>(data + 66);
+       },
+       "scale_out (16 bytes) and weight"},
+      {[](auto& f, auto& c) {
+         f.quant_group = 4;
+         c.recv = data + 29;
+       },
+       "recv (16 bytes) and residual"},
+  };
+  for (const auto& [change, says] : wrong) {
+    for (const Failed& failed : failures_of([&](api::Group& group) { fused(group, change); })) {
+      EXPECT_EQ(failed.code, MUSTER_INVALID_ARGUMENT) << says;
+      EXPECT_THAT(failed.cause, AllOf(HasSubstr(says), HasSubstr("overlap")));
+    }
+  }
+}
+
+TEST_F(Checked, GivenFusedOperandsThatDifferThenTheyAreNamed) {
+  const int other[16] = {1};
+  const auto on_rank_1 = [&](auto change, const std::string& says) {
+    ::testing::Mock::VerifyAndClearExpectations(&mock_);
+    expect_mismatch(
+        [&](api::Group& group) {
+          fused(group, [&](muster_fused_rmsnorm& f, muster_call&) {
+            if (group.rank() == 1) change(f);
+          });
+        },
+        {"rank 0: fused_all_reduce_rmsnorm f32 sum", says});
+  };
+  on_rank_1([](auto& f) { f.hidden = 4; }, "hidden 4");
+  on_rank_1([](auto& f) { f.epsilon = 0.5; }, "epsilon 0.5");
+  on_rank_1([](auto& f) { f.quant_group = 8; }, "quant_group 8");
+  on_rank_1([](auto& f) { f.residual = nullptr; }, "without residual");
+  on_rank_1([](auto& f) { f.residual_out = nullptr; }, "without residual_out");
+  on_rank_1([&](auto& f) { f.residual = other; }, " residual ");
+  on_rank_1([&](auto& f) { f.weight = other; }, " weight ");
+}
+
 TEST_F(Checked, GivenMessagesThenTheyAreNotCompared) {
   EXPECT_CALL(mock_, execute).Times(4);
   for (const Failed& failed : failures_of([](api::Group& group) {

@@ -305,7 +305,7 @@ TEST_F(Operations, GivenARootedCallThenOtherRanksAreNeverInPlace) {
   }
 }
 
-TEST_F(Operations, GivenTheFusedOperationOnOneBufferThenItIsNotInPlaceForSelection) {
+TEST_F(Operations, GivenTheFusedOperationOnOneBufferThenItIsInPlace) {
   muster_fused_rmsnorm fused{};
   fused.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
   fused.hidden = 5;
@@ -313,7 +313,24 @@ TEST_F(Operations, GivenTheFusedOperationOnOneBufferThenItIsNotInPlaceForSelecti
   const muster_call seen = seen_on_rank_1([&](api::Group& group) {
     group.fused_all_reduce_rmsnorm(send_, send_, 10, MUSTER_F16, fused);
   });
-  EXPECT_EQ(seen.flags & MUSTER_CALL_IN_PLACE, 0u);
+  EXPECT_EQ(seen.flags, uint32_t{MUSTER_CALL_IN_PLACE});
+  EXPECT_EQ(seen.recv_dtype, uint32_t{MUSTER_DTYPE_NONE});
+}
+
+TEST_F(Operations, GivenAQuantisedFusedCallThenItsFlagAndTheDtypeOfItsResultArrive) {
+  std::vector<float> scales(5);
+  muster_fused_rmsnorm fused{};
+  fused.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
+  fused.hidden = 10;
+  fused.quant_group = 2;
+  fused.weight = recv_;
+  fused.scale_out = scales.data();
+  const muster_call seen = seen_on_rank_1([&](api::Group& group) {
+    group.fused_all_reduce_rmsnorm(send_, recv_, 10, MUSTER_F16, fused);
+  });
+  EXPECT_EQ(seen.flags, uint32_t{MUSTER_CALL_QUANTISED});
+  EXPECT_EQ(seen.recv_dtype, uint32_t{MUSTER_F8E4M3});
+  EXPECT_EQ(seen.selection_bytes, 20u);
 }
 
 }  // namespace

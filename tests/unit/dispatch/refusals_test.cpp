@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/base/names.hpp"
 #include "tests/unit/dispatch/mocked_group.hpp"
 
@@ -17,6 +19,7 @@ int* const kRecv = buffers[1];
 const uint64_t kCounts[2] = {1, 1};
 const uint64_t kHuge[2] = {kMany, kMany};
 const uint64_t kUneven[2] = {1, 2};
+float scales[8];
 const muster_fused_rmsnorm kFused = [] {
   muster_fused_rmsnorm fused{};
   fused.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
@@ -287,17 +290,60 @@ INSTANTIATE_TEST_SUITE_P(Arguments, Refusals,
                                                     nullptr);
                                               },
                                               MUSTER_INVALID_ARGUMENT, "fused operands"},
-                                        Wrong{"fused_quantised",
-                                              [](muster_group* g) -> muster_status* {
-                                                const auto fused =
-                                                    fused_with([](muster_fused_rmsnorm& f) {
-                                                      f.quant_group = 128;
-                                                    });
-                                                return muster_fused_all_reduce_rmsnorm(
-                                                    g, kSend, kRecv, 4, MUSTER_F32, &fused,
-                                                    nullptr);
-                                              },
-                                              MUSTER_UNIMPLEMENTED, "quantised"}),
+Wrong{"fused_hidden_0", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.hidden = 0; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "rows of 0"},
+Wrong{"fused_struct_size", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.struct_size = 0; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "struct_size"},
+Wrong{"fused_epsilon_negative", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.epsilon = -1e-5; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "epsilon is -1e-05"},
+Wrong{"fused_epsilon_nan", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.epsilon = NAN; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "epsilon is nan"},
+Wrong{"fused_epsilon_infinite", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.epsilon = INFINITY; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "epsilon is inf"},
+Wrong{"fused_quant_group", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.quant_group = 3; f.scale_out = scales; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "quant_group 3 does not divide hidden 4"},
+Wrong{"fused_quant_group_larger", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.quant_group = 128; f.scale_out = scales; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "quant_group 128 does not divide hidden 4"},
+Wrong{"fused_scale_out", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.quant_group = 2; });
+  return muster_fused_all_reduce_rmsnorm(g, kSend, kRecv, 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "scale_out is NULL"},
+Wrong{"fused_quantised_in_place", [](muster_group* g) -> muster_status* {
+  const auto fused = fused_with([](muster_fused_rmsnorm& f) { f.quant_group = 2; f.scale_out = scales; });
+  return muster_fused_all_reduce_rmsnorm(g, buffers[0], buffers[0], 4, MUSTER_F32, &fused, nullptr);
+}, MUSTER_INVALID_ARGUMENT, "the result is quantised"},
+Wrong{"fused_recv_dtype", [](muster_group* g) -> muster_status* {
+  muster_call call = muster_call_init(MUSTER_FUSED_ALL_REDUCE_RMSNORM, MUSTER_F32);
+  call.redop = MUSTER_SUM;
+  call.recv_dtype = MUSTER_F8E4M3;
+  call.send = kSend;
+  call.recv = kRecv;
+  call.count = 4;
+  call.fused = &kFused;
+  return muster_execute(g, &call);
+}, MUSTER_INVALID_ARGUMENT, "recv_dtype is f8e4m3, dtype f32"},
+Wrong{"recv_dtype", [](muster_group* g) -> muster_status* {
+  muster_call call = muster_call_init(MUSTER_BROADCAST, MUSTER_F32);
+  call.recv_dtype = MUSTER_F16;
+  call.send = kSend;
+  call.recv = kRecv;
+  call.count = 4;
+  return muster_execute(g, &call);
+}, MUSTER_INVALID_ARGUMENT, "recv_dtype is f16, dtype f32"}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Refusal, GivenOptionsThatNobodyServesThenTheyAreNamed) {

@@ -91,8 +91,10 @@ TEST_F(Offer, GivenRanksOfOneNodeThenExactlyOneRuleTakesEveryCall) {
           EXPECT_EQ(answer.takers(op, dtype, MUSTER_REDOP_NONE, bytes), 1) << op_name(op);
         } else {
           for (muster_redop redop = 1; redop < MUSTER_REDOP_END; ++redop) {
-            const bool taken = op != MUSTER_FUSED_ALL_REDUCE_RMSNORM && dtype <= MUSTER_F64 &&
-                               redop_applies(redop, dtype);
+            const bool normed = redop == MUSTER_SUM && dtype >= MUSTER_F16 && dtype <= MUSTER_F32;
+            const bool taken = op == MUSTER_FUSED_ALL_REDUCE_RMSNORM
+                                   ? normed
+                                   : dtype <= MUSTER_F64 && redop_applies(redop, dtype);
             EXPECT_EQ(answer.takers(op, dtype, redop, bytes), taken ? 1 : 0)
                 << op_name(op) << ' ' << dtype_name(dtype) << ' ' << redop_name(redop);
           }
@@ -107,6 +109,8 @@ TEST_F(Offer, GivenRanksOfOneNodeThenExactlyOneRuleTakesEveryCall) {
     const uint64_t unsized_ops =
         MUSTER_BIT(MUSTER_GATHERV) | MUSTER_BIT(MUSTER_SCATTERV) | MUSTER_BIT(MUSTER_ALL_TO_ALLV);
     EXPECT_EQ((rule.flags & MUSTER_RULE_UNSIZED) != 0, (rule.ops & unsized_ops) != 0);
+    EXPECT_EQ((rule.flags & MUSTER_RULE_QUANTISED) != 0,
+              (rule.ops & MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM)) != 0);
   }
 }
 
