@@ -15,13 +15,13 @@
 #define MUSTER_MUSTER_HPP
 
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "muster/element.hpp"
+#include "muster/error.hpp"
 #include "muster/muster.h"
 #if __cplusplus >= 202002L
 #include <ranges>
@@ -29,85 +29,7 @@
 
 namespace muster::api {
 
-// A failed function of muster.h.
-class Error : public std::exception {
- public:
-  Error(muster_code code, std::string cause, std::string remedy = {})
-      : code_(code), cause_(std::move(cause)), remedy_(std::move(remedy)) {
-    message_ = std::string(muster_code_name(code_)) + ": " + cause_;
-    if (!remedy_.empty()) message_ += "; " + remedy_;
-  }
-  muster_code code() const noexcept { return code_; }
-  const std::string& cause() const noexcept { return cause_; }
-  const std::string& remedy() const noexcept { return remedy_; }
-  const char* what() const noexcept override { return message_.c_str(); }
-
- private:
-  muster_code code_;
-  std::string cause_;
-  std::string remedy_;
-  std::string message_;
-};
-
-// Throws what a function of muster.h returned, if it failed; releases the status.
-inline void check(muster_status* status) {
-  if (status == nullptr) return;
-  struct Release {
-    void operator()(muster_status* owned) const { muster_status_release(owned); }
-  };
-  const std::unique_ptr<muster_status, Release> owner(status);
-  throw Error(muster_status_code(status), muster_status_cause(status),
-              muster_status_remedy(status));
-}
-
-// Bit patterns of the small floats, as types of their own.
-struct f16 {
-  uint16_t bits;
-};
-struct bf16 {
-  uint16_t bits;
-};
-struct f8e4m3 {
-  uint8_t bits;
-};
-struct f8e5m2 {
-  uint8_t bits;
-};
-
-// The muster_dtype of a C++ type; MUSTER_DTYPE_NONE for one that is no element.
-template <typename T>
-constexpr muster_dtype dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return MUSTER_BOOL;
-  if constexpr (std::is_same_v<T, f16>) return MUSTER_F16;
-  if constexpr (std::is_same_v<T, bf16>) return MUSTER_BF16;
-  if constexpr (std::is_same_v<T, f8e4m3>) return MUSTER_F8E4M3;
-  if constexpr (std::is_same_v<T, f8e5m2>) return MUSTER_F8E5M2;
-  if constexpr (std::is_same_v<T, float>) return MUSTER_F32;
-  if constexpr (std::is_same_v<T, double>) return MUSTER_F64;
-  if constexpr (std::is_same_v<T, char> || std::is_same_v<T, wchar_t>) return MUSTER_DTYPE_NONE;
-  // By size and sign, so that long and long long both serve.
-  if constexpr (std::is_integral_v<T>) {
-    constexpr bool is_signed = std::is_signed_v<T>;
-    if constexpr (sizeof(T) == 1) return is_signed ? MUSTER_I8 : MUSTER_U8;
-    if constexpr (sizeof(T) == 2) return is_signed ? MUSTER_I16 : MUSTER_U16;
-    if constexpr (sizeof(T) == 4) return is_signed ? MUSTER_I32 : MUSTER_U32;
-    if constexpr (sizeof(T) == 8) return is_signed ? MUSTER_I64 : MUSTER_U64;
-  }
-  return MUSTER_DTYPE_NONE;
-}
-
 namespace detail {
-// Keeps a parameter out of the deduction of T, so that nullptr can be passed where a rank's buffer
-// is not read.
-template <typename T>
-struct Same {
-  using type = T;
-};
-template <typename T>
-using same = typename Same<T>::type;
-template <typename T>
-using if_element = std::enable_if_t<dtype_of<T>() != MUSTER_DTYPE_NONE, int>;
-
 template <typename Handle, void (*release)(Handle*)>
 class Owner {
  public:
