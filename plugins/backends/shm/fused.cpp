@@ -195,7 +195,10 @@ void fused_all_reduce_rmsnorm(State& state, const muster_call& call) {
   if (call.count == 0) return;
   const FusedRows f(state, call);
   const uint64_t bytes = f.rows * f.row_bytes;
-  if (bytes <= fused_one_shot_limit(state.settings.one_shot_bytes, state.settings.chunk_bytes)) {
+  // Fewer rows than ranks cannot be shared out: nobody would wait for less than all of the norm.
+  const bool few = f.rows < state.size() && bytes <= state.settings.one_shot_bytes;
+  if (few ||
+      bytes <= fused_one_shot_limit(state.settings.one_shot_bytes, state.settings.chunk_bytes)) {
     return one_shot(f);
   }
   const uint64_t most = rows_per_step(f);
