@@ -223,5 +223,6 @@ muster_status* muster_send_recv(muster_group* group, const void* send, uint64_t 
 muster_status* muster_barrier(muster_group* group) {
   MUSTER_CHECK_GROUP(group);
   muster_call call = make_call(MUSTER_BARRIER, MUSTER_DTYPE_NONE, nullptr, nullptr, 0, nullptr);
+  call.send_memory = call.recv_memory = MUSTER_HOST;
   return checked_run<MUSTER_BARRIER>(*group, call);
 }

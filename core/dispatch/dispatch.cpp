@@ -28,6 +28,15 @@ void muster_group::enter(muster_phase next) {
 }
 
 namespace muster {
+namespace {
+
+struct InCall {
+  explicit InCall(muster_group& group) : group(group) {}
+  ~InCall() { group.in_call.store(false, std::memory_order_release); }
+  muster_group& group;
+};
+
+}  // namespace
 
 const Candidate* find_candidate(const muster_group& group, const muster_call& call) {
   const uint32_t row = cell_index(group.table->memory_slot[call.send_memory], group.phase_class,
@@ -47,7 +56,18 @@ muster_status* run_with_attention(muster_group& group, const muster_call& call) 
                     fmt::format("group {} is broken: {}", group.name, group.broken_by),
                     "destroy the group and create it anew among the ranks that live");
     }
-    if ((attention & kAttentionChecked) != 0) MUSTER_TRY(check_across_ranks(group, call));
+    if ((attention & kAttentionChecked) == 0) return Status(run_now(group, call));
+    // Roles that share a group meet here too: two threads on one sequence would order it by chance.
+    if (group.in_call.exchange(true, std::memory_order_acquire)) {
+      return Status(MUSTER_FAILED_PRECONDITION,
+                    fmt::format("two threads call on group {} at the same time: {} came while "
+                                "another call was not done",
+                                group.name, op_name(call.op)),
+                    "use a group from one thread at a time; roles of equal ranks share a group, "
+                    "give one of them options or a layout of its own");
+    }
+    const InCall until_done(group);
+    MUSTER_TRY(check_across_ranks(group, call));
     return Status(run_now(group, call));
   });
 }

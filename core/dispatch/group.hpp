@@ -75,6 +75,7 @@ struct muster_group {
   std::list<std::string> composed_names;
   std::unique_ptr<muster::CallQueue> queue;
   std::atomic<uint32_t> outstanding{0};  // works and plans not released
+  std::atomic<bool> in_call{false};      // checked mode: a thread is in a call
   std::string broken_by;                 // the cause, once broken
   // The layout whose group this is, gone with the last of its groups; none: the program's own.
   std::shared_ptr<const muster_layout> layout;

@@ -132,8 +132,8 @@ typedef struct muster_group_options {
   uint32_t struct_size;
   muster_memory memory;           /* of calls that say MUSTER_MEMORY_DEFAULT; 0: host */
   muster_determinism determinism; /* rules below this class are not used */
-  uint32_t checked; /* 1: every call is checked for overlap, and compared with the other ranks'
-                       before it runs */
+  uint32_t checked; /* 1: every call is checked for overlap and for two threads at once, and
+                       compared with the other ranks' before it runs */
   const char* name; /* for globs of the configuration, logs and explain; NULL: "group" */
 } muster_group_options;
 #define MUSTER_GROUP_OPTIONS_SIZE MUSTER_STRUCT_SIZE(muster_group_options, name)
@@ -269,7 +269,9 @@ MUSTER_API MUSTER_OWN muster_status* muster_send_recv(muster_group* group, const
                                                       void* recv, uint64_t recv_count,
                                                       uint32_t recv_peer, muster_dtype dtype,
                                                       const muster_call_options* options);
-/* No rank leaves before all have come. As MPI_Barrier. [collective] */
+/* No rank leaves before all have come. On the group's host channel (its chain for host memory)
+ * whatever the group's memory kind is: on a device it would allocate there. As MPI_Barrier.
+ * [collective] */
 MUSTER_API MUSTER_OWN muster_status* muster_barrier(muster_group* group);
 
 /* ---- explicit calls ---- */

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <thread>
+
 #include "core/dispatch/group.hpp"
 #include "tests/unit/dispatch/mocked_group.hpp"
 
@@ -313,6 +316,31 @@ TEST_F(Checked, GivenALongPauseSinceTheLastCallThenTheComparisonHasADeadlineOfIt
          group.all_reduce(data, data + 128, 5, MUSTER_I32, MUSTER_SUM);
        }))
     EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(Checked, GivenTwoThreadsInOneGroupThenTheSecondIsToldAndTheFirstGoesOn) {
+  std::promise<void> entered;
+  std::promise<void> open;
+  const std::shared_future<void> gate = open.get_future().share();
+  ON_CALL(mock_, execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
+    if (group.rank() != 0 || call.op != MUSTER_ALL_REDUCE) return;
+    entered.set_value();
+    gate.wait();
+  });
+  EXPECT_CALL(mock_, execute).Times(4);  // an all_reduce and a barrier of each rank
+  for (const Failed& failed : failures_of([&](api::Group& group) {
+         const auto call = [&] { group.all_reduce(data, data + 128, 5, MUSTER_I32, MUSTER_SUM); };
+         if (group.rank() != 0) return call();
+         std::thread first(call);
+         entered.get_future().wait();
+         const Failed second = failure_of(call);
+         open.set_value();
+         first.join();
+         EXPECT_EQ(second.code, MUSTER_FAILED_PRECONDITION);
+         EXPECT_THAT(second.cause, HasSubstr("two threads call on group group"));
+       })) {
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+  }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <mutex>
+#include <set>
 
 #include "core/base/names.hpp"
 #include "tests/unit/dispatch/mocked_group.hpp"
@@ -198,6 +200,33 @@ TEST_F(Operations, GivenABarrierThenItHasNoData) {
   EXPECT_EQ(call.op, uint32_t{MUSTER_BARRIER});
   EXPECT_EQ(call.dtype, uint32_t{MUSTER_DTYPE_NONE});
   EXPECT_EQ(call.selection_bytes, 0u);
+}
+
+TEST(Barrier, GivenAGroupOfDeviceMemoryThenItRunsOnTheHostChannel) {
+  MockBackend mock("both");
+  ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
+    muster_rule rule = MockBackend::everything();
+    rule.memory |= MUSTER_BIT(MUSTER_CUDA);
+    query.add(rule);
+  });
+  std::mutex mutex;
+  std::multiset<std::pair<muster_op, muster_memory>> seen;
+  ON_CALL(mock, execute).WillByDefault([&](MockGroup&, const muster_call& call) {
+    const std::lock_guard lock(mutex);
+    seen.emplace(call.op, call.send_memory);
+  });
+  api::GroupOptions options;
+  options.memory = MUSTER_CUDA;
+  with_group(
+      2, mock,
+      [](api::Group& group) {
+        float data = 0;
+        group.all_reduce(&data, &data, 1, MUSTER_SUM);
+        group.barrier();
+      },
+      options);
+  EXPECT_EQ(seen.count({MUSTER_ALL_REDUCE, MUSTER_CUDA}), 2u);
+  EXPECT_EQ(seen.count({MUSTER_BARRIER, MUSTER_HOST}), 2u);
 }
 
 TEST_F(Operations, GivenOptionsThenTheyArrive) {
