@@ -74,6 +74,8 @@ class GroupSetup {
     context.info.name = context.name.c_str();
     context.info.bootstrap = context.bootstrap.c_str();
     context.info.places = context.places.data();
+    context.devices = &runtime_.devices;
+    context.scratch.on(runtime_.devices, context.device());
     chain_inputs_.group_name = group.name;
     chain_inputs_.ranks = group.size;
     chain_inputs_.determinism = options_.determinism;

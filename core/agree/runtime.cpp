@@ -53,6 +53,7 @@ Status open_plugins(muster_runtime& runtime) {
     Result<std::unique_ptr<Plugin>> plugin =
         Plugin::open(found, runtime.config, runtime.records, &runtime.flush);
     if (plugin.ok()) {
+      runtime.devices.add(**plugin, runtime.records);
       runtime.plugins.push_back(std::move(*plugin));
       continue;
     }

@@ -91,8 +91,6 @@ muster_status* muster_group_reserve(muster_group* group, muster_memory memory, u
       MUSTER_TRY(group->context.scratch.reserve(
           muster::scratch_user(*group, static_cast<muster::Recipe>(recipe)), memory, bytes));
     }
-    // Operations along a dimension move within host memory only.
-    if (memory != MUSTER_HOST) return Status();
     return group->context.scratch.reserve(muster::dimension_scratch(*group), memory, bytes);
   });
 }

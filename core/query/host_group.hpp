@@ -30,6 +30,7 @@ struct GroupContext {
   uint64_t timeout_ns = 0;
   uint64_t spin_ns = 0;
   std::atomic<uint32_t> aborted{0};
+  const Devices* devices = nullptr;
   Scratch scratch;
   // Counts operations, so that the first wait of each sets its deadline: no clock is read on the
   // path of a call that does not wait.
@@ -38,6 +39,11 @@ struct GroupContext {
   uint64_t deadline_ns = 0;
 
   uint64_t deadline();
+  // The device that this rank is bound to; 0 when it is bound to none.
+  uint32_t device() const {
+    const int32_t bound = places[info.rank].device;
+    return bound < 0 ? 0 : static_cast<uint32_t>(bound);
+  }
 };
 
 // Sets the group functions of a host table.

@@ -13,9 +13,9 @@
 namespace muster {
 namespace {
 
-Status not_whole(const std::string& id, const char* what) {
-  return Status(MUSTER_INTERNAL,
-                fmt::format("plugin {} gives {} without {}", id, MUSTER_BACKEND_INTERFACE, what),
+Status not_whole(const std::string& id, const char* what,
+                 const char* interface = MUSTER_BACKEND_INTERFACE) {
+  return Status(MUSTER_INTERNAL, fmt::format("plugin {} gives {} without {}", id, interface, what),
                 "report this to the plugin's vendor");
 }
 
@@ -103,6 +103,8 @@ Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Con
   };
   plugin->backend_ = static_cast<const muster_backend*>(interface(MUSTER_BACKEND_INTERFACE));
   plugin->bootstrap_ = static_cast<const muster_bootstrap*>(interface(MUSTER_BOOTSTRAP_INTERFACE));
+  plugin->device_ = static_cast<const muster_device*>(interface(MUSTER_DEVICE_INTERFACE));
+  if (plugin->device_ != nullptr) MUSTER_TRY(plugin->check_device());
   if (plugin->backend_ != nullptr) {
     if (Status status = plugin->check_backend(); !status.ok()) return status;
     if (Status status = plugin->check_options(config); !status.ok()) return status;
@@ -128,6 +130,19 @@ Status Plugin::check_backend() const {
   if (backend.group_destroy == nullptr) return not_whole(id(), "group_destroy");
   if ((backend.start == nullptr) != (backend.test == nullptr))
     return not_whole(id(), "both of start and test");
+  return Status();
+}
+
+Status Plugin::check_device() const {
+  const auto without = [this](const char* what) {
+    return not_whole(id(), what, MUSTER_DEVICE_INTERFACE);
+  };
+  if (device_->struct_size < MUSTER_DEVICE_SIZE)
+    return without("all of its slots (struct_size is too small)");
+  if (device_->memory <= MUSTER_HOST || device_->memory >= MUSTER_MEMORY_END)
+    return without("a kind of memory that is known and not the host's");
+  if (device_->allocate == nullptr || device_->free == nullptr) return without("allocate and free");
+  if (device_->copy == nullptr || device_->copy_2d == nullptr) return without("copy and copy_2d");
   return Status();
 }
 

@@ -17,6 +17,7 @@
 #include "core/query/plugin_host.hpp"
 #include "muster/backend.h"
 #include "muster/bootstrap.h"
+#include "muster/device.h"
 #include "muster/entry.h"
 
 namespace muster {
@@ -40,6 +41,7 @@ class Plugin {
   // NULL when the plugin does not give the interface.
   const muster_backend* backend() const { return backend_; }
   const muster_bootstrap* bootstrap() const { return bootstrap_; }
+  const muster_device* device() const { return device_; }
 
   // Runs the backend's probe; the facts stay.
   Status probe();
@@ -51,6 +53,7 @@ class Plugin {
  private:
   Plugin(FoundPlugin found, Records* records, FlushHook* flush);
   Status check_backend() const;
+  Status check_device() const;
   Status check_options(const Config& config) const;
 
   FoundPlugin found_;
@@ -59,6 +62,7 @@ class Plugin {
   muster_instance* instance_ = nullptr;
   const muster_backend* backend_ = nullptr;
   const muster_bootstrap* bootstrap_ = nullptr;
+  const muster_device* device_ = nullptr;
   FactMap facts_;
 };
 

@@ -2,28 +2,47 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+#include <cstdlib>
+#include <string>
+
 #include "core/base/names.hpp"
 
 namespace muster {
+namespace {
+
+// "MUSTER_HOST": what a program writes.
+std::string constant_of(muster_memory memory) {
+  std::string name = std::string("MUSTER_") + memory_name(memory);
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+}  // namespace
 
 Result<void*> Scratch::get(User user, muster_memory memory, uint64_t bytes) {
-  if (memory != MUSTER_HOST) {
+  constexpr uint64_t kPage = 4096;
+  if (memory != MUSTER_HOST && (devices_ == nullptr || devices_->find(memory) == nullptr)) {
     return Status(MUSTER_UNAVAILABLE,
                   fmt::format("no scratch memory of kind {}", memory_name(memory)),
                   "install the plugin that gives muster.device/1 for it");
   }
-  Buffer& buffer = buffers_[user];
-  if (buffer.bytes < bytes) {
-    if (!may_grow_) {
-      return Status(
-          MUSTER_FAILED_PRECONDITION,
-          fmt::format("{} bytes of scratch are needed in a graph phase, {} are reserved", bytes,
-                      buffer.bytes),
-          fmt::format("call muster_group_reserve(group, MUSTER_HOST, {}) before muster_graph_begin",
-                      bytes));
-    }
-    if (Status status = grow(buffer, bytes); !status.ok()) return status;
+  Buffer& buffer = buffers_[{user, memory}];
+  if (buffer.bytes >= bytes) return buffer.memory.get();
+  if (!may_grow_) {
+    return Status(MUSTER_FAILED_PRECONDITION,
+                  fmt::format("{} bytes of scratch are needed in a graph phase, {} are reserved",
+                              bytes, buffer.bytes),
+                  fmt::format("call muster_group_reserve(group, {}, {}) before muster_graph_begin",
+                              constant_of(memory), bytes));
   }
+  if (bytes > UINT64_MAX - kPage)
+    return Status(MUSTER_OUT_OF_RANGE, "scratch size does not fit in 64 bits");
+  const uint64_t rounded = (bytes + kPage - 1) / kPage * kPage;
+  Result<Memory> made = allocate(memory, rounded);
+  if (!made.ok()) return made.take_status();
+  buffer.memory = std::move(*made);
+  buffer.bytes = rounded;
   return buffer.memory.get();
 }
 
@@ -35,19 +54,22 @@ Status Scratch::reserve(User user, muster_memory memory, uint64_t bytes) {
   return got.take_status();
 }
 
-Status Scratch::grow(Buffer& buffer, uint64_t bytes) {
-  constexpr uint64_t kPage = 4096;
-  if (bytes > UINT64_MAX - kPage)
-    return Status(MUSTER_OUT_OF_RANGE, "scratch size does not fit in 64 bits");
-  const uint64_t rounded = (bytes + kPage - 1) / kPage * kPage;
-  void* const memory = std::aligned_alloc(kPage, rounded);
-  if (memory == nullptr) {
+Result<Scratch::Memory> Scratch::allocate(muster_memory memory, uint64_t bytes) const {
+  if (memory == MUSTER_HOST) {
+    void* const host = std::aligned_alloc(4096, bytes);
+    if (host != nullptr) return Memory(host, std::free);
     return Status(MUSTER_RESOURCE_EXHAUSTED,
-                  fmt::format("{} bytes of scratch could not be allocated", rounded));
+                  fmt::format("{} bytes of scratch could not be allocated", bytes));
   }
-  buffer.memory.reset(memory);
-  buffer.bytes = rounded;
-  return Status();
+  const Device device = *devices_->find(memory);
+  void* made = nullptr;
+  if (Status status(device.table->allocate(device.instance, device_, bytes, &made)); !status.ok()) {
+    return status.within(fmt::format("{} bytes of scratch in {} memory of device {}", bytes,
+                                     memory_name(memory), device_));
+  }
+  return Memory(made, [device, index = device_](void* pointer) {
+    device.table->free(device.instance, index, pointer);
+  });
 }
 
 }  // namespace muster

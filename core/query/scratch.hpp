@@ -6,11 +6,13 @@
 #define MUSTER_CORE_QUERY_SCRATCH_HPP
 
 #include <cstdint>
-#include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "core/base/status.hpp"
+#include "core/query/devices.hpp"
 #include "muster/types.h"
 
 namespace muster {
@@ -20,22 +22,27 @@ class Scratch {
   // Whoever asks: a composition may run on top of a backend that uses scratch itself.
   using User = const void*;
 
+  // Where memory that is not the host's comes from.
+  void on(const Devices& devices, uint32_t device) {
+    devices_ = &devices;
+    device_ = device;
+  }
   Result<void*> get(User user, muster_memory memory, uint64_t bytes);
   // Makes sure that a later get of up to `bytes` need not grow.
   Status reserve(User user, muster_memory memory, uint64_t bytes);
   void allow_growth(bool allow) { may_grow_ = allow; }
 
  private:
-  struct Free {
-    void operator()(void* pointer) const { std::free(pointer); }
-  };
+  using Memory = std::unique_ptr<void, std::function<void(void*)>>;
   struct Buffer {
-    std::unique_ptr<void, Free> memory;
+    Memory memory;
     uint64_t bytes = 0;
   };
-  Status grow(Buffer& buffer, uint64_t bytes);
+  Result<Memory> allocate(muster_memory memory, uint64_t bytes) const;
 
-  std::map<User, Buffer> buffers_;
+  std::map<std::pair<User, muster_memory>, Buffer> buffers_;
+  const Devices* devices_ = nullptr;
+  uint32_t device_ = 0;
   bool may_grow_ = true;
 };
 

@@ -54,7 +54,9 @@ Status run_in_blocks(muster_group& group, const muster_call& call, uint64_t oute
   const auto refuse = [&](Refusal refusal) { return Status(refuse_call(group, call, refusal)); };
   muster_call resolved = call;
   if (!resolve_memory(group, resolved)) return refuse(Refusal::kMemory);
-  MUSTER_TRY(check_movable(resolved.send_memory, call.stream));
+  const muster_memory memory = resolved.send_memory;
+  Result<RunMover> mover = RunMover::make(*group.context.devices, memory, call.stream);
+  if (!mover.ok()) return mover.take_status();
   if (call.op == MUSTER_GATHER && call.root >= group.size) return refuse(Refusal::kRoot);
   if (call.send == nullptr) return refuse(Refusal::kSendBuffer);
   if (receives && call.recv == nullptr) return refuse(Refusal::kRecvBuffer);
@@ -63,7 +65,7 @@ Status run_in_blocks(muster_group& group, const muster_call& call, uint64_t oute
   void* blocks = nullptr;
   // In a graph phase every rank takes it, needed or not, so that all are refused together.
   if (receives || group.phase != MUSTER_EAGER) {
-    Result<void*> got = group.context.scratch.get(dimension_scratch(group), MUSTER_HOST,
+    Result<void*> got = group.context.scratch.get(dimension_scratch(group), memory,
                                                   reduces ? bytes : bytes * group.size);
     if (!got.ok()) return got.take_status();
     blocks = *got;
@@ -72,14 +74,13 @@ Status run_in_blocks(muster_group& group, const muster_call& call, uint64_t oute
   muster_call part = call;
   part.flags &= ~uint32_t{MUSTER_CALL_SYMMETRIC};  // scratch is at another place on every rank
   if (reduces) {
-    split_runs(blocks, call.send, runs);
+    MUSTER_TRY(mover->split(blocks, call.send, runs));
     part.send = blocks;
     return call_group(group, part);
   }
   part.recv = blocks;
   MUSTER_TRY(call_group(group, part));
-  if (receives) join_runs(call.recv, blocks, runs);
-  return Status();
+  return receives ? mover->join(call.recv, blocks, runs) : Status();
 }
 
 }  // namespace

@@ -9,14 +9,9 @@
 namespace muster {
 namespace {
 
-struct Strides {
-  uint64_t row;
-  uint64_t rank;
-};
-
 // Constant sizes become single moves; a call of memcpy per element would cost more than the rest.
-template <typename Copy>
-void for_each_run(char* to, const Strides& to_by, const char* from, const Strides& from_by,
+template <typename Side, typename Copy>
+void for_each_run(char* to, const Side& to_by, const char* from, const Side& from_by,
                   const Runs& runs, Copy copy) {
   for (uint64_t row = 0; row < runs.rows; ++row) {
     for (uint32_t rank = 0; rank < runs.ranks; ++rank) {
@@ -31,8 +26,9 @@ void copy_constant(char* to, const char* from) {
   std::memcpy(to, from, Bytes);
 }
 
-void move_runs(char* to, const Strides& to_by, const char* from, const Strides& from_by,
-               const Runs& runs) {
+template <typename Side>
+void move_on_host(char* to, const Side& to_by, const char* from, const Side& from_by,
+                  const Runs& runs) {
   const auto move = [&](auto copy) { for_each_run(to, to_by, from, from_by, runs, copy); };
   switch (runs.run) {
     case 1:
@@ -50,38 +46,53 @@ void move_runs(char* to, const Strides& to_by, const char* from, const Strides& 
   }
 }
 
-Strides in_tensor(const Runs& runs) { return {runs.run * runs.ranks, runs.run}; }
-Strides in_blocks(const Runs& runs) { return {runs.run, runs.run * runs.rows}; }
-
 }  // namespace
 
-Status check_movable(muster_memory memory, const muster_stream& stream) {
+Result<RunMover> RunMover::make(const Devices& devices, muster_memory memory,
+                                const muster_stream& stream) {
+  RunMover mover;
+  mover.stream_ = stream;
   if (memory != MUSTER_HOST) {
+    mover.device_ = devices.find(memory);
+    if (mover.device_ != nullptr) return mover;
     return Status(
-        MUSTER_UNIMPLEMENTED,
-        fmt::format("the runtime cannot move runs within {} memory: it uses no muster.device/1 of "
-                    "that kind yet",
+        MUSTER_UNAVAILABLE,
+        fmt::format("runs cannot be moved within {} memory: no plugin gives muster.device/1 for it",
                     memory_name(memory)),
-        "use dimension 0, or transpose before and after the plain operation");
+        "install the plugin that knows this kind of memory, or use dimension 0");
   }
-  if (stream.kind != MUSTER_STREAM_NONE) {
-    return Status(MUSTER_UNIMPLEMENTED,
-                  fmt::format("the runtime cannot move runs of host memory in the order of a {} "
-                              "stream",
-                              stream_kind_name(stream.kind)),
-                  "leave options.stream out, or use dimension 0");
+  if (stream.kind == MUSTER_STREAM_NONE) return mover;
+  return Status(MUSTER_UNAVAILABLE,
+                fmt::format("the runtime cannot move runs of host memory in the order of a {} "
+                            "stream",
+                            stream_kind_name(stream.kind)),
+                "leave options.stream out, or use dimension 0");
+}
+
+Status RunMover::join(void* tensor, const void* blocks, const Runs& runs) const {
+  return move(tensor, {runs.run * runs.ranks, runs.run}, blocks, {runs.run, runs.run * runs.rows},
+              runs);
+}
+
+Status RunMover::split(void* blocks, const void* tensor, const Runs& runs) const {
+  return move(blocks, {runs.run, runs.run * runs.rows}, tensor, {runs.run * runs.ranks, runs.run},
+              runs);
+}
+
+Status RunMover::move(void* to, const Side& to_by, const void* from, const Side& from_by,
+                      const Runs& runs) const {
+  auto* const target = static_cast<char*>(to);
+  const auto* const source = static_cast<const char*>(from);
+  if (device_ == nullptr) {
+    move_on_host(target, to_by, source, from_by, runs);
+    return Status();
+  }
+  for (uint32_t rank = 0; rank < runs.ranks; ++rank) {
+    MUSTER_TRY(Status(device_->table->copy_2d(device_->instance, target + rank * to_by.rank,
+                                              to_by.row, source + rank * from_by.rank, from_by.row,
+                                              runs.run, runs.rows, &stream_)));
   }
   return Status();
-}
-
-void join_runs(void* tensor, const void* blocks, const Runs& runs) {
-  move_runs(static_cast<char*>(tensor), in_tensor(runs), static_cast<const char*>(blocks),
-            in_blocks(runs), runs);
-}
-
-void split_runs(void* blocks, const void* tensor, const Runs& runs) {
-  move_runs(static_cast<char*>(blocks), in_blocks(runs), static_cast<const char*>(tensor),
-            in_tensor(runs), runs);
 }
 
 }  // namespace muster

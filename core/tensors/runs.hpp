@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/base/status.hpp"
+#include "core/query/devices.hpp"
 #include "muster/types.h"
 
 namespace muster {
@@ -17,14 +18,30 @@ struct Runs {
   uint32_t ranks;
 };
 
-// UNIMPLEMENTED when this process cannot move runs in that memory in the order of that stream. The
-// same on every rank, so it is asked before anybody is called.
-Status check_movable(muster_memory memory, const muster_stream& stream);
+// Moves runs within one kind of memory, in the order of one stream: those of the host itself, those
+// of a device by the plugin that knows it, one copy_2d per rank.
+class RunMover {
+ public:
+  // UNAVAILABLE when this process cannot move runs there. Asked before anybody is called.
+  static Result<RunMover> make(const Devices& devices, muster_memory memory,
+                               const muster_stream& stream);
 
-// From blocks of ranks ([rank][row]) to rows of the whole tensor ([row][rank]), and back. Host
-// memory; the two sides do not overlap.
-void join_runs(void* tensor, const void* blocks, const Runs& runs);
-void split_runs(void* blocks, const void* tensor, const Runs& runs);
+  // From blocks of ranks ([rank][row]) to rows of the whole tensor ([row][rank]), and back. The two
+  // sides do not overlap.
+  Status join(void* tensor, const void* blocks, const Runs& runs) const;
+  Status split(void* blocks, const void* tensor, const Runs& runs) const;
+
+ private:
+  struct Side {
+    uint64_t row;   // bytes from one row to the next
+    uint64_t rank;  // and from one rank's run to the next one's
+  };
+  Status move(void* to, const Side& to_by, const void* from, const Side& from_by,
+              const Runs& runs) const;
+
+  const Device* device_ = nullptr;  // NULL: the host
+  muster_stream stream_{};
+};
 
 }  // namespace muster
 

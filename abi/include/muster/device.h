@@ -31,7 +31,8 @@ typedef struct muster_device {
   /* Aligned to 4096. [any-thread] [local] */
   MUSTER_OWN muster_status* (*allocate)(struct muster_instance* instance, uint32_t device,
                                         uint64_t bytes, void** out);
-  /* Takes NULL. [any-thread] [local] */
+  /* Takes NULL. Work that was enqueued before may still use the memory: waits for it, as cudaFree
+   * does. [any-thread] [local] */
   void (*free)(struct muster_instance* instance, uint32_t device, void* pointer);
   /* A file descriptor by which another process of the node maps the allocation; the caller closes
    * it. UNAVAILABLE when this allocation cannot be shared. [any-thread] [local] */

@@ -15,8 +15,9 @@ MUSTER_EXTERN_C_BEGIN
 /* ---- along a dimension ----
  * Where the elements of one rank do not lie together in the result, the runtime moves them through
  * scratch of the group (in a graph phase: reserve it with muster_group_reserve, bytes of the whole
- * tensor), in host memory only: UNIMPLEMENTED names the other kinds. send and recv do not overlap,
- * except that dim 0 takes the in-place forms of the plain operation. */
+ * tensor): in host memory itself, elsewhere by the plugin that gives muster.device/1 for that kind,
+ * in the order of the call's stream; UNAVAILABLE without one. send and recv do not overlap, except
+ * that dim 0 takes the in-place forms of the plain operation. */
 
 /* shape: of send, on every rank; recv: the same with shape[dim] * size. As torch all_gather with
  * cat(dim). [collective] */

@@ -75,7 +75,7 @@ TEST_F(DimensionGraph, GivenDeviceMemoryThenDimensionZeroGoesAndAnInnerOneIsRefu
     const Failed failed = failure_of([&] {
       api::all_gather_dim(group, send.data(), recv.data(), {1, 3, 2}, 2, options);
     });
-    EXPECT_EQ(failed.code, MUSTER_UNIMPLEMENTED);
+    EXPECT_EQ(failed.code, MUSTER_UNAVAILABLE);
     EXPECT_THAT(failed.cause, HasSubstr("cuda memory"));
     EXPECT_THAT(failed.cause, HasSubstr("muster.device/1"));
   });
