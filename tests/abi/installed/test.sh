@@ -18,7 +18,7 @@ install)
 package)
   prefix=$1 scratch=$2/package source=$3
   rm -rf "$scratch"
-  cmake -S "$here" -B "$scratch" -DCMAKE_PREFIX_PATH="$prefix" -DSTRANGER_SOURCE="$source" \
+  cmake -G Ninja -S "$here" -B "$scratch" -DCMAKE_PREFIX_PATH="$prefix" -DSTRANGER_SOURCE="$source" \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo
   cmake --build "$scratch"
   "$scratch/c_program"
