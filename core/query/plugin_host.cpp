@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "core/base/log.hpp"
@@ -12,6 +13,7 @@
 #include "core/base/wait.hpp"
 #include "core/kernels/registry.hpp"
 #include "core/query/host_group.hpp"
+#include "core/query/host_memory.hpp"
 
 namespace muster {
 namespace {
@@ -80,7 +82,10 @@ PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush)
     if (hook->function != nullptr) hook->function(hook->context, memory);
     return nullptr;
   };
-  get_interface = [](const muster_host*, const char*) -> const void* { return nullptr; };
+  get_interface = [](const muster_host*, const char* name) -> const void* {
+    const bool known = std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0;
+    return known ? host_memory_interface() : nullptr;
+  };
   fill_group_functions(*this);
 }
 

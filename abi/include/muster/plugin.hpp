@@ -91,6 +91,11 @@ class Host {
     return value == nullptr ? std::string() : std::string(value);
   }
   uint64_t now_ns() const { return host_->now_ns(); }
+  // A further interface of the runtime, nullptr when it lacks it.
+  template <typename Table>
+  const Table* interface(const char* name) const {
+    return static_cast<const Table*>(host_->get_interface(host_, name));
+  }
   // nullptr when there is none.
   template <typename Function>
   Function kernel(const char* family, muster_dtype dtype, muster_redop redop) const {

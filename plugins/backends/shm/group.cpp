@@ -16,7 +16,8 @@ ShmGroup::ShmGroup(plugin::Group group)
       fault_(group),
       memory_(make_memory(layout_.total)),
       mappings_(group.size()),
-      segments_(group.size()) {
+      segments_(group.size()),
+      regions_(group) {
   mappings_[group.rank()] = Mapping::of(memory_, layout_.total);
   const SegmentView own(mappings_[group.rank()]->data(), &layout_);
   ControlBlock& control = own.control();
@@ -132,6 +133,14 @@ void ShmGroup::execute_batch(const muster_call* calls, uint32_t count) {
     }
   });
   for (uint32_t i = 0; i < count; ++i) fault_.after(calls[i]);
+}
+
+void* ShmGroup::memory_register(void* pointer, uint64_t bytes, muster_memory memory) {
+  return const_cast<Region*>(regions_.add(pointer, bytes, memory));
+}
+
+void ShmGroup::memory_deregister(void* registration) {
+  regions_.remove(static_cast<const Region*>(registration));
 }
 
 }  // namespace muster::shm

@@ -12,6 +12,7 @@
 #include "plugins/backends/shm/collectives.hpp"
 #include "plugins/backends/shm/fault.hpp"
 #include "plugins/backends/shm/layout.hpp"
+#include "plugins/backends/shm/regions.hpp"
 #include "plugins/backends/shm/segment.hpp"
 
 namespace muster::shm {
@@ -23,6 +24,9 @@ class ShmGroup {
   void execute(const muster_call& call);
   // Collectives in their order, then all sends and receives at once.
   void execute_batch(const muster_call* calls, uint32_t count);
+  // What the ranks have mapped of each other's memory.
+  void* memory_register(void* pointer, uint64_t bytes, muster_memory memory);
+  void memory_deregister(void* registration);
 
  private:
   // Runs a body; a failure in it leaves the counters of the ranks apart, so nothing runs after it.
@@ -38,6 +42,7 @@ class ShmGroup {
   Descriptor memory_;  // until connected
   std::vector<std::shared_ptr<Mapping>> mappings_;
   std::vector<SegmentView> segments_;
+  Regions regions_;
   std::vector<muster_call> messages_;  // of a batch
   bool broken_ = false;
 };
