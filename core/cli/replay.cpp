@@ -86,7 +86,7 @@ Result<Row> replay_step(Session& session, const Options& options, const std::str
   Row row;
   row.step = &step;
   row.bytes = exercise.bytes();
-  Result<std::string> served = session.backend_of(*group, exercise);
+  Result<std::string> served = session.backend_of(*group, exercise.call());
   if (!served.ok()) return served.take_status();
   row.backend = *served;
   Result<Checked> checked = session.check(*group, exercise, 1);

@@ -13,6 +13,26 @@ double microseconds_since(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+// Ranks of several nodes meet in a barrier.
+struct ControlRanks {
+  muster_group* control;
+  Status status;
+
+  bool meet() {
+    status = Status(muster_barrier(control));
+    return status.ok();
+  }
+  bool largest(double* values, size_t n) {
+    status = Status(muster_all_reduce(control, values, values, n, MUSTER_F64, MUSTER_MAX, nullptr));
+    return status.ok();
+  }
+};
+
+Status lost_rank() {
+  return {MUSTER_PEER_LOST, "a rank did not come to a measurement",
+          "its own messages say why; a rank that is stopped or killed is waited for one minute"};
+}
+
 }  // namespace
 
 std::string Checked::text() const {
@@ -40,7 +60,24 @@ Result<std::unique_ptr<Session>> Session::open(const RankOptions& options) {
   if (!options.config_file.empty()) runtime_options.config_file = options.config_file.c_str();
   MUSTER_TRY(Status(muster_init(&runtime_options, &session->runtime_)));
   MUSTER_TRY(session->make_group("cli-control", &session->control_));
+  MUSTER_TRY(session->make_meeting());
   return session;
+}
+
+Status Session::make_meeting() {
+  MeetingAddress address;
+  std::unique_ptr<Meeting> meeting;
+  if (rank() == 0) meeting = Meeting::host(size(), &address);
+  MUSTER_TRY(Status(
+      muster_broadcast(control_, &address, &address, sizeof(address), MUSTER_U8, 0, nullptr)));
+  if (rank() != 0) meeting = Meeting::join(address, rank());
+  int32_t joined = meeting != nullptr ? 1 : 0;
+  MUSTER_TRY(
+      Status(muster_all_reduce(control_, &joined, &joined, 1, MUSTER_I32, MUSTER_MIN, nullptr)));
+  if (joined == 0) return Status();
+  if (!meeting->open_with_all()) return lost_rank();
+  meeting_ = std::move(meeting);
+  return Status();
 }
 
 Session::~Session() {
@@ -89,10 +126,7 @@ Result<muster_group*> Session::role_group(const std::string& backend,
   return group;
 }
 
-Result<Checked> Session::check(muster_group* group, Exercise& exercise, uint64_t round) {
-  exercise.fill(round);
-  MUSTER_TRY(Status(muster_execute(group, &exercise.call())));
-  const Exercise::Wrong wrong = exercise.check();
+Result<Checked> Session::share(const Exercise::Wrong& wrong) {
   const RankWrong mine{wrong.count, wrong.first, wrong.got, wrong.right};
   Checked checked;
   checked.by_rank.resize(size());
@@ -102,22 +136,47 @@ Result<Checked> Session::check(muster_group* group, Exercise& exercise, uint64_t
   return checked;
 }
 
+Result<Checked> Session::check(muster_group* group, Exercise& exercise, uint64_t round) {
+  exercise.fill(round);
+  MUSTER_TRY(Status(muster_execute(group, &exercise.call())));
+  return share(exercise.check());
+}
+
+Result<Checked> Session::check(muster_group* group, Placement& placement, uint64_t round) {
+  placement.fill(round);
+  MUSTER_TRY(Status(muster_execute(group, &placement.call())));
+  return share(placement.check());
+}
+
 Status Session::slowest(std::vector<double>& microseconds) {
   return Status(muster_all_reduce(control_, microseconds.data(), microseconds.data(),
                                   microseconds.size(), MUSTER_F64, MUSTER_MAX, nullptr));
 }
 
-Result<std::vector<double>> Session::time_each(muster_group* group, const Exercise& exercise,
-                                               uint32_t iterations) {
-  std::vector<double> microseconds(iterations);
-  for (double& time : microseconds) {
-    MUSTER_TRY(Status(muster_barrier(control_)));
-    const auto start = std::chrono::steady_clock::now();
-    MUSTER_TRY(Status(muster_execute(group, &exercise.call())));
-    time = microseconds_since(start);
+Result<std::vector<double>> Session::time_each(muster_group* group, const muster_call& call,
+                                               const LoopOptions& options) {
+  Status failed;
+  const auto execute = [&] {
+    muster_status* const status = muster_execute(group, &call);
+    if (status == nullptr) [[likely]]
+      return true;
+    failed = Status(status);
+    return false;
+  };
+  std::vector<double> microseconds;
+  if (meeting_ != nullptr) {
+    if (run_loop(*meeting_, options, execute, &microseconds)) return microseconds;
+    return failed.ok() ? lost_rank() : std::move(failed);
   }
-  if (Status status = slowest(microseconds); !status.ok()) return status;
-  return microseconds;
+  ControlRanks ranks{control_, Status()};
+  if (run_loop(ranks, options, execute, &microseconds)) return microseconds;
+  return failed.ok() ? std::move(ranks.status) : std::move(failed);
+}
+
+Result<double> Session::floor(const LoopOptions& options) {
+  double us = 0;
+  if (meeting_ != nullptr && !exchange_floor(*meeting_, options, &us)) return lost_rank();
+  return us;
 }
 
 Result<double> Session::time_all(muster_group* group, const Exercise& exercise, uint64_t repeat) {
@@ -129,10 +188,9 @@ Result<double> Session::time_all(muster_group* group, const Exercise& exercise, 
   return total.front();
 }
 
-Result<std::string> Session::backend_of(muster_group* group, const Exercise& exercise) {
+Result<std::string> Session::backend_of(muster_group* group, const muster_call& call) {
   const char* name = nullptr;
-  if (Status status(muster_group_backend(group, &exercise.call(), &name)); !status.ok())
-    return status;
+  if (Status status(muster_group_backend(group, &call, &name)); !status.ok()) return status;
   return std::string(name);
 }
 

@@ -11,7 +11,10 @@
 
 #include "core/agree/exercise.hpp"
 #include "core/base/status.hpp"
+#include "core/cli/meeting.hpp"
+#include "core/cli/placement.hpp"
 #include "core/cli/ranks.hpp"
+#include "core/cli/timed_loop.hpp"
 #include "muster/muster.h"
 #include "muster/parallel.h"
 
@@ -52,22 +55,32 @@ class Session {
   // Runs the exercise once with fresh inputs, and tells every rank what was wrong where.
   // [collective]
   Result<Checked> check(muster_group* group, Exercise& exercise, uint64_t round);
-  // `iterations` times: all ranks meet, then each runs the call; the slowest rank's microseconds
-  // per iteration. [collective]
-  Result<std::vector<double>> time_each(muster_group* group, const Exercise& exercise,
-                                        uint32_t iterations);
+  // The same in the memory of a placement. [collective]
+  Result<Checked> check(muster_group* group, Placement& placement, uint64_t round);
+  // The measured loop around the call: microseconds of each iteration. [collective]
+  Result<std::vector<double>> time_each(muster_group* group, const muster_call& call,
+                                        const LoopOptions& options);
+  // Whether ranks meet in shared memory before a timed call; else in a barrier of the control
+  // group, which hides what takes less than it.
+  bool meets_in_memory() const { return meeting_ != nullptr; }
+  // Microseconds that the ranks need to notice each other; 0 where they do not meet in memory.
+  // [collective]
+  Result<double> floor(const LoopOptions& options);
   // `repeat` calls back to back; the slowest rank's microseconds for all. [collective]
   Result<double> time_all(muster_group* group, const Exercise& exercise, uint64_t repeat);
   // Who serves it.
-  Result<std::string> backend_of(muster_group* group, const Exercise& exercise);
+  Result<std::string> backend_of(muster_group* group, const muster_call& call);
 
  private:
   Session() = default;
   Status make_group(const std::string& name, muster_group** out);
+  Status make_meeting();
+  Result<Checked> share(const Exercise::Wrong& wrong);
   Status slowest(std::vector<double>& microseconds);
 
   muster_runtime* runtime_ = nullptr;
   muster_group* control_ = nullptr;
+  std::unique_ptr<Meeting> meeting_;
   std::vector<std::pair<std::string, muster_group*>> groups_;
   std::vector<std::pair<std::string, muster_layout*>> layouts_;
 };

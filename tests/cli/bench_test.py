@@ -21,6 +21,9 @@ class Bench(support.Case):
         self.assertIn("# wrong elements : 0 OK", text)
         return [(int(row[0]), row[10], row[11]) for row in rows]
 
+    def csv_rows(self, *arguments):
+        return list(csv.DictReader(io.StringIO(self.muster(*arguments, "--csv").stdout)))
+
     def test_given_every_operation_when_measured_over_shm_then_every_row_is_right(self):
         for operation in OPERATIONS:
             for ranks in ("2", "3"):
@@ -61,7 +64,7 @@ class Bench(support.Case):
         self.assertTrue(mpi.endswith(f" {support.MUSTER} bench all_reduce --ranks 2 --backend shm,mpi\n"), mpi)
 
     def test_given_csv_when_measured_then_it_is_a_header_and_a_line_per_row(self):
-        rows = list(csv.DictReader(io.StringIO(self.muster("bench", "all_gather", "--csv", *SMALL).stdout)))
+        rows = self.csv_rows("bench", "all_gather", *SMALL)
         self.assertEqual([("all_gather", "f32", "none", "2", "64", "0", "shm")],
                          [tuple(row[key] for key in ("op", "dtype", "redop", "ranks", "bytes", "wrong", "backend"))
                           for row in rows[:1]])
@@ -69,6 +72,35 @@ class Bench(support.Case):
         for row in rows:
             self.assertLessEqual(float(row["min_us"]), float(row["median_us"]))
             self.assertLessEqual(float(row["median_us"]), float(row["max_us"]))
+
+    def test_given_ranks_of_one_node_when_measured_then_they_meet_in_memory_and_the_floor_is_told(self):
+        data = self.json("bench", "all_reduce", "--sizes", "8,1K", *FEW, schema="muster.bench/1")
+        self.assertGreater(data["floor_us"], 0)
+        self.assertEqual([(8, 2), (1024, 2)], [(row["bytes"], row["iterations"]) for row in data["rows"]])
+        text = self.muster("bench", "all_reduce", "--sizes", "8", *FEW).stdout
+        self.assertRegex(text, r"# floor: \d+\.\d\d us for an exchange of nothing in the same loop\n")
+
+    def test_given_every_operation_with_an_in_place_form_when_measured_in_place_then_every_row_is_right(self):
+        for operation in OPERATIONS:
+            with self.subTest(operation=operation):
+                if operation in ("send_recv", "barrier"):
+                    error = self.muster("bench", operation, "--in-place", code=2).stderr
+                    self.assertIn(f"{operation} has no in-place form", error)
+                    continue
+                rows = self.csv_rows("bench", operation, "--ranks", "3", "--in-place", "--backend", "shm", *SMALL)
+                self.assertEqual([("in", "0")] * 3, [(row["place"], row["wrong"]) for row in rows])
+
+    def test_given_no_count_when_measured_then_the_time_for_each_size_bounds_it(self):
+        few, = self.csv_rows("bench", "all_reduce", "--sizes", "8M", "--seconds", "0.001")
+        self.assertEqual("20", few["iterations"])
+        many, = self.csv_rows("bench", "barrier", "--bind", "none")
+        self.assertGreater(int(many["iterations"]), 20)
+
+    def test_given_calls_back_to_back_when_measured_then_the_rows_say_so(self):
+        row, = self.csv_rows("bench", "all_reduce", "--sizes", "64", "--loop", "back-to-back", *FEW)
+        self.assertEqual(("back-to-back", "0"), (row["loop"], row["wrong"]))
+        text = self.muster("bench", "all_reduce", "--sizes", "64", "--loop", "back-to-back", *FEW).stdout
+        self.assertIn("# time: median over samples of calls back to back", text)
 
     def test_given_a_fault_when_measured_then_the_row_is_wrong_and_the_exit_code_1(self):
         result = self.muster("bench", "all_reduce", "--fault", "1:all_reduce", *SMALL, code=1)
@@ -84,7 +116,8 @@ class Bench(support.Case):
 
     def test_given_what_cannot_be_measured_when_asked_then_it_is_a_usage_error_that_lists_what_can(self):
         for arguments in (("all_reduced",), ("all_reduce", "-d", "f99"), ("all_reduce", "-o", "mean"), ("all_reduce", "-b", "9x"),
-                          ("all_reduce", "-b", "2M", "-e", "1M"), ("all_reduce", "-f", "1"), ("send",)):
+                          ("all_reduce", "-b", "2M", "-e", "1M"), ("all_reduce", "-f", "1"), ("all_reduce", "--sizes", "8,9x"), ("all_reduce", "--loop", "fast"),
+                          ("all_reduce", "--bind", "node"), ("send",)):
             with self.subTest(arguments=arguments):
                 result = self.muster("bench", *arguments, code=2)
                 self.assertEqual("", result.stdout)

@@ -1,0 +1,62 @@
+#include "core/cli/bench_measure.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/names.hpp"
+
+namespace muster::cli {
+namespace {
+
+Status served_by_another(const BenchOptions& options, const BenchRow& row,
+                         const std::string& backend) {
+  return {MUSTER_UNAVAILABLE,
+          fmt::format("{} of {} bytes is not served by {} but by {}", row.op, row.bytes, backend,
+                      row.backend),
+          fmt::format("muster explain {} --dtype {} --bytes {} --ranks {} says why", row.op,
+                      options.dtype_name, row.bytes, row.ranks)};
+}
+
+}  // namespace
+
+Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
+                            const std::string& backend, uint64_t bytes, double floor) {
+  Result<muster_group*> group = session.group(backend);
+  if (!group.ok()) return group.take_status();
+  const muster_op op = options.op;
+  const uint64_t element = std::max<uint64_t>(dtype_size(options.dtype), 1);
+  const uint64_t parts = size_is_whole(options.op_name) ? session.size() : 1;
+  MeasuredRow measured;
+  BenchRow& row = measured.row;
+  row.op = options.op_name;
+  row.dtype = options.dtype_name;
+  row.redop = op_reduces(op) ? options.redop_name : "none";
+  row.ranks = session.size();
+  row.count = op == MUSTER_BARRIER ? 0 : bytes / element / parts;
+  row.bytes = row.count * parts * element;
+  row.in_place = options.in_place;
+  row.back_to_back = options.loop.back_to_back;
+  row.floor = floor;
+  Exercise exercise(op, options.dtype, options.redop, row.count, session.rank(), session.size());
+  Placement placement(exercise, session.rank(), session.size(), options.in_place);
+  Result<std::string> served = session.backend_of(*group, placement.call());
+  if (!served.ok()) return served.take_status();
+  row.backend = *served;
+  if (!backend.empty() && row.backend != backend &&
+      row.backend != fmt::format("composed({})", backend)) {
+    return served_by_another(options, row, backend);
+  }
+  for (uint64_t round = 0; round < 2; ++round) {
+    Result<Checked> checked = session.check(*group, placement, round);
+    if (!checked.ok()) return checked.take_status();
+    row.wrong += checked->wrong;
+    if (measured.what_was_wrong.empty()) measured.what_was_wrong = checked->text();
+  }
+  Result<std::vector<double>> times = session.time_each(*group, placement.call(), options.loop);
+  if (!times.ok()) return times.take_status();
+  row.set_times(*times);
+  return measured;
+}
+
+}  // namespace muster::cli

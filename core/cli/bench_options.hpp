@@ -1,0 +1,47 @@
+// What `muster bench` was asked for.
+#ifndef MUSTER_CORE_CLI_BENCH_OPTIONS_HPP
+#define MUSTER_CORE_CLI_BENCH_OPTIONS_HPP
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/cli/command.hpp"
+#include "core/cli/ranks.hpp"
+#include "core/cli/timed_loop.hpp"
+#include "muster/types.h"
+
+namespace muster::cli {
+
+struct BenchOptions {
+  RankOptions ranks;
+  std::string op_name;
+  std::string dtype_name = "f32";
+  std::string redop_name = "sum";
+  std::string from = "8";
+  std::string to = "1M";
+  uint64_t factor = 8;
+  std::vector<std::string> size_list;  // instead of from, to and factor
+  LoopOptions loop;
+  std::string loop_name = "synchronised";
+  std::string bind = "core";
+  bool in_place = false;
+  bool json = false;
+  bool csv = false;
+
+  // From the names above.
+  muster_op op = MUSTER_OP_NONE;
+  muster_dtype dtype = MUSTER_DTYPE_NONE;
+  muster_redop redop = MUSTER_REDOP_NONE;
+  std::vector<uint64_t> sizes;
+};
+
+void add_bench_options(CLI::App& verb, BenchOptions& options);
+
+// Fills in what the names mean. kUsage, with a message on stderr that lists what can be measured,
+// when a name means nothing.
+int understand(BenchOptions& options);
+
+}  // namespace muster::cli
+
+#endif

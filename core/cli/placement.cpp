@@ -1,0 +1,83 @@
+#include "core/cli/placement.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/names.hpp"
+
+namespace muster::cli {
+namespace {
+
+enum class Input { kNone, kPart, kWhole };  // what a rank passes: its n-th part, or all parts
+
+struct Shape {
+  Input send;
+  Input recv;
+};
+
+Shape shape_of(muster_op op) {
+  switch (op) {
+    case MUSTER_BARRIER:
+      return {Input::kNone, Input::kNone};
+    case MUSTER_ALL_GATHER:
+    case MUSTER_ALL_GATHERV:
+    case MUSTER_GATHER:
+    case MUSTER_GATHERV:
+      return {Input::kPart, Input::kWhole};
+    case MUSTER_REDUCE_SCATTER:
+    case MUSTER_REDUCE_SCATTERV:
+    case MUSTER_SCATTER:
+    case MUSTER_SCATTERV:
+      return {Input::kWhole, Input::kPart};
+    case MUSTER_ALL_TO_ALL:
+    case MUSTER_ALL_TO_ALLV:
+      return {Input::kWhole, Input::kWhole};
+    default:
+      return {Input::kPart, Input::kPart};
+  }
+}
+
+}  // namespace
+
+bool Placement::has_in_place_form(muster_op op) {
+  return op != MUSTER_BARRIER && op != MUSTER_SEND_RECV;
+}
+
+Placement::Placement(Exercise& exercise, uint32_t rank, uint32_t size, bool in_place)
+    : exercise_(exercise), call_(exercise.call()) {
+  const uint64_t part = call_.count * dtype_size(call_.dtype);
+  const auto bytes = [&](Input input) {
+    return input == Input::kNone ? 0 : part * (input == Input::kWhole ? size : 1);
+  };
+  const Shape shape = shape_of(call_.op);
+  send_bytes_ = bytes(shape.send);
+  recv_bytes_ = bytes(shape.recv);
+  if (!in_place) {
+    send_ = PageMemory(send_bytes_);
+    recv_ = PageMemory(recv_bytes_);
+    call_.send = send_.data();
+    call_.recv = recv_.data();
+    return;
+  }
+  // A rank's own part lies at its place in the whole vector, as in NCCL.
+  recv_ = PageMemory(std::max(send_bytes_, recv_bytes_));
+  const bool own_part = shape.send != shape.recv;
+  char* const mine = recv_.data() + (own_part ? rank * part : 0);
+  call_.send = shape.send == Input::kPart ? mine : recv_.data();
+  call_.recv = shape.recv == Input::kPart ? mine : recv_.data();
+}
+
+void Placement::fill(uint64_t round) {
+  exercise_.fill(round);
+  if (recv_bytes_ != 0) std::memset(call_.recv, 0x5a, recv_bytes_);
+  if (send_bytes_ != 0) {
+    std::memcpy(const_cast<void*>(call_.send), exercise_.call().send, send_bytes_);
+  }
+}
+
+Exercise::Wrong Placement::check() {
+  if (recv_bytes_ != 0) std::memcpy(exercise_.call().recv, call_.recv, recv_bytes_);
+  return exercise_.check();
+}
+
+}  // namespace muster::cli
