@@ -1,6 +1,5 @@
-#include "core/kernels/host_rmsnorm.hpp"
-
-#include "core/kernels/norm_row.hpp"
+#include "host_kernels.hpp"
+#include "norm_row.hpp"
 
 namespace muster::kernels {
 namespace {
@@ -25,7 +24,7 @@ void host_rmsnorm(void* out, void* residual_out, const void* x, const void* resi
 
 }  // namespace
 
-muster_host_rmsnorm generic_host_rmsnorm(muster_dtype dtype) {
+muster_host_rmsnorm host_rmsnorm_kernel(muster_dtype dtype) {
   switch (dtype) {
     case MUSTER_F16:
       return &host_rmsnorm<F16>;

@@ -1,7 +1,7 @@
 #include <limits>
 
-#include "core/kernels/host_rmsnorm.hpp"
-#include "core/kernels/norm_row.hpp"
+#include "host_kernels.hpp"
+#include "norm_row.hpp"
 
 namespace muster::kernels {
 namespace {
@@ -59,7 +59,7 @@ void host_rmsnorm_quant(uint8_t* out, float* scales, void* residual_out, const v
 
 }  // namespace
 
-muster_host_rmsnorm_quant generic_host_rmsnorm_quant(muster_dtype dtype) {
+muster_host_rmsnorm_quant host_rmsnorm_quant_kernel(muster_dtype dtype) {
   switch (dtype) {
     case MUSTER_F16:
       return &host_rmsnorm_quant<F16>;
