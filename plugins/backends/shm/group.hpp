@@ -12,7 +12,6 @@
 #include "plugins/backends/shm/collectives.hpp"
 #include "plugins/backends/shm/fault.hpp"
 #include "plugins/backends/shm/layout.hpp"
-#include "plugins/backends/shm/regions.hpp"
 #include "plugins/backends/shm/segment.hpp"
 
 namespace muster::shm {
@@ -34,6 +33,8 @@ class ShmGroup {
   void guarded(Body&& body);
   void collective(const muster_call& call);
   void check_header(const SegmentView& segment, uint32_t owner) const;
+  // Whether the ranks together may run on as many cores as there are ranks. [collective]
+  bool cores_suffice() const;
 
   plugin::Group group_;
   State state_;
@@ -42,7 +43,6 @@ class ShmGroup {
   Descriptor memory_;  // until connected
   std::vector<std::shared_ptr<Mapping>> mappings_;
   std::vector<SegmentView> segments_;
-  Regions regions_;
   std::vector<muster_call> messages_;  // of a batch
   bool broken_ = false;
 };
