@@ -11,8 +11,6 @@
 #include <map>
 #include <mutex>
 
-#include "core/base/units.hpp"
-
 namespace muster {
 namespace {
 
@@ -38,7 +36,7 @@ Status no_memory(uint64_t bytes, const char* step) {
   const int error = errno;
   return Status(
       MUSTER_RESOURCE_EXHAUSTED,
-      fmt::format("no host memory of {}: {}: {}", format_bytes(bytes), step, std::strerror(error)),
+      fmt::format("no host memory of {} bytes: {}: {}", bytes, step, std::strerror(error)),
       error == EMFILE || error == ENFILE
           ? "each allocation holds a file: raise the limit of open files (ulimit -n)"
           : "");
@@ -68,11 +66,12 @@ muster_status* backing(const muster_host*, const void* pointer, uint64_t bytes, 
         return Status();
       }
     }
-    return Status(MUSTER_UNAVAILABLE,
-                  fmt::format("{} at {} are no memory of muster_mem_alloc, which no other process "
-                              "can map",
-                              format_bytes(bytes), pointer),
-                  "allocate it with muster_mem_alloc");
+    return Status(
+        MUSTER_UNAVAILABLE,
+        fmt::format("{} bytes at {} are no memory of muster_mem_alloc, which no other process "
+                    "can map",
+                    bytes, pointer),
+        "allocate it with muster_mem_alloc");
   });
 }
 
@@ -97,9 +96,9 @@ HostMemory::~HostMemory() {
 Result<std::unique_ptr<HostMemory>> HostMemory::allocate(uint64_t bytes) {
   const uint64_t most = bytes_of_machine();
   if (bytes > most) {
-    return Status(MUSTER_RESOURCE_EXHAUSTED,
-                  fmt::format("{} of host memory are wanted, this machine has {}",
-                              format_bytes(bytes), format_bytes(most)));
+    return Status(
+        MUSTER_RESOURCE_EXHAUSTED,
+        fmt::format("{} bytes of host memory are wanted, this machine has {}", bytes, most));
   }
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t rounded = (bytes + page - 1) / page * page;
