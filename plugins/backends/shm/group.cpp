@@ -33,7 +33,7 @@ ShmGroup::ShmGroup(plugin::Group group)
   control.done.word.value = start;
   control.bell.word.value = start;
   for (const Channel channel : {Channel::kProgram, Channel::kCollective}) {
-    for (uint32_t r = 0; r < group.size(); ++r) own.counters(channel, r) = {start, start};
+    for (uint32_t r = 0; r < group.size(); ++r) own.counters(channel, r) = {start};
   }
 }
 
@@ -50,8 +50,9 @@ void ShmGroup::connect() {
     check_header(segments_[r], r);
   }
   memory_.reset();
-  state_.stage.attach(&segments_, layout_.slot_bytes, cores_suffice() ? kSpins : 0);
-  state_.mailbox.attach(&segments_, layout_.box_bytes);
+  const uint32_t spins = cores_suffice() ? kSpins : 0;
+  state_.stage.attach(&segments_, layout_.slot_bytes, spins);
+  state_.mailbox.attach(&segments_, layout_.box_bytes, spins);
 }
 
 bool ShmGroup::cores_suffice() const {

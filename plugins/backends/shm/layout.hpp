@@ -4,8 +4,8 @@
 // A segment is written by its owner, except for the bell, which every peer rings. Its parts:
 //   header        what the segment is, checked by whoever maps it
 //   cards         per slot: how far the owner is, where its operands lie, or a tiny operand itself
-//   words         reduced, done: how far the owner is (stage.hpp); bell (mailbox.hpp)
-//   counters      per channel and peer: chunks written to, and consumed from, that peer
+//   words         reduced, done: how far the owner is (stage.hpp); bell, listening (mailbox.hpp)
+//   counters      per channel and peer: chunks consumed from that peer
 //   slots         kSlots slots of slot_bytes: what the owner shows in a step of a collective
 //   boxes         per channel and peer: kBoxes chunks on their way to that peer
 // Pages are taken on first use only: a group that never sends point to point has no boxes in
@@ -23,7 +23,7 @@ namespace muster::shm {
 inline constexpr uint64_t kCacheLine = 64;
 inline constexpr uint64_t kPage = 4096;
 inline constexpr uint64_t kSlots = 4;
-inline constexpr uint64_t kBoxes = 2;
+inline constexpr uint64_t kBoxes = 4;
 
 // Traffic between two ranks that must not mix: a program's sends and receives, and those that the
 // collectives of unknown size are made of.
@@ -51,9 +51,8 @@ struct alignas(kCacheLine) Card {
   std::byte data[kCardBytes];
 };
 
-// 64-bit counters of one channel between the owner and one peer; only the owner writes them.
+// Of one channel between the owner and one peer; only the owner writes it.
 struct alignas(kCacheLine) Counters {
-  uint64_t written;   // chunks put into the owner's boxes for the peer
   uint64_t consumed;  // chunks taken out of the peer's boxes for the owner
 };
 
@@ -63,10 +62,15 @@ struct alignas(kCacheLine) ControlBlock {
   Word reduced;
   Word done;
   Word bell;
+  alignas(kCacheLine) uint32_t listening;  // 1: the owner is about to sleep, or sleeps
 };
 
+// The first cache line of a box. What fits in it needs no other.
+inline constexpr uint64_t kHeaderBytes = kCacheLine - 2 * sizeof(uint64_t);
 struct alignas(kCacheLine) BoxHeader {
+  uint64_t filled;         // the number of the chunk in the box, counted from 1
   uint64_t message_bytes;  // of the whole message that the chunk belongs to
+  std::byte data[kHeaderBytes];
 };
 
 struct Layout {
