@@ -59,4 +59,12 @@ muster_kernel_function find_kernel(const muster_kernel_key& key) {
   return nullptr;
 }
 
+std::span<const BuiltinFamily> builtin_families() {
+  static constexpr BuiltinFamily kFamilies[] = {
+      {"host_reduce/1", "cached"},  {"host_reduce/1", "streaming"},
+      {"host_copy/1", "cached"},    {"host_copy/1", "streaming"},
+      {"host_rmsnorm/1", "cached"}, {"host_rmsnorm_quant/1", "cached"}};
+  return kFamilies;
+}
+
 }  // namespace muster

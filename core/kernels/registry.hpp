@@ -3,6 +3,7 @@
 #ifndef MUSTER_CORE_KERNELS_REGISTRY_HPP
 #define MUSTER_CORE_KERNELS_REGISTRY_HPP
 
+#include <span>
 #include <string_view>
 
 #include "muster/kernels.h"
@@ -16,6 +17,13 @@ inline constexpr std::string_view kGenericArchitecture = "generic";
 // host_copy/1, both "cached" and "streaming"; host_rmsnorm/1 and host_rmsnorm_quant/1 for f16,
 // bf16, f32, "cached" only. NULL for a key without one.
 muster_kernel_function find_kernel(const muster_kernel_key& key);
+
+// The families that the built-in kernels belong to, each with each of its algorithms.
+struct BuiltinFamily {
+  const char* name;
+  const char* algorithm;
+};
+std::span<const BuiltinFamily> builtin_families();
 
 // Typed short cuts.
 muster_host_reduce host_reduce(muster_dtype dtype, muster_redop redop);

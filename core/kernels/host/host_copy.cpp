@@ -1,4 +1,5 @@
 #include "host_kernels.hpp"
+#include "selection.hpp"
 #include "streaming.hpp"
 
 namespace muster::kernels {
@@ -16,6 +17,7 @@ void host_copy_streaming(void* dst, const void* src, uint64_t bytes) {
 }  // namespace
 
 muster_host_copy host_copy_kernel(Algorithm algorithm) {
+  if (!selected("host_copy/1", algorithm, MUSTER_DTYPE_NONE)) return nullptr;
   return algorithm == Algorithm::kStreaming ? &host_copy_streaming : &host_copy;
 }
 

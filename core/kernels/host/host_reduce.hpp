@@ -1,16 +1,17 @@
 // The kernels of family host_reduce/1: one template per (element, reduce operation, algorithm).
 // Private to the host kernels.
 //
-// Up to most_at_once() sources are combined in registers, in rank order at every position, and rounded
-// once. More are combined in passes over a block of accumulators that stays in the nearest cache.
-// What is written at a place has been read from it before, in every source, so dst may be one of
-// them.
+// Up to most_at_once() sources are combined in registers, in rank order at every position, and
+// rounded once. More are combined in passes over a block of accumulators that stays in the nearest
+// cache. What is written at a place has been read from it before, in every source, so dst may be
+// one of them.
 #ifndef MUSTER_CORE_KERNELS_HOST_HOST_REDUCE_HPP
 #define MUSTER_CORE_KERNELS_HOST_HOST_REDUCE_HPP
 
 #include <utility>
 
 #include "muster/kernels.h"
+#include "selection.hpp"
 #include "steps.hpp"
 #include "streaming.hpp"
 
@@ -203,9 +204,8 @@ muster_host_reduce host_reduce_for() {
   return kStreaming ? &host_reduce_streaming<Used, kRedop> : &host_reduce<Used, kRedop>;
 }
 
-// The kernel of one element type for a reduce operation, NULL where it is not defined.
 template <typename Element, bool kStreaming>
-muster_host_reduce host_reduce_of(muster_redop redop) {
+muster_host_reduce host_reduce_by(muster_redop redop) {
   switch (redop) {
     case MUSTER_SUM:
       return host_reduce_for<Element, MUSTER_SUM, kStreaming>();
@@ -239,6 +239,17 @@ muster_host_reduce host_reduce_of(muster_redop redop) {
     }
   }
   return nullptr;
+}
+
+// The kernel of one dtype for a reduce operation, NULL where it is not defined or not selected.
+template <muster_dtype kDtype, typename Element, bool kStreaming>
+muster_host_reduce host_reduce_of([[maybe_unused]] muster_redop redop) {
+  constexpr Algorithm kAlgorithm = kStreaming ? Algorithm::kStreaming : Algorithm::kCached;
+  if constexpr (selected("host_reduce/1", kAlgorithm, kDtype)) {
+    return host_reduce_by<Element, kStreaming>(redop);
+  } else {
+    return nullptr;
+  }
 }
 
 }  // namespace muster::kernels

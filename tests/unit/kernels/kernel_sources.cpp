@@ -38,9 +38,8 @@ void KernelSource::open(const std::string& path) {
   }
   entry_ = static_cast<const muster_entry*>(dlsym(file_, MUSTER_PLUGIN_ENTRY_SYMBOL));
   static testing::FakeHost host;
-  if (muster_status* status = entry_->open(&host, &instance_); status != nullptr) {
-    why_not_ = "open failed";
-    host.status_release(status);
+  if (muster_status* status = entry_->open(host.get(), &instance_); status != nullptr) {
+    why_not_ = testing::FakeHost::take(status).cause;
     return;
   }
   kernels_ = static_cast<const muster_kernels*>(

@@ -203,9 +203,9 @@ TEST_P(Variants, GivenASixteenBitFloatOfEveryValueThenSumsAndChoicesAgree) {
         if (n == 2) sources.push_back(random_elements(dtype, 65536, redop));
         Operands operands(sources, 0);
         kernel(operands.at(n), operands.sources(), n, 65536, nullptr, 0);
-        ASSERT_EQ(first_wrong(dtype, reduce_reference(dtype, redop, sources, nullptr, 0),
-                              operands.at(n)),
-                  -1)
+        ASSERT_EQ(
+            first_wrong(dtype, reduce_reference(dtype, redop, sources, nullptr, 0), operands.at(n)),
+            -1)
             << dtype_name(dtype) << ' ' << redop_name(redop) << " n " << n;
       }
     }
