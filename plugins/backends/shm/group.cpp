@@ -52,7 +52,7 @@ void ShmGroup::connect() {
   memory_.reset();
   const uint32_t spins = cores_suffice() ? kSpins : 0;
   state_.stage.attach(&segments_, layout_.slot_bytes, spins);
-  state_.mailbox.attach(&segments_, layout_.box_bytes, spins);
+  state_.mailbox.attach(&segments_, &state_.copies, layout_.box_bytes, spins);
 }
 
 bool ShmGroup::cores_suffice() const {

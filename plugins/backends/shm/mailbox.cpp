@@ -9,9 +9,6 @@
 #include <cstring>
 #include <string>
 
-#include "plugins/backends/shm/copy.hpp"
-#include "plugins/backends/shm/pause.hpp"
-
 namespace muster::shm {
 namespace {
 
@@ -30,7 +27,7 @@ Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
 void Mailbox::attach(const std::vector<SegmentView>* segments, uint64_t box_bytes, uint32_t spins) {
   segments_ = segments;
   box_bytes_ = box_bytes;
-  spins_ = spins;
+  spins_ = Spins(spins);
 }
 
 // Why no ring is missed: the listener says so and then looks at the boxes, the mover fills a box
@@ -80,8 +77,9 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   }
   const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
   if (transfer.moved + length > limit) return false;
-  copy_bytes(transfer.data + transfer.moved,
-             length <= kHeaderBytes ? box.data : SegmentView::payload(box), length);
+  copies_->result(transfer.data + transfer.moved,
+                  length <= kHeaderBytes ? box.data : SegmentView::payload(box), length,
+                  transfer.bytes);
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
   __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_SEQ_CST);
@@ -108,14 +106,6 @@ bool Mailbox::advance(Channel channel, std::vector<Transfer>& transfers) {
     if (!transfer.over) held = 1;
   }
   return moved;
-}
-
-bool Mailbox::advance_soon(Channel channel, std::vector<Transfer>& transfers) {
-  for (uint32_t i = 0; i < spins_; ++i) {
-    if (advance(channel, transfers)) return true;
-    pause_core();
-  }
-  return advance(channel, transfers);
 }
 
 void Mailbox::sleep(const std::vector<Transfer>& transfers, uint64_t heard) {
@@ -173,7 +163,8 @@ void Mailbox::run(Channel channel, std::vector<Transfer>& transfers) {
   };
   uint32_t& listening = own().control().listening;
   while (unfinished()) {
-    if (advance_soon(channel, transfers)) continue;
+    if (advance(channel, transfers)) continue;
+    if (spins_.until([&] { return advance(channel, transfers); })) continue;
     __atomic_store_n(&listening, 1, __ATOMIC_SEQ_CST);
     // Read before the last look, so that whatever is moved after it ends the sleep.
     const uint64_t heard = __atomic_load_n(&own().control().bell.word.value, __ATOMIC_SEQ_CST);

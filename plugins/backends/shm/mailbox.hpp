@@ -19,7 +19,9 @@
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/shm/copy.hpp"
 #include "plugins/backends/shm/layout.hpp"
+#include "plugins/backends/shm/spins.hpp"
 
 namespace muster::shm {
 
@@ -48,7 +50,8 @@ class Mailbox {
  public:
   Mailbox(plugin::Group group, uint64_t epoch_start);
   // spins: looks at all transfers, with a pause after each, before a rank sleeps.
-  void attach(const std::vector<SegmentView>* segments, uint64_t box_bytes, uint32_t spins);
+  void attach(const std::vector<SegmentView>* segments, const CopyTable* copies, uint64_t box_bytes,
+              uint32_t spins);
 
   // Carries out all transfers; those of one direction and peer in their order.
   void run(Channel channel, std::vector<Transfer>& transfers);
@@ -67,8 +70,6 @@ class Mailbox {
   bool pull(Channel channel, Transfer& transfer, uint64_t limit);
   // One look at every transfer; whether anything moved.
   bool advance(Channel channel, std::vector<Transfer>& transfers);
-  // The same until something moves, or for as long as it is worth it.
-  bool advance_soon(Channel channel, std::vector<Transfer>& transfers);
   void match_with_self(std::vector<Transfer>& transfers) const;
   // Sleeps until the bell has been rung since `heard`.
   void sleep(const std::vector<Transfer>& transfers, uint64_t heard);
@@ -77,8 +78,9 @@ class Mailbox {
 
   plugin::Group group_;
   const std::vector<SegmentView>* segments_ = nullptr;
+  const CopyTable* copies_ = nullptr;
   uint64_t box_bytes_ = 0;
-  uint32_t spins_ = 0;
+  Spins spins_;
   std::vector<Position> positions_;  // this rank's own view of its counters
   std::vector<uint8_t> held_;        // per direction and peer: an earlier transfer is not over
 };

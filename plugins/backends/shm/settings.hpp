@@ -19,8 +19,8 @@ struct Declared {
           "memory",
           4096, int64_t{1} << 30),
       plugin::option(
-          "box_bytes", MUSTER_OPTION_BYTES, "32768",
-          "bytes of one chunk between two ranks (send, recv, v-operations); two per peer "
+          "box_bytes", MUSTER_OPTION_BYTES, "131072",
+          "bytes of one chunk between two ranks (send, recv, v-operations); four per peer "
           "and direction are its memory, touched on use",
           64, int64_t{1} << 30),
       plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",

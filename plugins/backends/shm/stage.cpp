@@ -1,7 +1,5 @@
 #include "plugins/backends/shm/stage.hpp"
 
-#include "plugins/backends/shm/pause.hpp"
-
 namespace muster::shm {
 
 Stage::Stage(plugin::Group group, uint64_t epoch_start)
@@ -16,15 +14,14 @@ Stage::Stage(plugin::Group group, uint64_t epoch_start)
 void Stage::attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins) {
   segments_ = segments;
   slot_bytes_ = slot_bytes;
-  spins_ = spins;
+  spins_ = Spins(spins);
 }
 
 void Stage::wake_slowly() { group_.signal(unfenced_, unfenced_->value); }
 
 void Stage::wait_slowly(muster_wait_word& word, uint64_t at_least, uint32_t peer) {
-  for (uint32_t i = 0; i < spins_; ++i) {
-    pause_core();
-    if (__atomic_load_n(&word.value, __ATOMIC_ACQUIRE) >= at_least) return;
+  if (spins_.until([&] { return __atomic_load_n(&word.value, __ATOMIC_ACQUIRE) >= at_least; })) {
+    return;
   }
   if (unfenced_ != nullptr) {
     group_.signal(unfenced_, unfenced_->value);

@@ -23,13 +23,15 @@
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/layout.hpp"
+#include "plugins/backends/shm/spins.hpp"
 
 namespace muster::shm {
 
 class Stage {
  public:
   Stage(plugin::Group group, uint64_t epoch_start);
-  // spins: looks at a word before the runtime's wait, which may give the core away.
+  // spins: the most looks at a word before the runtime's wait, which may give the core away. They
+  // become fewer while they are in vain.
   void attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins);
 
   uint64_t slot_bytes() const { return slot_bytes_; }
@@ -121,7 +123,7 @@ class Stage {
   plugin::Group group_;
   const std::vector<SegmentView>* segments_ = nullptr;
   uint64_t slot_bytes_ = 0;
-  uint32_t spins_ = 0;
+  Spins spins_;
   uint64_t last_;    // step of the operations begun so far
   uint64_t before_;  // the last step of the operation before the present one
   std::array<uint64_t, kSlots> last_shown_;  // the step in which each own slot was last claimed
