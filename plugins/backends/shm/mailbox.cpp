@@ -24,8 +24,10 @@ Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
       positions_(size_t{kChannels} * group.size(), Position{epoch_start, epoch_start, epoch_start}),
       held_(size_t{2} * group.size()) {}
 
-void Mailbox::attach(const std::vector<SegmentView>* segments, uint64_t box_bytes, uint32_t spins) {
+void Mailbox::attach(const std::vector<SegmentView>* segments, const CopyTable* copies,
+                     uint64_t box_bytes, uint32_t spins) {
   segments_ = segments;
+  copies_ = copies;
   box_bytes_ = box_bytes;
   spins_ = Spins(spins);
 }
