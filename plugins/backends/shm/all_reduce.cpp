@@ -232,21 +232,22 @@ class TwoShot {
   uint64_t first_ = 0;
 };
 
-void run(State& state, const muster_call& call, uint32_t receiver) {
+void run(State& state, const muster_call& call, uint32_t receiver, uint64_t one_shot_bytes) {
   if (call.count == 0) return;
   const uint64_t element = element_bytes(call);
   const Reduction reduction{state.kernels.of(call), call, element, call.count * element, receiver};
   if (reduction.bytes <= kCardBytes) return tiny(state, reduction);
-  if (reduction.bytes <=
-      one_shot_limit(state.settings.one_shot_bytes, state.settings.chunk_bytes)) {
-    return one_shot(state, reduction);
-  }
+  if (reduction.bytes <= one_shot_bytes) return one_shot(state, reduction);
   TwoShot(state, reduction).run();
 }
 
 }  // namespace
 
-void all_reduce(State& state, const muster_call& call) { run(state, call, kEveryone); }
-void reduce(State& state, const muster_call& call) { run(state, call, call.root); }
+void all_reduce(State& state, const muster_call& call) {
+  run(state, call, kEveryone, state.settings.bands.all_reduce);
+}
+void reduce(State& state, const muster_call& call) {
+  run(state, call, call.root, state.settings.bands.reduce);
+}
 
 }  // namespace muster::shm

@@ -202,11 +202,8 @@ void fused_all_reduce_rmsnorm(State& state, const muster_call& call) {
   const FusedRows f(state, call);
   const uint64_t bytes = f.rows * f.row_bytes;
   // Fewer rows than ranks cannot be shared out: nobody would wait for less than all of the norm.
-  const bool few = f.rows < state.size() && bytes <= state.settings.one_shot_bytes;
-  if (few ||
-      bytes <= fused_one_shot_limit(state.settings.one_shot_bytes, state.settings.chunk_bytes)) {
-    return one_shot(f);
-  }
+  const bool few = f.rows < state.size() && bytes <= state.settings.bands.all_reduce;
+  if (few || bytes <= state.settings.bands.fused) return one_shot(f);
   const uint64_t most = rows_per_step(f);
   if (most == 0) return row_by_row(f);
   for (uint64_t from = 0; from < f.rows; from += most) {

@@ -88,12 +88,11 @@ class ShmBackend : public Declared {
       query.decline(reason);
       return;
     }
-    const uint64_t one_shot_bytes = std::stoull(query.option("one_shot_bytes"));
-    const uint64_t chunk_bytes = std::stoull(query.option("chunk_bytes"));
-    constexpr uint64_t kReductions = MUSTER_BIT(MUSTER_ALL_REDUCE) | MUSTER_BIT(MUSTER_REDUCE);
-    add_shots(query, kReductions, one_shot_limit(one_shot_bytes, chunk_bytes), add_reductions);
-    add_shots(query, MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM),
-              fused_one_shot_limit(one_shot_bytes, chunk_bytes), add_fused);
+    const Bands bands = Bands::of(std::stoll(query.option("one_shot_bytes")), query.option("bands"),
+                                  std::stoull(query.option("chunk_bytes")), query.size());
+    add_shots(query, MUSTER_BIT(MUSTER_ALL_REDUCE), bands.all_reduce, add_reductions);
+    add_shots(query, MUSTER_BIT(MUSTER_REDUCE), bands.reduce, add_reductions);
+    add_shots(query, MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM), bands.fused, add_fused);
     add_reductions(
         query,
         host_rule("chunked", MUSTER_BIT(MUSTER_REDUCE_SCATTER) | MUSTER_BIT(MUSTER_REDUCE_SCATTERV),

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/shm/bands.hpp"
 #include "plugins/backends/shm/vocabulary.hpp"
 
 namespace muster::shm {
@@ -15,7 +16,7 @@ struct Declared {
   static constexpr muster_option kOptions[] = {
       plugin::option(
           "chunk_bytes", MUSTER_OPTION_BYTES, "262144",
-          "bytes that a rank shows in one step of a collective; twice that is its staging "
+          "bytes that a rank shows in one step of a collective; four times that is its staging "
           "memory",
           4096, int64_t{1} << 30),
       plugin::option(
@@ -23,13 +24,16 @@ struct Declared {
           "bytes of one chunk between two ranks (send, recv, v-operations); four per peer "
           "and direction are its memory, touched on use",
           64, int64_t{1} << 30),
-      plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",
+      plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "-1",
                      "reductions up to this size are reduced by every rank that needs the result; "
                      "larger ones in slices; at most chunk_bytes; a quarter of it for the fused "
-                     "norm",
-                     0, int64_t{1} << 30),
+                     "norm; -1: as measured, by operation and number of ranks",
+                     -1, int64_t{1} << 30),
+      plugin::option("bands", MUSTER_OPTION_TEXT, "",
+                     "the same as measured on this machine (muster bench --tune): "
+                     "OPERATION/RANKS=BYTES, separated by commas"),
       plugin::option(
-          "direct_bytes", MUSTER_OPTION_BYTES, "32768",
+          "direct_bytes", MUSTER_OPTION_BYTES, "1024",
           "operands from this size on are not staged where the others can look into them: "
           "memory of muster_mem_alloc, ranks of one process",
           0, INT64_MAX),
@@ -52,28 +56,22 @@ struct Declared {
 struct Settings {
   uint64_t chunk_bytes;
   uint64_t box_bytes;
-  uint64_t one_shot_bytes;
+  Bands bands;
   uint64_t direct_bytes;
   uint64_t stream_bytes;
   uint64_t epoch_start;
 
   static Settings of(const plugin::Group& group) {
-    return {group.integer_option("chunk_bytes"),    group.integer_option("box_bytes"),
-            group.integer_option("one_shot_bytes"), group.integer_option("direct_bytes"),
-            group.integer_option("stream_bytes"),   group.integer_option("epoch_start")};
+    const uint64_t chunk_bytes = group.integer_option("chunk_bytes");
+    return {chunk_bytes,
+            group.integer_option("box_bytes"),
+            Bands::of(std::stoll(group.option("one_shot_bytes")), group.option("bands"),
+                      chunk_bytes, group.size()),
+            group.integer_option("direct_bytes"),
+            group.integer_option("stream_bytes"),
+            group.integer_option("epoch_start")};
   }
 };
-
-// The one place that chooses between ways to reduce: offer states it as size bands, execute follows
-// it.
-constexpr uint64_t one_shot_limit(uint64_t one_shot_bytes, uint64_t chunk_bytes) {
-  return one_shot_bytes < chunk_bytes ? one_shot_bytes : chunk_bytes;
-}
-
-// The same for the fused operation: a norm costs more than a sum, so slices pay earlier.
-constexpr uint64_t fused_one_shot_limit(uint64_t one_shot_bytes, uint64_t chunk_bytes) {
-  return one_shot_limit(one_shot_bytes, chunk_bytes) / 4;
-}
 
 }  // namespace muster::shm
 

@@ -84,7 +84,7 @@ TEST_F(Offer, GivenRanksOfOneNodeThenExactlyOneRuleTakesEveryCall) {
   EXPECT_TRUE(answer.reasons.empty());
   for (muster_op op = 1; op < MUSTER_OP_END; ++op) {
     for (muster_dtype dtype = 1; dtype < MUSTER_DTYPE_END; ++dtype) {
-      for (const uint64_t bytes : {uint64_t{0}, uint64_t{32768}, uint64_t{32769}, UINT64_MAX}) {
+      for (const uint64_t bytes : {uint64_t{0}, uint64_t{16384}, uint64_t{16385}, UINT64_MAX}) {
         if (op == MUSTER_BARRIER) {
           EXPECT_EQ(answer.takers(op, MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE, bytes), 1);
         } else if (!op_reduces(op)) {
@@ -153,7 +153,7 @@ TEST_F(Offer, GivenTheEntryRecordThenItNamesThePluginAndItsInterface) {
   EXPECT_STREQ(muster_plugin_entry.id, "shm");
   EXPECT_STREQ(muster_plugin_entry.interfaces, MUSTER_BACKEND_INTERFACE);
   EXPECT_EQ(backend_->priority, 80);
-  EXPECT_EQ(backend_->option_count, 9u);
+  EXPECT_EQ(backend_->option_count, 10u);
   EXPECT_EQ(muster_plugin_entry.get_interface(instance_, "muster.other/1"), nullptr);
 }
 
