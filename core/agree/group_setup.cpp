@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "core/agree/candidates.hpp"
 #include "core/agree/exchange.hpp"
@@ -66,6 +67,10 @@ class GroupSetup {
     context.channel = runtime_.channel.get();
     context.timeout_ns = group_timeout_ms(runtime_.config, group.name) * kMillisecond;
     context.spin_ns = runtime_.config.wait_spin_us.value * 1000;
+    const uint32_t node = runtime_.places[runtime_.world->rank()].node;
+    const auto neighbours = std::count_if(runtime_.places.begin(), runtime_.places.end(),
+                                          [&](const auto& place) { return place.node == node; });
+    context.crowded = neighbours > static_cast<int64_t>(std::thread::hardware_concurrency());
     context.info.struct_size = MUSTER_GROUP_INFO_SIZE;
     context.info.rank = group.rank;
     context.info.size = group.size;

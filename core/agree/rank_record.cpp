@@ -37,7 +37,8 @@ std::string encode(const RankRecord& record) {
                      {"policy_digest", record.policy_digest},
                      {"policy_sources", record.policy_sources},
                      {"failure", record.failure},
-                     {"plugins", plugins}};
+                     {"plugins", plugins},
+                     {"kernels", record.kernels}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -59,6 +60,7 @@ Result<RankRecord> decode_rank_record(const std::string& bytes) {
       plugin.at("unusable").get_to(entry.unusable);
       plugin.at("facts").get_to(entry.facts);
     }
+    json.at("kernels").get_to(record.kernels);
     return record;
   } catch (const Json::exception& error) {
     return Status(MUSTER_DATA_LOSS, fmt::format("a rank's record cannot be read: {}", error.what()),

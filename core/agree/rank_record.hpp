@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/status.hpp"
+#include "core/query/kernel_table.hpp"
 #include "core/query/plugin.hpp"
 #include "muster/host.h"
 
@@ -29,6 +30,7 @@ struct RankRecord {
   std::string policy_sources;
   std::string failure;  // this rank's initialisation failed; the others stop as well
   std::map<std::string, PluginRecord> plugins;  // backends by id
+  ReadyPacks kernels;                           // packs of kernel variants
 };
 
 std::string encode(const RankRecord& record);

@@ -49,9 +49,9 @@ muster_log_level level_from(const std::string& name) {
 Status open_plugins(muster_runtime& runtime) {
   Status mistake;
   for (FoundPlugin& found : runtime.found) {
-    if (found.state != PluginState::kUsable) continue;
+    if (found.state != PluginState::kUsable || only_kernels(found)) continue;
     Result<std::unique_ptr<Plugin>> plugin =
-        Plugin::open(found, runtime.config, runtime.records, &runtime.flush);
+        Plugin::open(found, runtime.config, runtime.records, &runtime.flush, &runtime.kernels);
     if (plugin.ok()) {
       runtime.devices.add(**plugin, runtime.records);
       runtime.plugins.push_back(std::move(*plugin));
@@ -186,6 +186,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   inputs.in_process = std::span<const muster_entry* const>(options.builtin, options.builtin_count);
   runtime->found = discover(inputs, runtime->records);
   Status mistake = open_plugins(*runtime);
+  runtime->kernels.add_found(runtime->found, runtime->config, runtime->records);
   if (failure.ok()) failure = std::move(mistake);
 
   Result<Joining> joining = choose_bootstrap(*runtime, options);
@@ -204,6 +205,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   record.policy_digest = digest_of(policy_text(runtime->config)).text();
   record.policy_sources = policy_sources(runtime->config);
   if (failure.ok()) failure = fill_plugins(*runtime, record);
+  record.kernels = runtime->kernels.ready();
   if (failure.ok()) {
     Result<std::unique_ptr<NodeChannel>> channel = NodeChannel::listen(runtime->world->rank());
     if (channel.ok()) {
@@ -228,6 +230,9 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   }
   if (Status status = check_world(runtime->ranks); !status.ok()) return status;
   runtime->places = places_of(runtime->ranks);
+  std::vector<const ReadyPacks*> ready;
+  for (const RankRecord& rank : runtime->ranks) ready.push_back(&rank.kernels);
+  runtime->kernels.agree(ready, runtime->records);
   std::vector<std::string> addresses;
   for (const RankRecord& rank : runtime->ranks)
     addresses.push_back(rank.node == record.node ? rank.channel : "");

@@ -21,6 +21,7 @@
 #include "core/bootstrap/world.hpp"
 #include "core/discover/discovery.hpp"
 #include "core/query/devices.hpp"
+#include "core/query/kernel_table.hpp"
 #include "core/query/plugin.hpp"
 #include "muster/muster.h"
 
@@ -29,6 +30,7 @@ struct muster_runtime {
   muster::Records records;
   muster::FlushHook flush;
   std::vector<muster::FoundPlugin> found;
+  muster::KernelTable kernels;
   std::vector<std::unique_ptr<muster::Plugin>> plugins;  // opened, in order of discovery
   muster::Devices devices;                               // those of the plugins
   muster::ThreadsSeat seat;                              // in-process worlds

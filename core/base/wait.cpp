@@ -47,13 +47,13 @@ bool is_aborted(const WaitLimits& limits) {
 // Pauses first, then gives the core away between looks: with a core per rank a yield returns at
 // once, with fewer it is what lets the awaited rank run.
 bool spin(const muster_wait_word* word, uint64_t at_least, const WaitLimits& limits) {
-  for (int i = 0; i < kPausesBeforeYield; ++i) {
+  for (int i = 0; i < (limits.crowded ? 1 : kPausesBeforeYield); ++i) {
     if (reached(word, at_least)) return true;
     pause_core();
   }
   const uint64_t end = std::min(now_ns() + limits.spin_ns, limits.deadline_ns);
   while (now_ns() < end && !is_aborted(limits)) {
-    for (int i = 0; i < kPausesPerYield; ++i) {
+    for (int i = 0; i < (limits.crowded ? 1 : kPausesPerYield); ++i) {
       if (reached(word, at_least)) return true;
       pause_core();
     }

@@ -20,6 +20,8 @@ struct WaitLimits {
   uint64_t deadline_ns = 0;                        // on now_ns
   const std::atomic<uint32_t>* aborted = nullptr;  // ends the wait when not zero; may be NULL
   uint64_t spin_ns = 50'000;
+  // More ranks than cores: the core is given away from the first look on.
+  bool crowded = false;
   bool (*peer_alive)(void* context) = nullptr;  // may be NULL
   void* context = nullptr;
 };

@@ -91,8 +91,8 @@ muster_status* muster_runtime_describe(const muster_runtime* runtime, char** out
   return at_boundary([&]() -> Status {
     if (runtime == nullptr) return null_argument("muster_runtime_describe", "runtime");
     if (out_json == nullptr) return null_argument("muster_runtime_describe", "out_json");
-    *out_json =
-        muster::copy_text(muster::describe_plugins_json(runtime->found, runtime->records.all()));
+    *out_json = muster::copy_text(muster::describe_plugins_json(
+        runtime->found, runtime->records.all(), false, runtime->kernels.in_use()));
     return Status();
   });
 }

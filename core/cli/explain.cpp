@@ -14,6 +14,7 @@
 #include "core/cli/imagined_world.hpp"
 #include "core/cli/survey.hpp"
 #include "core/compose/self.hpp"
+#include "core/explain/describe.hpp"
 
 namespace muster::cli {
 namespace {
@@ -191,9 +192,13 @@ int run(const Options& options, bool print_description) {
   if (!options.layout.empty() && !options.json) {
     std::fputs(layout_overview(*sizes, sharing, role).c_str(), stdout);
   }
-  std::fputs(
-      options.json ? explanation_json(explanation).c_str() : explanation_text(explanation).c_str(),
-      stdout);
+  const std::vector<KernelsInUse> kernels = s.kernels.in_use();
+  if (options.json) {
+    std::fputs(explanation_json(explanation, kernels).c_str(), stdout);
+  } else {
+    std::fputs(explanation_text(explanation).c_str(), stdout);
+    std::fputs(describe_kernels_text(kernels).c_str(), stdout);
+  }
   return explanation.answer.empty() ? kNothingUsable : kOk;
 }
 

@@ -43,9 +43,14 @@ int run(const Options& options) {
     });
     return found ? kOk : kFailed;
   }
-  std::fputs(options.json ? describe_plugins_json(s.found, s.records.all(), options.failed).c_str()
-                          : describe_plugins_text(s.found, options.failed).c_str(),
-             stdout);
+  const std::vector<KernelsInUse> kernels = s.kernels.in_use();
+  if (options.json) {
+    std::fputs(describe_plugins_json(s.found, s.records.all(), options.failed, kernels).c_str(),
+               stdout);
+    return kOk;
+  }
+  if (!options.failed) std::fputs(describe_kernels_text(kernels).c_str(), stdout);
+  std::fputs(describe_plugins_text(s.found, options.failed).c_str(), stdout);
   return kOk;
 }
 

@@ -13,6 +13,11 @@ Result<std::unique_ptr<Survey>> take_survey(bool probe, const std::string& confi
   inputs.directories = survey->directories;
   inputs.probe = probe;
   survey->found = discover(inputs, survey->records);
+  if (survey->config.plugins_probe.value != ProbeMode::kNever) {  // else they would be opened
+    survey->kernels.add_found(survey->found, survey->config, survey->records);
+    const ReadyPacks ready = survey->kernels.ready();
+    survey->kernels.agree({&ready}, survey->records);
+  }
   return survey;
 }
 
@@ -21,7 +26,7 @@ std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey) {
   for (FoundPlugin& found : survey.found) {
     if (found.state != PluginState::kUsable) continue;
     Result<std::unique_ptr<Plugin>> plugin =
-        Plugin::open(found, survey.config, survey.records, nullptr);
+        Plugin::open(found, survey.config, survey.records, nullptr, &survey.kernels);
     if (plugin.ok()) {
       plugins.push_back(std::move(*plugin));
       continue;

@@ -10,6 +10,7 @@
 #include "config/config.hpp"
 #include "core/base/records.hpp"
 #include "core/discover/discovery.hpp"
+#include "core/query/kernel_table.hpp"
 #include "core/query/plugin.hpp"
 
 namespace muster::cli {
@@ -19,6 +20,7 @@ struct Survey {
   Records records;
   std::vector<std::string> directories;
   std::vector<FoundPlugin> found;
+  KernelTable kernels;  // those that this machine would use
 };
 
 // probe = false opens nothing: verdicts come from the cache, or plugins are shown as unprobed.

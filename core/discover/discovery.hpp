@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "config/config.hpp"
 #include "core/base/records.hpp"
 #include "core/base/status.hpp"
+#include "core/kernels/pack_report.hpp"
 #include "muster/entry.h"
 
 namespace muster {
@@ -55,6 +57,7 @@ struct FoundPlugin {
   std::string reason;                        // "" when usable
   std::string source;                        // the configuration line, when it decided
   std::map<std::string, std::string> facts;  // of the cached or fresh probe
+  std::optional<PackReport> kernels;         // likewise: what it has of muster.kernels/1
 };
 
 struct DiscoveryInputs {

@@ -10,6 +10,7 @@
 
 #include "core/base/status.hpp"
 #include "core/discover/loader.hpp"
+#include "core/kernels/exam.hpp"
 #include "muster/backend.h"
 
 namespace muster {
@@ -21,6 +22,7 @@ constexpr size_t kMostFactBytes = 4096;
 struct ProbeHost {
   muster_host table{};
   const muster_backend* backend = nullptr;
+  std::string last_record;  // the reason in it
 };
 
 muster_status* make_status(muster_code code, const char* cause, const char* remedy) {
@@ -61,7 +63,10 @@ muster_host minimal_host() {
   };
   host.status_release = [](muster_status* status) { Status::destroy(status); };
   host.log = [](const muster_host*, muster_log_level, const char*) {};
-  host.record = [](const muster_host*, const char*, const char*, const char*) {};
+  host.record = [](const muster_host* self, const char*, const char*, const char* reason) {
+    reinterpret_cast<ProbeHost*>(const_cast<muster_host*>(self))->last_record =
+        reason == nullptr ? "" : reason;
+  };
   host.option = option_default;
   host.now_ns = clock_ns;
   host.artifact_dir = [](const muster_host*) -> const char* { return nullptr; };
@@ -170,12 +175,12 @@ ProbeReport probe_backend(ProbeHost& host, const muster_entry& entry, muster_ins
     return failed(ProbeVerdict::kUnavailable, std::move(reason));
   }
   if (!facts.fault.empty()) return failed(ProbeVerdict::kBroken, std::move(facts.fault));
-  return {ProbeVerdict::kUsable, {}, false, std::move(facts.values)};
+  return {ProbeVerdict::kUsable, {}, false, std::move(facts.values), {}};
 }
 
 ProbeReport run_steps(const muster_entry& entry, const EntryRecord& record,
                       ProbeProgress progress) {
-  ProbeHost host{minimal_host()};
+  ProbeHost host{minimal_host(), nullptr, {}};
   progress(ProbeStep::kOpen);
   muster_instance* opened = nullptr;
   const Status status(entry.open(&host.table, &opened));
@@ -185,8 +190,20 @@ ProbeReport run_steps(const muster_entry& entry, const EntryRecord& record,
   }
   const Instance instance{entry, progress, opened};
   progress(ProbeStep::kProbe);
-  if (!record.gives(MUSTER_BACKEND_INTERFACE)) return {ProbeVerdict::kUsable, {}, false, {}};
-  return probe_backend(host, entry, opened);
+  ProbeReport report{ProbeVerdict::kUsable, {}, false, {}, {}};
+  if (record.gives(MUSTER_BACKEND_INTERFACE)) report = probe_backend(host, entry, opened);
+  if (report.verdict == ProbeVerdict::kUsable && record.gives(MUSTER_KERNELS_INTERFACE)) {
+    const auto* const kernels =
+        static_cast<const muster_kernels*>(entry.get_interface(opened, MUSTER_KERNELS_INTERFACE));
+    if (kernels == nullptr || kernels->struct_size < MUSTER_KERNELS_SIZE ||
+        kernels->variant_count == nullptr || kernels->variant == nullptr) {
+      return failed(ProbeVerdict::kBroken, fmt::format("it declares {} but gives no such table",
+                                                       MUSTER_KERNELS_INTERFACE));
+    }
+    report.kernels = examine_pack(*kernels, opened);
+    if (report.kernels->ready.empty()) report.kernels->note = host.last_record;
+  }
+  return report;
 }
 
 }  // namespace
@@ -227,6 +244,7 @@ ProbeReport open_and_probe(const FoundPlugin& plugin, ProbeProgress progress) {
     return {broken ? ProbeVerdict::kBroken : ProbeVerdict::kLoadFailed,
             entry.status().cause(),
             true,
+            {},
             {}};
   }
   return probe_entry(**entry, plugin.entry, progress);

@@ -23,10 +23,17 @@ std::optional<ProbeVerdict> probe_verdict_from_name(std::string_view name) {
 }
 
 std::string write_report(const ProbeReport& report) {
-  const nlohmann::json json = {{"verdict", probe_verdict_name(report.verdict)},
-                               {"reason", report.reason},
-                               {"loading", report.loading},
-                               {"facts", report.facts}};
+  nlohmann::json json = {{"verdict", probe_verdict_name(report.verdict)},
+                         {"reason", report.reason},
+                         {"loading", report.loading},
+                         {"facts", report.facts}};
+  if (report.kernels) {
+    nlohmann::json groups = nlohmann::json::array();
+    for (const KernelGroup& group : report.kernels->ready) groups.push_back(write_group(group));
+    json["kernels"] = {{"ready", std::move(groups)},
+                       {"faults", report.kernels->faults},
+                       {"note", report.kernels->note}};
+  }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -35,9 +42,22 @@ std::optional<ProbeReport> read_report(std::string_view line) {
     const nlohmann::json json = nlohmann::json::parse(line);
     const auto verdict = probe_verdict_from_name(json.at("verdict").get<std::string>());
     if (!verdict) return std::nullopt;
-    return ProbeReport{*verdict, json.at("reason").get<std::string>(),
+    ProbeReport report{*verdict,
+                       json.at("reason").get<std::string>(),
                        json.at("loading").get<bool>(),
-                       json.at("facts").get<std::map<std::string, std::string>>()};
+                       json.at("facts").get<std::map<std::string, std::string>>(),
+                       {}};
+    if (const auto kernels = json.find("kernels"); kernels != json.end()) {
+      PackReport& pack = report.kernels.emplace();
+      for (const nlohmann::json& line : kernels->at("ready")) {
+        std::optional<KernelGroup> group = read_group(line.get<std::string>());
+        if (!group) return std::nullopt;
+        pack.ready.push_back(std::move(*group));
+      }
+      kernels->at("faults").get_to(pack.faults);
+      kernels->at("note").get_to(pack.note);
+    }
+    return report;
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/kernels/pack_report.hpp"
+
 namespace muster {
 
 enum class ProbeVerdict {
@@ -24,6 +26,7 @@ struct ProbeReport {
   std::string reason;    // "" when usable
   bool loading = false;  // decided while the file was loaded, before any of its functions ran
   std::map<std::string, std::string> facts;
+  std::optional<PackReport> kernels;  // of a plugin that gives muster.kernels/1
 };
 
 const char* probe_verdict_name(ProbeVerdict verdict);

@@ -24,6 +24,7 @@ ProbeReport probe_by_program(const std::string& plugin_path, uint64_t budget_ms)
       ProbeVerdict::kNotProbed,
       fmt::format("muster-probe was not found at {}: install it or set plugins.probe", searched),
       false,
+      {},
       {}};
 }
 
@@ -41,6 +42,7 @@ ProbeReport Prober::probe_file(const Judged& plugin) const {
 void Prober::apply(const ProbeReport& report, Judged& plugin) const {
   FoundPlugin& found = plugin.found;
   found.facts = report.facts;
+  found.kernels = report.kernels;
   found.reason = report.reason;
   found.stage = report.loading ? Stage::kLoad : Stage::kProbe;
   switch (report.verdict) {

@@ -55,6 +55,10 @@ Extents extents_of(const muster_group& group, const muster_call& call) {
     case MUSTER_ALL_TO_ALLV:
       return {extent(call.send_counts, call.send_displs),
               extent(call.recv_counts, call.recv_displs)};
+    case MUSTER_SEND:
+      return {part, 0};
+    case MUSTER_RECV:
+      return {0, part};
     case MUSTER_SEND_RECV:
       return {part, call.recv_count * element};
     default:
@@ -163,17 +167,35 @@ Status check_overlap(const muster_group& group, const muster_call& call) {
                 "give separate buffers, or the layout of muster/call.h");
 }
 
+Status check_symmetric(const muster_group& group, const muster_call& call) {
+  if ((call.flags & MUSTER_CALL_SYMMETRIC) == 0) return Status();
+  const Extents extents = extents_of(group, call);
+  for (const Operand& operand :
+       {Operand{"send", call.send, extents.send}, Operand{"recv", call.recv, extents.recv}}) {
+    if (operand.bytes == 0 || group.registered.holds(operand.data, operand.bytes)) continue;
+    return Status(
+        MUSTER_INVALID_ARGUMENT,
+        fmt::format("{} on group {} says MUSTER_CALL_SYMMETRIC, but {} ({} bytes at {}) "
+                    "lies in no memory of this group",
+                    op_name(call.op), group.name, operand.name, operand.bytes, operand.data),
+        "use memory of muster_mem_alloc or muster_mem_register, or leave the flag out on "
+        "every rank");
+  }
+  return Status();
+}
+
 Status check_across_ranks(muster_group& group, const muster_call& call) {
-  const Status overlap = check_overlap(group, call);
-  if (op_is_point_to_point(call.op) || group.size == 1) return overlap.copy();
+  Status fault = check_overlap(group, call);
+  if (fault.ok()) fault = check_symmetric(group, call);
+  if (op_is_point_to_point(call.op) || group.size == 1) return fault;
   // A rank that found a fault of its own still takes part, so that the others hear of it instead of
   // waiting.
   group.context.operation += 1;  // the comparison has a deadline of its own
-  const std::string mine = overlap.ok() ? key_text(call) : "fault: " + overlap.cause();
+  const std::string mine = fault.ok() ? key_text(call) : "fault: " + fault.cause();
   Result<std::vector<std::string>> keys = group.context.world->all_gather(
       group.context.world_ranks, group.context.info.tag, mine, group.context.deadline());
   if (!keys.ok()) return keys.take_status();
-  if (!overlap.ok()) return overlap.copy();
+  if (!fault.ok()) return fault;
   std::string differing;
   for (uint32_t r = 0; r < group.size; ++r) {
     if ((*keys)[r] != (*keys)[0] || (*keys)[r].starts_with("fault: ")) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/chain/chain.hpp"
+#include "core/dispatch/memory.hpp"
 #include "core/query/host_group.hpp"
 #include "core/query/plugin.hpp"
 #include "muster/backend.h"
@@ -74,9 +75,10 @@ struct muster_group {
       shown_names;  // by backend of the chain; "composed(...)" names are made on demand
   std::list<std::string> composed_names;
   std::unique_ptr<muster::CallQueue> queue;
-  std::atomic<uint32_t> outstanding{0};  // works and plans not released
-  std::atomic<bool> in_call{false};      // checked mode: a thread is in a call
-  std::string broken_by;                 // the cause, once broken
+  muster::GroupMemory registered{*this};  // goes after the backends' parts
+  std::atomic<uint32_t> outstanding{0};   // works and plans not released
+  std::atomic<bool> in_call{false};       // checked mode: a thread is in a call
+  std::string broken_by;                  // the cause, once broken
   // The layout whose group this is, gone with the last of its groups; none: the program's own.
   std::shared_ptr<const muster_layout> layout;
 

@@ -15,7 +15,8 @@ bool has_failed(const FoundPlugin& plugin) {
 }  // namespace
 
 std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
-                                  const std::vector<Record>& records, bool failed_only) {
+                                  const std::vector<Record>& records, bool failed_only,
+                                  const std::vector<KernelsInUse>& kernels) {
   nlohmann::ordered_json json = {{"schema", "muster.list/1"},
                                  {"plugins", nlohmann::ordered_json::array()}};
   for (const FoundPlugin& plugin : found) {
@@ -37,6 +38,7 @@ std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
     if (!plugin.source.empty()) entry["source"] = plugin.source;
     json["plugins"].push_back(std::move(entry));
   }
+  json["kernels"] = describe_kernels_json(kernels);
   json["records"] = nlohmann::ordered_json::array();
   for (const Record& record : records) {
     json["records"].push_back({{"stage", stage_name(record.stage)},
@@ -89,6 +91,31 @@ std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool fa
   return text +
          fmt::format("{} plugins, {} usable      next: muster inspect ID, muster list --failed\n",
                      found.size(), usable);
+}
+
+std::string describe_kernels_text(const std::vector<KernelsInUse>& kernels) {
+  std::string text;
+  for (const KernelsInUse& used : kernels) {
+    text += fmt::format("{:<10}{:<20}  {:<10} {:<10}  {}{}  {} pair{}\n",
+                        text.empty() ? "kernels" : "", used.family, used.algorithm,
+                        used.architecture, used.pack.empty() ? "built in" : used.pack,
+                        used.digest.empty() ? "" : fmt::format(" {}", used.digest), used.pairs,
+                        used.pairs == 1 ? "" : "s");
+  }
+  return text;
+}
+
+nlohmann::ordered_json describe_kernels_json(const std::vector<KernelsInUse>& kernels) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const KernelsInUse& used : kernels) {
+    json.push_back({{"family", used.family},
+                    {"algorithm", used.algorithm},
+                    {"architecture", used.architecture},
+                    {"digest", used.digest},
+                    {"pack", used.pack},
+                    {"pairs", used.pairs}});
+  }
+  return json;
 }
 
 }  // namespace muster

@@ -10,6 +10,7 @@
 
 #include "core/chain/chain.hpp"
 #include "core/dispatch/group.hpp"
+#include "core/query/kernel_table.hpp"
 
 namespace muster {
 
@@ -53,7 +54,9 @@ struct Explanation {
 
 Explanation explain(const Chain& chain, const Question& question);
 std::string explanation_text(const Explanation& explanation);
-std::string explanation_json(const Explanation& explanation);  // "muster.explain/1"
+// "muster.explain/1"; with the kernels that backends and compositions are given.
+std::string explanation_json(const Explanation& explanation,
+                             const std::vector<KernelsInUse>& kernels = {});
 
 // "shm", or "composed(shm)" for a composition whose first part shm serves; valid as long as the
 // group.

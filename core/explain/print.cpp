@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/explain/describe.hpp"
 #include "core/explain/explain.hpp"
 
 namespace muster {
@@ -32,7 +33,7 @@ std::string explanation_text(const Explanation& e) {
   return text;
 }
 
-std::string explanation_json(const Explanation& e) {
+std::string explanation_json(const Explanation& e, const std::vector<KernelsInUse>& kernels) {
   nlohmann::ordered_json json = {{"schema", "muster.explain/1"},
                                  {"group", e.group},
                                  {"ranks", e.ranks},
@@ -58,6 +59,7 @@ std::string explanation_json(const Explanation& e) {
     json["left_out"].push_back(
         {{"backend", a.backend}, {"stage", a.stage}, {"reason", a.reason}, {"source", a.source}});
   }
+  json["kernels"] = describe_kernels_json(kernels);
   return json.dump(2) + "\n";
 }
 

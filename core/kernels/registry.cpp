@@ -1,47 +1,70 @@
 #include "core/kernels/registry.hpp"
 
+#include <optional>
 #include <string_view>
 
-#include "core/kernels/host_reduce.hpp"
-#include "core/kernels/host_rmsnorm.hpp"
+#include "core/kernels/host/host_kernels.hpp"
 
 namespace muster {
 namespace {
 
-// What the built-in kernels answer to when a key asks for a particular algorithm or architecture.
-constexpr std::string_view kGeneric = "generic";
+using kernels::Algorithm;
 
-bool wants_generic(const char* name) { return name == nullptr || name == kGeneric; }
+// The algorithm that a key asks for among those of the built-in kernels; the first when it leaves
+// the choice.
+std::optional<Algorithm> algorithm_of(const char* name) {
+  if (name == nullptr || name == std::string_view("cached")) return Algorithm::kCached;
+  if (name == std::string_view("streaming")) return Algorithm::kStreaming;
+  return std::nullopt;
+}
+
+muster_host_reduce find_host_reduce(Algorithm algorithm, muster_dtype dtype, muster_redop redop) {
+  const muster_host_reduce found = kernels::integer_host_reduce(algorithm, dtype, redop);
+  return found != nullptr ? found : kernels::floating_host_reduce(algorithm, dtype, redop);
+}
 
 }  // namespace
 
 muster_host_reduce host_reduce(muster_dtype dtype, muster_redop redop) {
-  const muster_host_reduce found = kernels::integer_host_reduce(dtype, redop);
-  return found != nullptr ? found : kernels::floating_host_reduce(dtype, redop);
+  return find_host_reduce(Algorithm::kCached, dtype, redop);
 }
 
-muster_host_rmsnorm host_rmsnorm(muster_dtype dtype) {
-  return kernels::generic_host_rmsnorm(dtype);
-}
+muster_host_rmsnorm host_rmsnorm(muster_dtype dtype) { return kernels::host_rmsnorm_kernel(dtype); }
 
 muster_host_rmsnorm_quant host_rmsnorm_quant(muster_dtype dtype) {
-  return kernels::generic_host_rmsnorm_quant(dtype);
+  return kernels::host_rmsnorm_quant_kernel(dtype);
 }
 
 muster_kernel_function find_kernel(const muster_kernel_key& key) {
   if (key.family == nullptr) return nullptr;
-  if (!wants_generic(key.algorithm) || !wants_generic(key.architecture)) return nullptr;
+  if (key.architecture != nullptr && key.architecture != kGenericArchitecture) return nullptr;
+  const std::optional<Algorithm> algorithm = algorithm_of(key.algorithm);
+  if (!algorithm) return nullptr;
   const std::string_view family = key.family;
   if (family == "host_reduce/1") {
-    return reinterpret_cast<muster_kernel_function>(host_reduce(key.dtype, key.redop));
+    return reinterpret_cast<muster_kernel_function>(
+        find_host_reduce(*algorithm, key.dtype, key.redop));
   }
-  if (family == "host_rmsnorm/1" && key.redop == MUSTER_REDOP_NONE) {
+  if (key.redop != MUSTER_REDOP_NONE) return nullptr;
+  if (family == "host_copy/1" && key.dtype == MUSTER_DTYPE_NONE) {
+    return reinterpret_cast<muster_kernel_function>(kernels::host_copy_kernel(*algorithm));
+  }
+  if (*algorithm != Algorithm::kCached) return nullptr;
+  if (family == "host_rmsnorm/1") {
     return reinterpret_cast<muster_kernel_function>(host_rmsnorm(key.dtype));
   }
-  if (family == "host_rmsnorm_quant/1" && key.redop == MUSTER_REDOP_NONE) {
+  if (family == "host_rmsnorm_quant/1") {
     return reinterpret_cast<muster_kernel_function>(host_rmsnorm_quant(key.dtype));
   }
   return nullptr;
+}
+
+std::span<const BuiltinFamily> builtin_families() {
+  static constexpr BuiltinFamily kFamilies[] = {
+      {"host_reduce/1", "cached"},  {"host_reduce/1", "streaming"},
+      {"host_copy/1", "cached"},    {"host_copy/1", "streaming"},
+      {"host_rmsnorm/1", "cached"}, {"host_rmsnorm_quant/1", "cached"}};
+  return kFamilies;
 }
 
 }  // namespace muster

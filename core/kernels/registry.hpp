@@ -3,13 +3,27 @@
 #ifndef MUSTER_CORE_KERNELS_REGISTRY_HPP
 #define MUSTER_CORE_KERNELS_REGISTRY_HPP
 
+#include <span>
+#include <string_view>
+
 #include "muster/kernels.h"
 
 namespace muster {
 
-// The built-in kernels: host_reduce/1 for every dtype and the reduce operations defined for it,
-// host_rmsnorm/1 and host_rmsnorm_quant/1 for f16, bf16, f32. NULL for a key without one.
+// What a key asks of the built-in kernels: "generic" is the architecture that every machine has.
+inline constexpr std::string_view kGenericArchitecture = "generic";
+
+// The built-in kernels: host_reduce/1 for every dtype and the reduce operations defined for it, and
+// host_copy/1, both "cached" and "streaming"; host_rmsnorm/1 and host_rmsnorm_quant/1 for f16,
+// bf16, f32, "cached" only. NULL for a key without one.
 muster_kernel_function find_kernel(const muster_kernel_key& key);
+
+// The families that the built-in kernels belong to, each with each of its algorithms.
+struct BuiltinFamily {
+  const char* name;
+  const char* algorithm;
+};
+std::span<const BuiltinFamily> builtin_families();
 
 // Typed short cuts.
 muster_host_reduce host_reduce(muster_dtype dtype, muster_redop redop);

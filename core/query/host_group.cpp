@@ -90,6 +90,7 @@ muster_status* wait(muster_host_group* group, muster_wait_word* word, uint64_t a
   limits.deadline_ns = context.deadline();
   limits.aborted = &context.aborted;
   limits.spin_ns = context.spin_ns;
+  limits.crowded = context.crowded;
   limits.peer_alive = watched_alive;
   limits.context = &watched;
   const auto whom = [&] {

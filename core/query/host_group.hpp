@@ -29,6 +29,7 @@ struct GroupContext {
   NodeChannel* channel = nullptr;
   uint64_t timeout_ns = 0;
   uint64_t spin_ns = 0;
+  bool crowded = false;  // more ranks of the world on this node than cores
   std::atomic<uint32_t> aborted{0};
   const Devices* devices = nullptr;
   Scratch scratch;

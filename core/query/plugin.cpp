@@ -79,18 +79,19 @@ Status check_option_value(const std::string& plugin, const muster_option& option
   return wrong(fmt::format("{} to {}", option.minimum, option.maximum));
 }
 
-Plugin::Plugin(FoundPlugin found, Records* records, FlushHook* flush)
-    : found_(std::move(found)), host_(found_.entry.id, records, flush) {}
+Plugin::Plugin(FoundPlugin found, Records* records, FlushHook* flush, const KernelTable* kernels)
+    : found_(std::move(found)), host_(found_.entry.id, records, flush, kernels) {}
 
 Plugin::~Plugin() {
   if (instance_ != nullptr) entry_->close(instance_);
 }
 
 Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Config& config,
-                                             Records& records, FlushHook* flush) {
+                                             Records& records, FlushHook* flush,
+                                             const KernelTable* kernels) {
   Result<const muster_entry*> entry = open_plugin(found);
   if (!entry.ok()) return entry.take_status();
-  std::unique_ptr<Plugin> plugin(new Plugin(found, &records, flush));
+  std::unique_ptr<Plugin> plugin(new Plugin(found, &records, flush, kernels));
   plugin->entry_ = *entry;
   if ((*entry)->open == nullptr || (*entry)->close == nullptr ||
       (*entry)->get_interface == nullptr) {
@@ -104,7 +105,9 @@ Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Con
   plugin->backend_ = static_cast<const muster_backend*>(interface(MUSTER_BACKEND_INTERFACE));
   plugin->bootstrap_ = static_cast<const muster_bootstrap*>(interface(MUSTER_BOOTSTRAP_INTERFACE));
   plugin->device_ = static_cast<const muster_device*>(interface(MUSTER_DEVICE_INTERFACE));
+  plugin->kernels_ = static_cast<const muster_kernels*>(interface(MUSTER_KERNELS_INTERFACE));
   if (plugin->device_ != nullptr) MUSTER_TRY(plugin->check_device());
+  if (plugin->kernels_ != nullptr) MUSTER_TRY(plugin->check_kernels());
   if (plugin->backend_ != nullptr) {
     if (Status status = plugin->check_backend(); !status.ok()) return status;
     if (Status status = plugin->check_options(config); !status.ok()) return status;
@@ -144,6 +147,12 @@ Status Plugin::check_device() const {
   if (device_->allocate == nullptr || device_->free == nullptr) return without("allocate and free");
   if (device_->copy == nullptr || device_->copy_2d == nullptr) return without("copy and copy_2d");
   return Status();
+}
+
+Status Plugin::check_kernels() const {
+  const bool whole = kernels_->struct_size >= MUSTER_KERNELS_SIZE &&
+                     kernels_->variant_count != nullptr && kernels_->variant != nullptr;
+  return whole ? Status() : not_whole(id(), "all of its slots", MUSTER_KERNELS_INTERFACE);
 }
 
 Status Plugin::check_options(const Config& config) const {

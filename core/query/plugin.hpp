@@ -19,6 +19,7 @@
 #include "muster/bootstrap.h"
 #include "muster/device.h"
 #include "muster/entry.h"
+#include "muster/kernels.h"
 
 namespace muster {
 
@@ -26,9 +27,11 @@ using FactMap = std::map<std::string, std::string>;
 
 class Plugin {
  public:
-  // Opens a usable plugin, checks its tables and its configured options. Does not probe.
+  // Opens a usable plugin, checks its tables and its configured options. Does not probe. `kernels`
+  // is what its host answers from; without it there are the built-in ones.
   static Result<std::unique_ptr<Plugin>> open(const FoundPlugin& found, const Config& config,
-                                              Records& records, FlushHook* flush);
+                                              Records& records, FlushHook* flush,
+                                              const KernelTable* kernels = nullptr);
   ~Plugin();
   Plugin(const Plugin&) = delete;
   Plugin& operator=(const Plugin&) = delete;
@@ -42,6 +45,7 @@ class Plugin {
   const muster_backend* backend() const { return backend_; }
   const muster_bootstrap* bootstrap() const { return bootstrap_; }
   const muster_device* device() const { return device_; }
+  const muster_kernels* kernels() const { return kernels_; }
 
   // Runs the backend's probe; the facts stay.
   Status probe();
@@ -51,9 +55,10 @@ class Plugin {
                                                  const std::string& group) const;
 
  private:
-  Plugin(FoundPlugin found, Records* records, FlushHook* flush);
+  Plugin(FoundPlugin found, Records* records, FlushHook* flush, const KernelTable* kernels);
   Status check_backend() const;
   Status check_device() const;
+  Status check_kernels() const;
   Status check_options(const Config& config) const;
 
   FoundPlugin found_;
@@ -63,6 +68,7 @@ class Plugin {
   const muster_backend* backend_ = nullptr;
   const muster_bootstrap* bootstrap_ = nullptr;
   const muster_device* device_ = nullptr;
+  const muster_kernels* kernels_ = nullptr;
   FactMap facts_;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "core/base/log.hpp"
@@ -12,6 +13,8 @@
 #include "core/base/wait.hpp"
 #include "core/kernels/registry.hpp"
 #include "core/query/host_group.hpp"
+#include "core/query/host_memory.hpp"
+#include "core/query/kernel_table.hpp"
 
 namespace muster {
 namespace {
@@ -36,8 +39,9 @@ std::string make_artifact_dir(const std::string& id) {
 
 }  // namespace
 
-PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush)
-    : muster_host{}, id_(std::move(id)), records_(records), flush_(flush) {
+PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush,
+                       const KernelTable* kernels)
+    : muster_host{}, id_(std::move(id)), records_(records), flush_(flush), kernels_(kernels) {
   struct_size = MUSTER_HOST_SIZE;
   abi_minor = MUSTER_ABI_MINOR;
   status_make = [](const muster_host* host, muster_code code, const char* cause,
@@ -72,7 +76,10 @@ PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush)
     std::call_once(self.artifact_once_, [&] { self.artifact_dir_ = make_artifact_dir(self.id_); });
     return self.artifact_dir_.empty() ? nullptr : self.artifact_dir_.c_str();
   };
-  kernel = [](const muster_host*, const muster_kernel_key* key) { return find_kernel(*key); };
+  kernel = [](const muster_host* host, const muster_kernel_key* key) {
+    const KernelTable* const kernels = of(host).kernels_;
+    return kernels == nullptr ? find_kernel(*key) : kernels->find(*key);
+  };
   flush_pending = [](const muster_host* host, muster_memory memory) -> muster_status* {
     FlushHook* const hook = of(host).flush_;
     if (hook == nullptr) return nullptr;
@@ -80,7 +87,10 @@ PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush)
     if (hook->function != nullptr) hook->function(hook->context, memory);
     return nullptr;
   };
-  get_interface = [](const muster_host*, const char*) -> const void* { return nullptr; };
+  get_interface = [](const muster_host*, const char* name) -> const void* {
+    const bool known = std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0;
+    return known ? host_memory_interface() : nullptr;
+  };
   fill_group_functions(*this);
 }
 

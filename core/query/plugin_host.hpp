@@ -21,9 +21,13 @@ struct FlushHook {
   void* context = nullptr;
 };
 
+class KernelTable;
+
 class PluginHost : public muster_host {
  public:
-  PluginHost(std::string id, Records* records, FlushHook* flush);
+  // kernels: NULL for the built-in ones only.
+  PluginHost(std::string id, Records* records, FlushHook* flush,
+             const KernelTable* kernels = nullptr);
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
@@ -40,6 +44,7 @@ class PluginHost : public muster_host {
   std::string id_;
   Records* records_;
   FlushHook* flush_;
+  const KernelTable* kernels_;
   std::map<std::string, std::string> options_;
   mutable std::once_flag artifact_once_;
   mutable std::string artifact_dir_;

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "entry.h", "backend.h", "device.h",
-           "bootstrap.h", "muster.h", "tensors.h", "parallel.h"]
+HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "host_memory.h", "entry.h",
+           "backend.h", "device.h", "bootstrap.h", "muster.h", "tensors.h", "parallel.h"]
 
 
 @dataclass

@@ -24,12 +24,15 @@ const uint64_t* data_or_null(const std::vector<uint64_t>& values) {
 
 }  // namespace
 
-void Guarded::reset(uint64_t bytes, uint64_t shift) {
+void Guarded::reset(uint64_t bytes, uint64_t shift, SharedMemory* shared, uint64_t random) {
   begin_ = kGuard + shift;
   bytes_ = bytes;
   const uint64_t needed = begin_ + bytes + kGuard;
-  if (memory_.size() < needed) memory_.resize(needed);
-  std::memset(memory_.data(), kPoison, needed);
+  block_ = {};  // before the next is taken: it may be the same
+  if (shared != nullptr) block_ = shared->take(needed, random);
+  if (block_.data() == nullptr && memory_.size() < needed) memory_.resize(needed);
+  base_ = block_.data() != nullptr ? block_.data() : memory_.data();
+  std::memset(base_, kPoison, needed);
 }
 
 void Guarded::poison() { std::memset(data(), kPoison, bytes_); }
@@ -39,11 +42,34 @@ bool Guarded::poisoned(const unsigned char* from, uint64_t bytes) {
 }
 
 bool Guarded::guards_hold() const {
-  return memory_.empty() ||
-         (poisoned(memory_.data(), begin_) && poisoned(memory_.data() + begin_ + bytes_, kGuard));
+  return base_ == nullptr || (poisoned(base_, begin_) && poisoned(base_ + begin_ + bytes_, kGuard));
 }
 
-void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
+void CallData::reset(Guarded& buffer, uint32_t which, uint64_t bytes, SharedMemory* shared) {
+  const uint64_t random = mix(case_.seed, rank_, 9u);
+  const bool both = shape_.in_place && which == 1;
+  bool is_shared = false;
+  switch (case_.place) {
+    case Place::kShared:
+      is_shared = true;
+      break;
+    case Place::kSend:
+      is_shared = which == 0 || both;
+      break;
+    case Place::kRecv:
+      is_shared = which == 1;
+      break;
+    case Place::kMixed:
+      is_shared = mix(random, 13u, which) % 2 == 0;
+      break;
+    default:
+      break;
+  }
+  buffer.reset(bytes, mix(random, which) % 5 * element_, is_shared ? shared : nullptr,
+               mix(random, 14u, which));
+}
+
+void CallData::prepare(const Case& c, uint32_t rank, uint32_t size, SharedMemory* shared) {
   case_ = c;
   rank_ = rank;
   size_ = size;
@@ -52,15 +78,14 @@ void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
   recv_element_ = c.quantised ? 1 : element_;
   data_seed_ = c.seed;
   const uint64_t random = mix(c.seed, rank, 9u);
-  const auto shift = [&](uint32_t which) { return mix(random, which) % 5 * element_; };
   if (shape_.in_place) {
     const uint64_t extent =
         std::max(shape_.send_at + shape_.send_extent, shape_.recv_at + shape_.recv_extent);
-    recv_.reset(extent * element_, shift(0));
+    reset(recv_, 1, extent * element_, shared);
     send_.reset(0, 0);
   } else {
-    send_.reset(shape_.send_extent * element_, shift(0));
-    recv_.reset(shape_.recv_extent * recv_element_, shift(1));
+    reset(send_, 0, shape_.send_extent * element_, shared);
+    reset(recv_, 1, shape_.recv_extent * recv_element_, shared);
   }
   call_ = muster_call_init(shape_.op, c.dtype);
   call_.redop = c.redop;
@@ -74,6 +99,8 @@ void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
   call_.recv_counts = data_or_null(shape_.recv_counts);
   call_.recv_displs = data_or_null(shape_.recv_displs);
   call_.max_bytes = shape_.max_bytes;
+  // The promise may be left out.
+  if (c.place == Place::kShared && mix(c.seed, 15u) % 2 == 0) call_.flags = MUSTER_CALL_SYMMETRIC;
   // What an operation does not look at is NULL, or anything.
   const bool null = random % 2 == 0;
   call_.send = shape_.send_extent == 0 && !shape_.in_place && null ? nullptr : send();
@@ -87,9 +114,9 @@ void CallData::prepare(const Case& c, uint32_t rank, uint32_t size) {
     fused_.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
     fused_.hidden = kHidden;
     fused_.epsilon = 1e-5;
-    residual_.reset(shape_.count * element_, shift(2));
-    residual_out_.reset(shape_.count * element_, shift(3));
-    weight_.reset(kHidden * element_, shift(4));
+    reset(residual_, 2, shape_.count * element_, shared);
+    reset(residual_out_, 3, shape_.count * element_, shared);
+    reset(weight_, 4, kHidden * element_, shared);
     scales_.reset(c.quantised ? shape_.count / kQuantGroup * sizeof(float) : 0, 0);
     if (c.quantised) {
       fused_.quant_group = kQuantGroup;

@@ -13,15 +13,17 @@
 #include "muster/call.h"
 #include "tests/ranks/reference.hpp"
 #include "tests/ranks/shape.hpp"
+#include "tests/ranks/shared_memory.hpp"
 
 namespace muster::ranks {
 
 // Memory of a length, with guard bytes before and after it.
 class Guarded {
  public:
-  // `bytes` of poison, `shift` bytes off the alignment of the allocation.
-  void reset(uint64_t bytes, uint64_t shift);
-  unsigned char* data() { return memory_.data() + begin_; }
+  // `bytes` of poison, `shift` bytes off the alignment of the allocation, which is of `shared` if
+  // there is any and it has room.
+  void reset(uint64_t bytes, uint64_t shift, SharedMemory* shared = nullptr, uint64_t random = 0);
+  unsigned char* data() { return base_ + begin_; }
   uint64_t bytes() const { return bytes_; }
   bool guards_hold() const;
   static bool poisoned(const unsigned char* from, uint64_t bytes);
@@ -29,13 +31,16 @@ class Guarded {
 
  private:
   std::vector<unsigned char> memory_;
+  SharedMemory::Block block_;
+  unsigned char* base_ = nullptr;  // of one of them
   uint64_t begin_ = 0;
   uint64_t bytes_ = 0;
 };
 
 class CallData {
  public:
-  void prepare(const Case& c, uint32_t rank, uint32_t size);
+  // shared: for the places that ask for it.
+  void prepare(const Case& c, uint32_t rank, uint32_t size, SharedMemory* shared = nullptr);
   // New inputs and poisoned outputs in the same buffers, for a plan.
   void refill(uint64_t data_seed);
   const muster_call& call() const { return call_; }
@@ -45,6 +50,8 @@ class CallData {
   void check(bool sampled, Wrong& wrong);
 
  private:
+  // A buffer of the case: 0 send, 1 recv or both of them in place, then those of the fused one.
+  void reset(Guarded& buffer, uint32_t which, uint64_t bytes, SharedMemory* shared);
   void fill();
   unsigned char* send() { return shape_.in_place ? both_at(shape_.send_at) : send_.data(); }
   unsigned char* recv() { return shape_.in_place ? both_at(shape_.recv_at) : recv_.data(); }

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::array<const char*, static_cast<size_t>(Mode::kEnd)> kModes = {
     "function", "execute", "wait", "test", "plan", "batch"};
+constexpr std::array<const char*, static_cast<size_t>(Place::kEnd)> kPlaces = {
+    "ordinary", "shared", "send", "recv", "mixed"};
 
 template <typename Name>
 uint32_t number_of(const std::string& text, uint32_t end, Name&& name) {
@@ -38,13 +40,18 @@ bool set(Case& c, const std::string& key, const std::string& value) {
     c.mode =
         static_cast<Mode>(number_of(value, kModes.size(), [](uint32_t i) { return kModes[i]; }));
   }
+  if (key == "place") {
+    c.place =
+        static_cast<Place>(number_of(value, kPlaces.size(), [](uint32_t i) { return kPlaces[i]; }));
+  }
   return c.op < MUSTER_OP_END && c.dtype < MUSTER_DTYPE_END && c.redop < MUSTER_REDOP_END &&
-         c.mode < Mode::kEnd;
+         c.mode < Mode::kEnd && c.place < Place::kEnd;
 }
 
 }  // namespace
 
 const char* mode_name(Mode mode) { return kModes[static_cast<size_t>(mode)]; }
+const char* place_name(Place place) { return kPlaces[static_cast<size_t>(place)]; }
 
 uint64_t Case::elements() const {
   return op == MUSTER_FUSED_ALL_REDUCE_RMSNORM ? count * kHidden : count;
@@ -74,6 +81,7 @@ std::string text_of(const Case& c) {
   if (c.special) text += ",special=1";
   if (c.scalar) text += ",scalar=1";
   if (c.quantised) text += ",quantised=1";
+  if (c.place != Place::kOrdinary) text += fmt::format(",place={}", place_name(c.place));
   return text + fmt::format(",seed={}", c.seed);
 }
 

@@ -23,6 +23,17 @@ enum class Mode : uint32_t {
 };
 const char* mode_name(Mode mode);
 
+// Where the buffers of a call lie.
+enum class Place : uint32_t {
+  kOrdinary,
+  kShared,  // all of them in memory that every rank of the group knows
+  kSend,    // what is sent only; in place that is everything
+  kRecv,    // what is received only; likewise
+  kMixed,   // some buffers of some ranks
+  kEnd
+};
+const char* place_name(Place place);
+
 struct Case {
   muster_op op = MUSTER_ALL_REDUCE;
   muster_dtype dtype = MUSTER_F32;  // NONE: barrier
@@ -35,6 +46,7 @@ struct Case {
   bool scalar = false;     // sum: pre-multiplied
   bool quantised = false;  // fused, out of place: quantised output
   Mode mode = Mode::kExecute;
+  Place place = Place::kOrdinary;
   uint64_t seed = 0;
 
   // Elements of the call's count: fused counts in rows.

@@ -37,7 +37,7 @@ using std::chrono::steady_clock;
 constexpr auto kWatchdog = std::chrono::seconds(60);
 constexpr const char* kMark = "RANKS_FAULTS_MARK";
 
-enum class Way { kBlocking, kStarted, kMessage };
+enum class Way { kBlocking, kStarted, kMessage, kMemory };
 
 struct Scenario {
   uint32_t ranks;
@@ -52,9 +52,18 @@ const std::map<std::string, Scenario> kScenarios = {
     {"kill_started", {2, 0, true, false, Way::kStarted}},
     {"kill_message", {2, 1, true, false, Way::kMessage}},
     {"kill_one_of_three", {3, 1, true, false, Way::kBlocking}},
+    {"kill_memory", {3, 1, true, false, Way::kMemory}},
+    {"absent_memory", {2, 1, false, false, Way::kMemory}},
     {"absent", {2, 1, false, false, Way::kBlocking}},
     {"absent_threads", {3, 2, false, true, Way::kBlocking}},
 };
+
+// Memory of the group that comes and goes.
+Said allocate_and_free(muster_group* group) {
+  void* memory = nullptr;
+  if (Said said = muster_mem_alloc(group, 1 << 16, MUSTER_HOST, &memory); !said.ok()) return said;
+  return muster_mem_free(group, memory);
+}
 
 Said call_in(Way way, muster_group* group, std::vector<float>& in, std::vector<float>& out) {
   const uint32_t other = (muster_group_rank(group) + 1) % muster_group_size(group);
@@ -62,6 +71,7 @@ Said call_in(Way way, muster_group* group, std::vector<float>& in, std::vector<f
     return muster_send_recv(group, in.data(), in.size(), other, out.data(), out.size(), other,
                             MUSTER_F32, nullptr);
   }
+  if (way == Way::kMemory) return allocate_and_free(group);
   muster_call call = muster_call_init(MUSTER_ALL_REDUCE, MUSTER_F32);
   call.redop = MUSTER_SUM;
   call.send = in.data();
@@ -185,7 +195,10 @@ std::string judge(const Scenario& scenario, const fs::path& directory) {
       std::getline(file, first);
       std::getline(file, second);
       const std::string code = scenario.killed ? "PEER_LOST" : "DEADLINE_EXCEEDED";
-      expect(rank, first, "first " + code, fmt::format("world rank {})", scenario.lost));
+      // Calls name the group's rank, exchanges among ranks the world's alone.
+      expect(
+          rank, first, "first " + code,
+          fmt::format("world rank {}{}", scenario.lost, scenario.way == Way::kMemory ? "" : ")"));
       expect(rank, second, "second FAILED_PRECONDITION", "");
     }
     std::getline(file, destroyed);

@@ -5,6 +5,7 @@ namespace muster::ranks {
 Said call_function(muster_group* group, const muster_call& c) {
   muster_call_options options = {};
   options.struct_size = MUSTER_CALL_OPTIONS_SIZE;
+  options.flags = c.flags;
   options.max_bytes = c.max_bytes;
   options.scalar = c.scalar;
   switch (c.op) {

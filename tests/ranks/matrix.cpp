@@ -1,6 +1,6 @@
 // The correctness matrix: every operation against a reference, on the ranks of one world.
 //
-//   matrix --name shm.3 [--backend ID] [--seed N] [--threads N] [--case TEXT]
+//   matrix --name shm.3 [--backend ID] [--seed N] [--threads N] [--memory shared] [--case TEXT]
 //
 // Each rank checks its own results. A failure prints the case, with which --case repeats it. Exit
 // code 1 when anything was wrong on this rank.
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <random>
 
 #include "tests/ranks/runner.hpp"
@@ -21,14 +22,17 @@ namespace {
 
 using muster::ranks::Case;
 using muster::ranks::Outcome;
+using muster::ranks::Place;
 using muster::ranks::Runner;
 using muster::ranks::Said;
+using muster::ranks::SharedMemory;
 
 struct Options {
   std::string name = "matrix";
   std::string backend;
   std::vector<std::string> without;
   std::string only;
+  std::string memory = "ordinary";
   uint64_t seed = 0;
   uint32_t threads = 0;
   uint64_t repeat = 1;
@@ -69,6 +73,7 @@ std::vector<Case> cases_of(const Options& options, uint32_t size) {
   if (!options.only.empty()) {
     std::erase_if(cases, [&](const Case& c) { return muster_op_name(c.op) != options.only; });
   }
+  if (options.memory == "shared") muster::ranks::place_in_shared_memory(cases);
   return cases;
 }
 
@@ -92,6 +97,26 @@ std::string counters_text(muster_group* group) {
   return text;
 }
 
+// Where the buffers of cases lie that ask for it: room for the largest ones, and for the messages
+// of a batch.
+std::unique_ptr<SharedMemory> shared_memory_for(const std::vector<Case>& cases,
+                                                muster_group* group) {
+  const bool wanted = std::any_of(cases.begin(), cases.end(),
+                                  [](const Case& c) { return c.place != Place::kOrdinary; });
+  if (!wanted) return nullptr;
+  return std::make_unique<SharedMemory>(group, 24, uint64_t{11} << 20);
+}
+
+// Whether all memory so far was registered with the backends that were asked.
+bool all_registered(const muster_runtime* runtime) {
+  char* json = nullptr;
+  if (!Said(muster_runtime_describe(runtime, &json)).ok()) return false;
+  const std::string text = json;
+  muster_text_release(json);
+  return text.find("\"registered\"") != std::string::npos &&
+         text.find("\"not registered\"") == std::string::npos;
+}
+
 int run_rank(const Options& options, muster_runtime* runtime) {
   const uint32_t rank = muster_rank(runtime);
   muster_group* group = nullptr;
@@ -103,8 +128,14 @@ int run_rank(const Options& options, muster_runtime* runtime) {
   uint64_t done = 0;
   bool together = true;
   {
-    Runner runner(group);
-    for (const Case& c : cases_of(options, muster_size(runtime))) {
+    const std::vector<Case> cases = cases_of(options, muster_size(runtime));
+    const std::unique_ptr<SharedMemory> shared = shared_memory_for(cases, group);
+    if (shared != nullptr && options.backend == "shm" && !all_registered(runtime)) {
+      fmt::print("matrix {}: rank {}: shm has not mapped the memory\n", options.name, rank);
+      ++wrong;
+    }
+    Runner runner(group, shared.get());
+    for (const Case& c : cases) {
       const Outcome outcome = runner.run(c);
       ++done;
       const bool as_asked = served_as_asked(options, c, outcome.backend);
@@ -120,6 +151,7 @@ int run_rank(const Options& options, muster_runtime* runtime) {
       together = outcome.failure.empty();
       if (!together) break;
     }
+    if (!together) muster_group_abort(group);  // nobody waits for the others any more
   }
   // Of all ranks, unless they are apart.
   uint64_t all_wrong = wrong;
@@ -153,6 +185,8 @@ int main(int argc, char** argv) {
   app.add_option("--only", options.only, "the cases of this operation only");
   app.add_option("--seed", options.seed, "same on all ranks");
   app.add_option("--threads", options.threads, "ranks as threads of this process");
+  app.add_option("--memory", options.memory, "where buffers lie")
+      ->check(CLI::IsMember({"ordinary", "shared"}));
   app.add_option("--case", options.single, "one case, as printed by a failure");
   app.add_option("--repeat", options.repeat, "how often to run --case");
   app.add_option("--config", options.config, "more configuration, TOML");

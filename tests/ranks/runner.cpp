@@ -12,13 +12,16 @@ Said::Said(muster_status* status)
   muster_status_release(status);
 }
 
-Runner::Runner(muster_group* group)
-    : group_(group), rank_(muster_group_rank(group)), size_(muster_group_size(group)) {}
+Runner::Runner(muster_group* group, SharedMemory* shared)
+    : group_(group),
+      shared_(shared),
+      rank_(muster_group_rank(group)),
+      size_(muster_group_size(group)) {}
 
 Outcome Runner::run(const Case& c, bool sampled) {
   Outcome outcome;
   side_ = {};
-  data_.prepare(c, rank_, size_);
+  data_.prepare(c, rank_, size_, shared_);
   if (data_.takes_part()) {
     const char* name = "";
     const Said said = muster_group_backend(group_, &data_.call(), &name);
@@ -114,7 +117,8 @@ Said Runner::batch(const Case& c) {
     message.root = shift;
     message.count = 400;
     message.seed = mix(c.seed, 11u, shift);
-    messages_[shift].prepare(message, rank_, size_);
+    message.place = c.place;
+    messages_[shift].prepare(message, rank_, size_, shared_);
     muster_call send = messages_[shift].call();
     muster_call receive = send;
     send.op = MUSTER_SEND;

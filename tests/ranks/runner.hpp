@@ -30,7 +30,8 @@ struct Outcome {
 // Thread rule and lifetime: the group's.
 class Runner {
  public:
-  explicit Runner(muster_group* group);
+  // shared: memory of the group, for cases whose buffers lie there.
+  explicit Runner(muster_group* group, SharedMemory* shared = nullptr);
   Outcome run(const Case& c, bool sampled = false);
 
  private:
@@ -41,6 +42,7 @@ class Runner {
   Said batch(const Case& c);
 
   muster_group* const group_;
+  SharedMemory* const shared_;
   const uint32_t rank_;
   const uint32_t size_;
   CallData data_;

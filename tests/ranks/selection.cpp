@@ -230,4 +230,13 @@ std::vector<Case> all_cases(uint32_t size, uint64_t seed) {
   return cases;
 }
 
+void place_in_shared_memory(std::vector<Case>& cases) {
+  constexpr uint64_t kPlaces = static_cast<uint64_t>(Place::kEnd) - 1;  // without ordinary
+  // All buffers in shared memory as often as anything else together.
+  for (Case& c : cases) {
+    const uint64_t random = mix(c.seed, 33u);
+    c.place = random % 2 == 0 ? Place::kShared : static_cast<Place>(1 + random / 2 % kPlaces);
+  }
+}
+
 }  // namespace muster::ranks

@@ -30,6 +30,9 @@ std::vector<Case> pairwise_cases(uint32_t size, uint64_t seed);
 // places.
 std::vector<Case> all_cases(uint32_t size, uint64_t seed);
 
+// Gives the buffers of each case a place in memory that the group shares.
+void place_in_shared_memory(std::vector<Case>& cases);
+
 }  // namespace muster::ranks
 
 #endif

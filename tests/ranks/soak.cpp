@@ -1,7 +1,7 @@
 // The soak: random calls of every operation on two groups over the same ranks (one of them in
 // reversed order), blocking, started and batched ones mixed, without barriers between them.
 //
-//   soak [--calls N] [--seed N] [--threads N] [--max-bytes N] [--config TOML]
+//   soak [--calls N] [--seed N] [--threads N] [--max-bytes N] [--memory shared] [--config TOML]
 //
 // All ranks draw the same calls from the seed; each rank waits for its started calls in an order of
 // its own. Every result is checked: moves whole, long reductions in random parts. Exit code 1 when
@@ -29,6 +29,7 @@ using muster::ranks::mix;
 using muster::ranks::Mode;
 using muster::ranks::Runner;
 using muster::ranks::Said;
+using muster::ranks::SharedMemory;
 using muster::ranks::Wrong;
 
 // packaging/test --full
@@ -43,6 +44,7 @@ struct Options {
   uint64_t seed = 0;
   uint64_t max_bytes = uint64_t{4} << 20;
   uint32_t threads = 0;
+  std::string memory = "ordinary";
   std::string config;
 };
 
@@ -79,7 +81,14 @@ class Soak {
                  options_.name, muster_size(runtime_), muster_bootstrap_name(runtime_),
                  options_.seed, done_, asynchronous_, wrong_);
     }
+    if (!fine) {  // the ranks may be apart: nobody waits for the others any more
+      for (muster_group* const group : groups_) muster_group_abort(group);
+    }
     for (Started& started : started_) muster_work_release(started.work);
+    started_.clear();
+    spares_.clear();
+    runners_.clear();
+    shared_.reset();
     for (muster_group* const group : groups_) {
       const Said said = muster_group_destroy(group);
       fine = fine && said.ok();
@@ -107,12 +116,19 @@ class Soak {
       }
       std::reverse(ranks.begin(), ranks.end());
     }
-    for (muster_group* const group : groups_) runners_.emplace_back(group);
+    if (options_.memory == "shared") {
+      // For all buffers that can be in use at a time.
+      shared_ = std::make_unique<SharedMemory>(groups_[0], 160, options_.max_bytes);
+      shared_->also_for(groups_[1]);
+    }
+    for (muster_group* const group : groups_) runners_.emplace_back(group, shared_.get());
     return true;
   }
 
   bool step(uint64_t index) {
-    const Case c = draw(options_, index, muster_size(runtime_));
+    std::vector<Case> drawn = {draw(options_, index, muster_size(runtime_))};
+    if (shared_ != nullptr) muster::ranks::place_in_shared_memory(drawn);
+    const Case& c = drawn.front();
     const size_t which = mix(c.seed, 6u) % 2;
     const bool start = c.mode == Mode::kStartWait;
     if (c.op == MUSTER_SEND && muster_size(runtime_) == 1) return true;
@@ -133,7 +149,7 @@ class Soak {
 
   bool start(muster_group* group, const Case& c) {
     Started started{c, nullptr, spare()};
-    started.data->prepare(c, muster_group_rank(group), muster_group_size(group));
+    started.data->prepare(c, muster_group_rank(group), muster_group_size(group), shared_.get());
     if (!started.data->takes_part()) {
       spares_.push_back(std::move(started.data));
       return true;
@@ -178,6 +194,7 @@ class Soak {
   muster_runtime* const runtime_;
   std::mt19937_64 local_;  // this rank's own choices
   muster_group* groups_[2] = {};
+  std::unique_ptr<SharedMemory> shared_;  // of both groups
   std::vector<Runner> runners_;
   std::vector<Started> started_;
   std::vector<std::unique_ptr<CallData>> spares_;
@@ -197,6 +214,8 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "same on all ranks");
   app.add_option("--max-bytes", options.max_bytes, "largest buffers of a rank's call, in total");
   app.add_option("--threads", options.threads, "ranks as threads of this process");
+  app.add_option("--memory", options.memory, "where buffers lie")
+      ->check(CLI::IsMember({"ordinary", "shared"}));
   app.add_option("--config", options.config, "configuration, TOML");
   CLI11_PARSE(app, argc, argv);
   return muster::ranks::run_ranks(options.threads, options.config, [&](muster_runtime* runtime) {

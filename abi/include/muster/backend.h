@@ -169,13 +169,15 @@ typedef struct muster_backend {
    * ncclGroupStart/End. [group-serial] [collective] [capture-safe] */
   MUSTER_OWN muster_status* (*execute_batch)(muster_backend_group* group, const muster_call* calls,
                                              uint32_t count);
-  /* Makes a buffer known on all ranks (symmetric: the same size everywhere). UNAVAILABLE for a
-   * buffer that cannot be registered: calls on it are then served by copying. [group-serial]
-   * [collective] */
+  /* Makes a buffer known on all ranks (symmetric: the same size everywhere); host_memory.h tells
+   * what backs host memory. UNAVAILABLE for a buffer that cannot be registered: calls on it are
+   * then served by copying. If it fails on any rank, the others deregister theirs. Every wait in it
+   * ends at the group's deadline. [group-serial] [collective] */
   MUSTER_OWN muster_status* (*memory_register)(muster_backend_group* group, void* pointer,
                                                uint64_t bytes, muster_memory memory,
                                                void** out_registration);
-  /* [group-serial] [collective] */
+  /* On every rank that has the registration, which ends before its memory does. What is left over
+   * at group_destroy ends there. [group-serial] [collective] */
   void (*memory_deregister)(muster_backend_group* group, void* registration);
   /* The group enters a graph phase. [group-serial] [local] [no-block] */
   MUSTER_OWN muster_status* (*capture_begin)(muster_backend_group* group, muster_phase phase);

@@ -47,8 +47,11 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_fused_rmsnorm, MUSTER_FUSED_RMSNORM_SIZE);
 enum {
   /* Set by the runtime: the call is in place (see above). Part of the selection key. */
   MUSTER_CALL_IN_PLACE = 1u << 0,
-  /* Set by the caller: all buffers of this call were registered collectively. Rules that ask for
-   * symmetric memory match only such calls. The same on all ranks. */
+  /* Set by the caller, on all ranks or on none: a promise that on every rank what the call reads
+   * of send and writes to recv lies in memory of the group (muster_mem_alloc,
+   * muster_mem_register), each in one piece, not necessarily at equal offsets. Rules that ask for
+   * symmetric memory match only such calls; others use such memory without the flag too. Checked
+   * groups hold the caller to it; elsewhere a broken promise is undefined behaviour. */
   MUSTER_CALL_SYMMETRIC = 1u << 1,
   /* Set by the runtime: recv is quantised (fused, quant_group > 0). Part of the selection key. */
   MUSTER_CALL_QUANTISED = 1u << 2

@@ -22,10 +22,21 @@ typedef struct muster_kernel_key {
   uint32_t world_size;      /* 0: any */
   const char* family;       /* "host_reduce/1" */
   const char* algorithm;    /* NULL: the best; else exactly this one */
-  const char* architecture; /* NULL: this machine; else e.g. "x86-64-v4", "sm_90" */
+  const char* architecture; /* NULL: this machine; else e.g. "x86-64-v4", "native", "sm_90" */
 } muster_kernel_key;
 #define MUSTER_KERNEL_KEY_SIZE MUSTER_STRUCT_SIZE(muster_kernel_key, architecture)
 MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
+
+/* The families of host kernels. Their results are equal, bit for bit, on every instruction set and
+ * in every algorithm (no contraction into fused multiply-add, no flushing of subnormals); only
+ * which NaN stands for a NaN is left open. A variant that differs is not used.
+ *
+ * Algorithms of the runtime's own variants of host_reduce/1 and host_copy/1:
+ *   "cached"     plain stores: the result is in the caches of the core that computed it
+ *   "streaming"  where dst allows it, lines are written whole and around the caches: for results
+ *                that do not fit them. Ends with a store fence, so that whoever is told afterwards
+ *                sees all of it. dst may be one of the sources here too.
+ * NULL gives the best by score, which is "cached" among these. */
 
 /* Family "host_reduce/1": dst[i] = round(combine over s of sources[s][i]), for i < count.
  * Sources are combined in the order 0, 1, ... n-1 whatever the position or count (one reduction
@@ -35,6 +46,11 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
  * the number of sources, may be below the divisor. Pure, any thread, no alignment asked. */
 typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32_t n,
                                    uint64_t count, const void* scalar, uint64_t divisor);
+
+/* Family "host_copy/1": bytes bytes from src to dst, which are equal or do not overlap. dtype and
+ * redop of its key are 0 (MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE). Pure, any thread, no alignment
+ * asked. */
+typedef void (*muster_host_copy)(void* dst, const void* src, uint64_t bytes);
 
 /* Family "host_rmsnorm/1": for each of `rows` rows of `hidden` elements: r = x + residual (residual
  * NULL: r = x); residual_out = r when not NULL; out = r / sqrt(mean(r*r) + epsilon) * weight. f32

@@ -160,6 +160,34 @@ MUSTER_API const char* muster_group_name(const muster_group* group);
 MUSTER_API MUSTER_OWN muster_status* muster_group_reserve(muster_group* group, muster_memory memory,
                                                           uint64_t bytes);
 
+/* ---- memory ----
+ * Calls on ordinary memory are always served. On memory that every rank of the group knows, a
+ * backend may leave out copies (shm: host memory of muster_mem_alloc) or take calls that it else
+ * could not (MUSTER_CALL_SYMMETRIC). Nothing else changes: a buffer may begin anywhere in it, on
+ * any subset of the ranks, and calls need not say that they use it. */
+
+/* `bytes` bytes of a memory kind (0: the group's) that every rank of the group knows, equal on all
+ * ranks or MISMATCH. Host memory is zeroed, aligned to a page, and takes real memory when touched
+ * first; a child of fork shares it. Zero bytes give NULL. Backends that can register it do, others
+ * copy: muster_runtime_describe says which. It stays valid until freed; destroying the group frees
+ * what is left over, with a warning. As MPI_Win_allocate_shared, ncclMemAlloc with
+ * ncclCommRegister. [collective] */
+MUSTER_API MUSTER_OWN muster_status* muster_mem_alloc(muster_group* group, uint64_t bytes,
+                                                      muster_memory memory, MUSTER_OWN void** out);
+/* Frees it on all ranks, once started calls of the group are done; no plan may use it any more.
+ * Takes NULL, which concerns nobody else. In a broken group it waits for nobody, and the memory
+ * ends with the group. As ncclMemFree. [collective] */
+MUSTER_API MUSTER_OWN muster_status* muster_mem_free(muster_group* group, MUSTER_OWN void* pointer);
+/* Makes memory of the program known on all ranks, of one size and kind (0: the group's). Which
+ * backends could use it is recorded; none is no failure. A piece of memory is registered with a
+ * group once; one that another group allocated may be, too. It must stay valid until it is
+ * deregistered or the group is destroyed. As ncclCommRegister, MPI_Win_create. [collective] */
+MUSTER_API MUSTER_OWN muster_status* muster_mem_register(muster_group* group, void* pointer,
+                                                         uint64_t bytes, muster_memory memory);
+/* The opposite, with the same pointer; otherwise as muster_mem_free. As ncclCommDeregister.
+ * [collective] */
+MUSTER_API MUSTER_OWN muster_status* muster_mem_deregister(muster_group* group, void* pointer);
+
 /* ---- collectives ----
  * Blocking for host memory; on a stream (options.stream) they enqueue and return. See types.h for
  * what count means. */

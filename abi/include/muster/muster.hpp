@@ -15,8 +15,10 @@
 #define MUSTER_MUSTER_HPP
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -153,6 +155,11 @@ class Group : public detail::Owner<muster_group, detail::destroy_group> {
   void reserve(muster_memory memory, uint64_t bytes) {
     check(muster_group_reserve(get(), memory, bytes));
   }
+  // Memory of the program's own; Buffer allocates. Collective.
+  void mem_register(void* pointer, uint64_t bytes, muster_memory memory = MUSTER_MEMORY_DEFAULT) {
+    check(muster_mem_register(get(), pointer, bytes, memory));
+  }
+  void mem_deregister(void* pointer) { check(muster_mem_deregister(get(), pointer)); }
 
   // ---- collectives on runtime dtypes ----
   void all_reduce(const void* send, void* recv, uint64_t count, muster_dtype dtype,
@@ -419,6 +426,61 @@ class Group : public detail::Owner<muster_group, detail::destroy_group> {
                 "see the meaning of count in muster/types.h");
   }
 #endif
+};
+
+// `count` elements of memory that every rank of a group knows (muster_mem_alloc): a contiguous
+// range, zeroed in host memory. To be made and destroyed by every rank of the group, before the
+// group; elements of other memory than the host's are the device's to touch. A destructor that an
+// exception runs leaves the memory to the end of the group: the other ranks may not come to free
+// it.
+template <typename T>
+class Buffer {
+  static_assert(std::is_trivially_copyable_v<T>, "ranks share bytes, not objects");
+
+ public:
+  Buffer() = default;
+  Buffer(const Group& group, uint64_t count, muster_memory memory = MUSTER_MEMORY_DEFAULT)
+      : group_(group.get()), count_(count), exceptions_(std::uncaught_exceptions()) {
+    // More than there can be is refused on every rank, as a rank alone could not.
+    const uint64_t bytes = count > UINT64_MAX / sizeof(T) ? UINT64_MAX : count * sizeof(T);
+    void* out = nullptr;
+    check(muster_mem_alloc(group_, bytes, memory, &out));
+    data_ = static_cast<T*>(out);
+  }
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Buffer() {
+    if (std::uncaught_exceptions() > exceptions_) return;
+    muster_status_release(muster_mem_free(group_, data_));
+  }
+
+  // As the destructor, but says what went wrong, and keeps it then.
+  void free() {
+    check(muster_mem_free(group_, data_));
+    data_ = nullptr;
+    count_ = 0;
+  }
+  T* data() const noexcept { return data_; }
+  uint64_t size() const noexcept { return count_; }
+  T* begin() const noexcept { return data_; }
+  T* end() const noexcept { return data_ + count_; }
+  T& operator[](uint64_t index) const noexcept { return data_[index]; }
+
+ private:
+  void swap(Buffer& other) noexcept {
+    std::swap(group_, other.group_);
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+    std::swap(exceptions_, other.exceptions_);
+  }
+
+  muster_group* group_ = nullptr;
+  T* data_ = nullptr;
+  uint64_t count_ = 0;
+  int exceptions_ = 0;  // under way when it was made
 };
 
 }  // namespace muster::api

@@ -91,14 +91,21 @@ class Host {
     return value == nullptr ? std::string() : std::string(value);
   }
   uint64_t now_ns() const { return host_->now_ns(); }
+  // A further interface of the runtime, nullptr when it lacks it.
+  template <typename Table>
+  const Table* interface(const char* name) const {
+    return static_cast<const Table*>(host_->get_interface(host_, name));
+  }
   // nullptr when there is none.
   template <typename Function>
-  Function kernel(const char* family, muster_dtype dtype, muster_redop redop) const {
+  Function kernel(const char* family, muster_dtype dtype, muster_redop redop,
+                  const char* algorithm = nullptr) const {
     muster_kernel_key key{};
     key.struct_size = MUSTER_KERNEL_KEY_SIZE;
     key.dtype = dtype;
     key.redop = redop;
     key.family = family;
+    key.algorithm = algorithm;
     return reinterpret_cast<Function>(host_->kernel(host_, &key));
   }
 
@@ -146,7 +153,11 @@ class Group {
     if (__atomic_load_n(&word->value, __ATOMIC_ACQUIRE) >= at_least) return;
     check(host_->wait(group_, word, at_least, peer));
   }
-  void signal(muster_wait_word* word, uint64_t value) const { host_->signal(word, value); }
+  // Stores word->value; the runtime is asked only to wake who sleeps.
+  void signal(muster_wait_word* word, uint64_t value) const {
+    __atomic_store_n(&word->value, value, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&word->waiters, __ATOMIC_SEQ_CST) != 0) host_->signal(word, value);
+  }
 
  private:
   const muster_host* host_;

@@ -1,6 +1,8 @@
-// all_reduce and reduce, in one of two ways. One shot: every rank shows its data, and whoever needs
-// the result reduces all of it. Two shot, in chunks: every rank shows its chunk, reduces one slice
-// of it into its own slot, and whoever needs the result collects the slices.
+// all_reduce and reduce. Tiny: data in the cards. One shot: every rank shows its data, and whoever
+// needs the result reduces all of it. Two shot, in chunks: every rank shows what the others need of
+// its chunk, reduces one slice of it, and whoever needs the result collects the slices.
+//
+// Sources are combined in rank order in all three, so an element has the same bits at any size.
 #include <algorithm>
 
 #include "plugins/backends/shm/collectives.hpp"
@@ -9,86 +11,237 @@ namespace muster::shm {
 namespace {
 
 constexpr uint32_t kEveryone = UINT32_MAX;
+// A slice is reduced and passed on in blocks that stay in the nearest cache.
+constexpr uint64_t kBlockBytes = 8192;
 
 struct Reduction {
   muster_host_reduce kernel;
   const muster_call& call;
   uint64_t element;
+  uint64_t bytes;
   uint32_t receiver;  // a rank, or kEveryone
 
   bool received_by(uint32_t rank) const { return receiver == kEveryone || receiver == rank; }
+  bool in_place() const { return call.send == call.recv; }
 };
 
-void one_shot(State& state, const Reduction& reduction) {
+void publish(Stage& stage, const Reduction& reduction, uint64_t step) {
+  // Of a rooted operation not every rank waits for the others.
+  if (reduction.receiver == kEveryone) {
+    stage.publish_unfenced(step);
+  } else {
+    stage.publish(step);
+  }
+}
+
+void tiny(State& state, const Reduction& reduction) {
   const muster_call& call = reduction.call;
   Stage& stage = state.stage;
-  stage.begin();
-  if (reduction.receiver != state.rank()) {  // somebody else looks
-    copy_bytes(stage.claim(), call.send, call.count * reduction.element);
-    stage.publish();
-  }
+  const uint64_t step = stage.begin(1);
+  Card& own = stage.claim(step);
+  copy_bytes(own.data, call.send, reduction.bytes);
+  publish(stage, reduction, step);
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;
     for (uint32_t i = 1; i < stage.size(); ++i) {
-      state.sources[stage.peer(i)] = stage.read(stage.peer(i));
+      state.sources[stage.peer(i)] = stage.read(stage.peer(i), step).data;
     }
     reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
                      stage.size());
   }
-  stage.finish();
+  stage.finish(step);
 }
 
-// One step of two shot: `count` elements from element `from` on.
-void two_shot_step(State& state, const Reduction& reduction, uint64_t from, uint64_t count) {
+void one_shot(State& state, const Reduction& reduction) {
   const muster_call& call = reduction.call;
-  const uint64_t element = reduction.element;
   Stage& stage = state.stage;
-  // Slices begin at cache lines, so that no two ranks write to one.
-  const uint64_t line = kCacheLine / element;
-  const uint64_t per_rank = ((count + stage.size() - 1) / stage.size() + line - 1) / line * line;
-  const auto begin = [&](uint32_t rank) { return std::min(count, rank * per_rank); };
-  const auto length = [&](uint32_t rank) { return begin(rank + 1) - begin(rank); };
-
-  stage.begin();
-  std::byte* const slot = stage.claim();
-  copy_bytes(slot, at(call.send, from * element), count * element);
-  stage.publish();
-
-  const uint32_t rank = state.rank();
-  if (length(rank) != 0) {
-    for (uint32_t r = 0; r < stage.size(); ++r) {
-      const std::byte* const shown = r == rank ? slot : stage.read(r);
-      state.sources[r] = shown + begin(rank) * element;
-    }
-    // Into the own slot: nobody else looks at this slice of it before it is told to be reduced.
-    reduction.kernel(slot + begin(rank) * element, state.sources.data(), stage.size(), length(rank),
-                     call.scalar, stage.size());
-    stage.publish_reduced();
+  const uint64_t step = stage.begin(1);
+  // In place the others would look at results.
+  const Operand send =
+      reduction.in_place() ? Operand{} : state.operands.tell(call.send, reduction.bytes);
+  Card& own = stage.claim(step);
+  write_operands(own, {send, {}});
+  if (send.staged() && reduction.receiver != state.rank()) {
+    copy_bytes(stage.slot(step), call.send, reduction.bytes);
   }
-  if (reduction.received_by(rank)) {
-    std::byte* const result = at(call.recv, from * element);
-    for (uint32_t i = 0; i < stage.size(); ++i) {
+  publish(stage, reduction, step);
+  if (reduction.received_by(state.rank())) {
+    state.sources[state.rank()] = call.send;
+    for (uint32_t i = 1; i < stage.size(); ++i) {
       const uint32_t r = stage.peer(i);
-      if (length(r) == 0) continue;
-      const std::byte* const reduced = r == rank ? slot : stage.read_reduced(r);
-      copy_bytes(result + begin(r) * element, reduced + begin(r) * element, length(r) * element);
+      const Operand told = operands_of(stage.read(r, step)).send;
+      const std::byte* const direct = state.operands.find(r, told, reduction.bytes);
+      state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
+    }
+    reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
+                     stage.size());
+  }
+  stage.finish(step);
+  if (!send.staged()) stage.await_done(step);
+}
+
+// The elements of one step, shared out. Slices begin at cache lines, so that no two ranks write to
+// one.
+struct Slices {
+  Slices(uint64_t from, uint64_t count, uint64_t element, uint32_t size)
+      : from(from),
+        count(count),
+        element(element),
+        per_rank(((count + size - 1) / size + kCacheLine / element - 1) / (kCacheLine / element) *
+                 (kCacheLine / element)) {}
+  uint64_t begin(uint32_t rank) const { return std::min(count, rank * per_rank); }
+  uint64_t length(uint32_t rank) const { return begin(rank + 1) - begin(rank); }
+  // In bytes: within the step's slot, and within the operand.
+  uint64_t in_slot(uint32_t rank) const { return begin(rank) * element; }
+  uint64_t in_operand(uint32_t rank) const { return (from + begin(rank)) * element; }
+  uint64_t bytes(uint32_t rank) const { return length(rank) * element; }
+
+  uint64_t from;  // elements of the operand before this step
+  uint64_t count;
+  uint64_t element;
+  uint64_t per_rank;
+};
+
+class TwoShot {
+ public:
+  TwoShot(State& state, const Reduction& reduction)
+      : state_(state),
+        stage_(state.stage),
+        reduction_(reduction),
+        call_(reduction.call),
+        rank_(state.rank()),
+        most_(stage_.slot_bytes() / reduction.element),
+        steps_((call_.count + most_ - 1) / most_),
+        receives_(reduction.received_by(rank_)) {
+    own_.send = state.operands.tell(call_.send, reduction.bytes);
+    // Of a rooted operation nobody collects from the root.
+    if (reduction.receiver == kEveryone)
+      own_.recv = state.operands.tell(call_.recv, reduction.bytes);
+  }
+
+  // Each step is shown one step ahead, and its results are collected one step behind.
+  void run() {
+    first_ = stage_.begin(steps_);
+    show(0);
+    for (uint64_t i = 0; i < steps_; ++i) {
+      if (i + 1 < steps_) show(i + 1);
+      reduce(i);
+      if (i != 0) collect(i - 1);
+    }
+    collect(steps_ - 1);
+    // Who has collected all slices knows that all have read their part of send.
+    if (!own_.recv.staged() || (!own_.send.staged() && !receives_)) {
+      stage_.await_done(first_ + steps_ - 1);
     }
   }
-  stage.finish();
-}
+
+ private:
+  Slices slices(uint64_t i) const {
+    const uint64_t from = i * most_;
+    return {from, std::min(most_, call_.count - from), reduction_.element, stage_.size()};
+  }
+
+  void show(uint64_t i) {
+    const uint64_t step = first_ + i;
+    write_operands(stage_.claim(step), own_);
+    if (own_.send.staged()) {
+      const Slices of = slices(i);
+      std::byte* const slot = stage_.slot(step);
+      for (uint32_t k = 1; k < stage_.size(); ++k) {
+        const uint32_t r = stage_.peer(k);
+        copy_bytes(slot + of.in_slot(r), at(call_.send, of.in_operand(r)), of.bytes(r));
+      }
+    }
+    stage_.publish(step);
+  }
+
+  void reduce(uint64_t i) {
+    const uint64_t step = first_ + i;
+    const Slices of = slices(i);
+    for (uint32_t k = 1; k < stage_.size(); ++k) {
+      const uint32_t r = stage_.peer(k);
+      const Card& card = stage_.read(r, step);
+      if (i == 0) {
+        const Operands told = operands_of(card);
+        state_.peer_send[r] = state_.operands.find(r, told.send, reduction_.bytes);
+        state_.peer_recv[r] = state_.operands.find(r, told.recv, reduction_.bytes);
+      }
+      const std::byte* const direct = state_.peer_send[r];
+      state_.sources[r] = direct != nullptr ? direct + of.in_operand(rank_)
+                                            : stage_.slot(r, step) + of.in_slot(rank_);
+    }
+    state_.sources[rank_] = at(call_.send, of.in_operand(rank_));
+    // Straight into the result where the others find it there, or where nobody else needs it.
+    if (!own_.recv.staged() || reduction_.receiver == rank_) {
+      combine(at(call_.recv, of.in_operand(rank_)), of.length(rank_));
+    } else {
+      reduce_into_slot(step, of);
+    }
+    stage_.publish_reduced(step);
+  }
+
+  void combine(std::byte* result, uint64_t count) {
+    reduction_.kernel(result, state_.sources.data(), stage_.size(), count, call_.scalar,
+                      stage_.size());
+  }
+
+  // The own slice of the own slot: no other rank needs what send has there.
+  void reduce_into_slot(uint64_t step, const Slices& of) {
+    std::byte* result = stage_.slot(step) + of.in_slot(rank_);
+    const uint64_t most = kBlockBytes / reduction_.element;
+    uint64_t offset = of.in_operand(rank_);
+    for (uint64_t left = of.length(rank_); left != 0;) {
+      const uint64_t count = std::min(most, left);
+      const uint64_t bytes = count * reduction_.element;
+      combine(result, count);
+      if (receives_) state_.copies.result(at(call_.recv, offset), result, bytes, reduction_.bytes);
+      for (const void*& source : state_.sources) source = at(source, bytes);
+      result += bytes;
+      offset += bytes;
+      left -= count;
+    }
+  }
+
+  void collect(uint64_t i) {
+    const uint64_t step = first_ + i;
+    if (receives_) {
+      const Slices of = slices(i);
+      for (uint32_t k = 1; k < stage_.size(); ++k) {
+        const uint32_t r = stage_.peer(k);
+        if (of.length(r) == 0) continue;
+        stage_.await_reduced(r, step);
+        const std::byte* const reduced = state_.peer_recv[r] != nullptr
+                                             ? state_.peer_recv[r] + of.in_operand(r)
+                                             : stage_.slot(r, step) + of.in_slot(r);
+        state_.copies.result(at(call_.recv, of.in_operand(r)), reduced, of.bytes(r),
+                             reduction_.bytes);
+      }
+    }
+    stage_.finish(step);
+  }
+
+  State& state_;
+  Stage& stage_;
+  const Reduction& reduction_;
+  const muster_call& call_;
+  const uint32_t rank_;
+  const uint64_t most_;  // elements of a step
+  const uint64_t steps_;
+  const bool receives_;
+  Operands own_;
+  uint64_t first_ = 0;
+};
 
 void run(State& state, const muster_call& call, uint32_t receiver) {
   if (call.count == 0) return;
-  const Reduction reduction{state.kernels.of(call), call, element_bytes(call), receiver};
-  const uint64_t bytes = call.count * reduction.element;
-  if (bytes <= one_shot_limit(state.settings.one_shot_bytes, state.settings.chunk_bytes)) {
-    one_shot(state, reduction);
-    return;
+  const uint64_t element = element_bytes(call);
+  const Reduction reduction{state.kernels.of(call), call, element, call.count * element, receiver};
+  if (reduction.bytes <= kCardBytes) return tiny(state, reduction);
+  if (reduction.bytes <=
+      one_shot_limit(state.settings.one_shot_bytes, state.settings.chunk_bytes)) {
+    return one_shot(state, reduction);
   }
-  const uint64_t most = state.stage.slot_bytes() / reduction.element;
-  for (uint64_t from = 0; from < call.count; from += most) {
-    two_shot_step(state, reduction, from, std::min(most, call.count - from));
-  }
+  TwoShot(state, reduction).run();
 }
 
 }  // namespace

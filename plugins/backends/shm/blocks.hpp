@@ -52,6 +52,12 @@ class Blocks {
     for (const Block& block : blocks_) largest = std::max(largest, block.bytes);
     return largest;
   }
+  // Behind the last byte of any block.
+  uint64_t end() const {
+    uint64_t end = 0;
+    for (const Block& block : blocks_) end = std::max(end, block.offset + block.bytes);
+    return end;
+  }
 
  private:
   std::vector<Block> blocks_;

@@ -11,7 +11,9 @@
 #include "plugins/backends/shm/copy.hpp"
 #include "plugins/backends/shm/mailbox.hpp"
 #include "plugins/backends/shm/norm_table.hpp"
+#include "plugins/backends/shm/operands.hpp"
 #include "plugins/backends/shm/reduce_table.hpp"
+#include "plugins/backends/shm/regions.hpp"
 #include "plugins/backends/shm/settings.hpp"
 #include "plugins/backends/shm/stage.hpp"
 
@@ -23,9 +25,13 @@ struct State {
       : settings(settings),
         stage(group, settings.epoch_start),
         mailbox(group, settings.epoch_start),
+        regions(group),
+        operands(group, &regions, settings.direct_bytes),
         send_blocks(group.size()),
         recv_blocks(group.size()),
-        sources(group.size()) {}
+        sources(group.size()),
+        peer_send(group.size()),
+        peer_recv(group.size()) {}
 
   uint32_t rank() const { return stage.rank(); }
   uint32_t size() const { return stage.size(); }
@@ -33,11 +39,18 @@ struct State {
   Settings settings;
   Stage stage;
   Mailbox mailbox;
+  Regions regions;
+  OperandFinder operands;
+  CopyTable copies;
   ReduceTable kernels;
   NormTable norms;
   Blocks send_blocks;
   Blocks recv_blocks;
   std::vector<const void*> sources;
+  // By rank, of the operation in hand: where the operands of the others can be looked into; NULL:
+  // they are staged.
+  std::vector<std::byte*> peer_send;
+  std::vector<std::byte*> peer_recv;
   std::vector<Transfer> transfers;
 
   // Room of this rank alone for sums on their way; of the largest size asked for so far.
@@ -53,9 +66,17 @@ inline std::byte* at(void* base, uint64_t offset) { return static_cast<std::byte
 inline const std::byte* at(const void* base, uint64_t offset) {
   return static_cast<const std::byte*>(base) + offset;
 }
-// Out of place; in place there is nothing to do.
-inline void copy_own(void* to, const void* from, uint64_t bytes) {
-  if (to != from) copy_bytes(to, from, bytes);
+// Shows one step ahead of the step that it takes, so that ranks seldom wait for each other: what
+// the others need of a step is there before this rank looks at theirs.
+template <typename Show, typename Take>
+void pipeline(Stage& stage, uint64_t steps, const Show& show, const Take& take) {
+  const uint64_t first = stage.begin(steps);
+  show(first, uint64_t{0});
+  for (uint64_t i = 0; i < steps; ++i) {
+    if (i + 1 < steps) show(first + i + 1, i + 1);
+    take(first + i, i);
+    stage.finish(first + i);
+  }
 }
 
 // all_reduce.cpp

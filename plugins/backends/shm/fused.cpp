@@ -92,15 +92,18 @@ Results results_of(const FusedRows& f, uint64_t row) {
 
 void one_shot(const FusedRows& f) {
   Stage& stage = f.state.stage;
-  stage.begin();
-  copy_bytes(stage.claim(), f.call.send, f.rows * f.row_bytes);
-  stage.publish();
+  const uint64_t step = stage.begin(1);
+  stage.claim(step);
+  copy_bytes(stage.slot(step), f.call.send, f.rows * f.row_bytes);
+  stage.publish_unfenced(step);
   f.state.sources[f.state.rank()] = f.call.send;
   for (uint32_t i = 1; i < stage.size(); ++i) {
-    f.state.sources[stage.peer(i)] = stage.read(stage.peer(i));
+    const uint32_t r = stage.peer(i);
+    stage.read(r, step);
+    f.state.sources[r] = stage.slot(r, step);
   }
   f.sum_and_normalise(0, f.rows, results_of(f, 0));
-  stage.finish();
+  stage.finish(step);
 }
 
 // What lies where in the slots of a step of two shot: first the rows that a rank shows, of which
@@ -138,29 +141,32 @@ void two_shot_step(const FusedRows& f, uint64_t from, const StepLayout& layout) 
   State& state = f.state;
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
-  stage.begin();
-  std::byte* const slot = stage.claim();
+  const uint64_t step = stage.begin(1);
+  stage.claim(step);
+  std::byte* const slot = stage.slot(step);
   copy_bytes(slot, at(f.call.send, from * f.row_bytes), layout.rows * f.row_bytes);
-  stage.publish();
+  stage.publish(step);
 
   const uint64_t own = layout.length(rank);
   if (own != 0) {
     const uint64_t offset = layout.begin(rank) * f.row_bytes;
     for (uint32_t r = 0; r < stage.size(); ++r) {
-      state.sources[r] = (r == rank ? slot : stage.read(r)) + offset;
+      if (r != rank) stage.read(r, step);
+      state.sources[r] = stage.slot(r, step) + offset;
     }
     // Nobody else looks at this slice of the own slot before it is told to be reduced. The sums are
     // shown whether this rank wants them or not.
     f.sum_and_normalise(from + layout.begin(rank), own,
                         {slot + layout.recv_at,
                          f.scale_bytes == 0 ? nullptr : slot + layout.scales_at, slot + offset});
-    stage.publish_reduced();
+    stage.publish_reduced(step);
   }
   for (uint32_t i = 0; i < stage.size(); ++i) {
     const uint32_t r = stage.peer(i);
     const uint64_t length = layout.length(r);
     if (length == 0) continue;
-    const std::byte* const shown = r == rank ? slot : stage.read_reduced(r);
+    if (r != rank) stage.await_reduced(r, step);
+    const std::byte* const shown = stage.slot(r, step);
     const Results to = results_of(f, from + layout.begin(r));
     copy_bytes(to.recv, shown + layout.recv_at, length * f.recv_bytes);
     if (to.scales != nullptr) {
@@ -170,7 +176,7 @@ void two_shot_step(const FusedRows& f, uint64_t from, const StepLayout& layout) 
       copy_bytes(to.residual_out, shown + layout.begin(r) * f.row_bytes, length * f.row_bytes);
     }
   }
-  stage.finish();
+  stage.finish(step);
 }
 
 // The sum of a row into memory of its own: recv may be too small for it.

@@ -1,11 +1,16 @@
 #include "plugins/backends/shm/group.hpp"
 
+#include <sched.h>
+
 #include <utility>
 
 namespace muster::shm {
 namespace {
 
 bool is_point_to_point(muster_op op) { return op >= MUSTER_SEND && op <= MUSTER_SEND_RECV; }
+
+// Looks, with a pause after each, before the runtime's wait: some 50 us.
+constexpr uint32_t kSpins = 1024;
 
 }  // namespace
 
@@ -23,18 +28,19 @@ ShmGroup::ShmGroup(plugin::Group group)
   control.header = {kMagic, group.info().tag, layout_.total, group.rank(), group.size()};
   // Nobody else has seen this memory yet.
   const uint64_t start = state_.settings.epoch_start;
-  control.published.word.value = start;
+  for (Card& card : control.cards) card.word.value = start;
   control.reduced.word.value = start;
   control.done.word.value = start;
   control.bell.word.value = start;
   for (const Channel channel : {Channel::kProgram, Channel::kCollective}) {
-    for (uint32_t r = 0; r < group.size(); ++r) own.counters(channel, r) = {start, start};
+    for (uint32_t r = 0; r < group.size(); ++r) own.counters(channel, r) = {start};
   }
 }
 
 void ShmGroup::connect() {
   state_.kernels.resolve(group_.host());
   state_.norms.resolve(group_.host());
+  state_.copies.resolve(group_.host(), state_.settings.stream_bytes);
   const int32_t own = memory_.get();
   std::vector<Descriptor> received;
   for (const int32_t fd : group_.exchange_fds(&own, 1)) received.emplace_back(fd);
@@ -44,8 +50,22 @@ void ShmGroup::connect() {
     check_header(segments_[r], r);
   }
   memory_.reset();
-  state_.stage.attach(&segments_, layout_.slot_bytes);
-  state_.mailbox.attach(&segments_, layout_.box_bytes);
+  const uint32_t spins = cores_suffice() ? kSpins : 0;
+  state_.stage.attach(&segments_, layout_.slot_bytes, spins);
+  state_.mailbox.attach(&segments_, &state_.copies, layout_.box_bytes, spins);
+}
+
+bool ShmGroup::cores_suffice() const {
+  cpu_set_t own;
+  CPU_ZERO(&own);
+  // More cores than the set has room for: there are enough of them.
+  const bool known = sched_getaffinity(0, sizeof(own), &own) == 0;
+  std::vector<cpu_set_t> all(group_.size());
+  group_.all_gather(&own, sizeof(own), all.data());
+  cpu_set_t together;
+  CPU_ZERO(&together);
+  for (const cpu_set_t& rank : all) CPU_OR(&together, &together, &rank);
+  return !known || static_cast<uint32_t>(CPU_COUNT(&together)) >= group_.size();
 }
 
 void ShmGroup::check_header(const SegmentView& segment, uint32_t owner) const {
@@ -132,6 +152,14 @@ void ShmGroup::execute_batch(const muster_call* calls, uint32_t count) {
     }
   });
   for (uint32_t i = 0; i < count; ++i) fault_.after(calls[i]);
+}
+
+void* ShmGroup::memory_register(void* pointer, uint64_t bytes, muster_memory memory) {
+  return const_cast<Region*>(state_.regions.add(pointer, bytes, memory));
+}
+
+void ShmGroup::memory_deregister(void* registration) {
+  state_.regions.remove(static_cast<const Region*>(registration));
 }
 
 }  // namespace muster::shm

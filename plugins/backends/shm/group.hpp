@@ -23,6 +23,9 @@ class ShmGroup {
   void execute(const muster_call& call);
   // Collectives in their order, then all sends and receives at once.
   void execute_batch(const muster_call* calls, uint32_t count);
+  // What the ranks have mapped of each other's memory.
+  void* memory_register(void* pointer, uint64_t bytes, muster_memory memory);
+  void memory_deregister(void* registration);
 
  private:
   // Runs a body; a failure in it leaves the counters of the ranks apart, so nothing runs after it.
@@ -30,6 +33,8 @@ class ShmGroup {
   void guarded(Body&& body);
   void collective(const muster_call& call);
   void check_header(const SegmentView& segment, uint32_t owner) const;
+  // Whether the ranks together may run on as many cores as there are ranks. [collective]
+  bool cores_suffice() const;
 
   plugin::Group group_;
   State state_;

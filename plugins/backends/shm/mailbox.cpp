@@ -9,8 +9,6 @@
 #include <cstring>
 #include <string>
 
-#include "plugins/backends/shm/copy.hpp"
-
 namespace muster::shm {
 namespace {
 
@@ -23,16 +21,24 @@ uint32_t* futex_of(muster_wait_word& word) {
 
 Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
     : group_(group),
-      positions_(size_t{kChannels} * group.size(), Position{epoch_start, epoch_start}),
+      positions_(size_t{kChannels} * group.size(), Position{epoch_start, epoch_start, epoch_start}),
       held_(size_t{2} * group.size()) {}
 
-void Mailbox::attach(const std::vector<SegmentView>* segments, uint64_t box_bytes) {
+void Mailbox::attach(const std::vector<SegmentView>* segments, const CopyTable* copies,
+                     uint64_t box_bytes, uint32_t spins) {
   segments_ = segments;
+  copies_ = copies;
   box_bytes_ = box_bytes;
+  spins_ = Spins(spins);
 }
 
-void Mailbox::ring(uint32_t peer) {
-  muster_wait_word& bell = (*segments_)[peer].control().bell.word;
+// Why no ring is missed: the listener says so and then looks at the boxes, the mover fills a box
+// (or counts it consumed) and then looks who listens, all sequentially consistent, so at least one
+// sees the other.
+void Mailbox::ring_if_listening(uint32_t peer) {
+  ControlBlock& control = (*segments_)[peer].control();
+  if (__atomic_load_n(&control.listening, __ATOMIC_SEQ_CST) == 0) return;
+  muster_wait_word& bell = control.bell.word;
   __atomic_fetch_add(&bell.value, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&bell.waiters, __ATOMIC_SEQ_CST) != 0) {
     syscall(SYS_futex, futex_of(bell), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
@@ -41,27 +47,29 @@ void Mailbox::ring(uint32_t peer) {
 
 bool Mailbox::push(Channel channel, Transfer& transfer) {
   const uint32_t peer = transfer.peer;
-  uint64_t& written = position(channel, peer).written;
-  const uint64_t* const consumed = &(*segments_)[peer].counters(channel, group_.rank()).consumed;
-  if (written - __atomic_load_n(consumed, __ATOMIC_ACQUIRE) >= kBoxes) return false;
-  BoxHeader& box = own().box(channel, peer, written);
+  Position& at = position(channel, peer);
+  if (at.written - at.known >= kBoxes) {
+    at.known = __atomic_load_n(&(*segments_)[peer].counters(channel, group_.rank()).consumed,
+                               __ATOMIC_SEQ_CST);
+    if (at.written - at.known >= kBoxes) return false;
+  }
+  BoxHeader& box = own().box(channel, peer, at.written);
   const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
   box.message_bytes = transfer.bytes;
-  copy_bytes(SegmentView::payload(box), transfer.data + transfer.moved, length);
+  copy_bytes(length <= kHeaderBytes ? box.data : SegmentView::payload(box),
+             transfer.data + transfer.moved, length);
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
-  __atomic_store_n(&own().counters(channel, peer).written, ++written, __ATOMIC_RELEASE);
-  ring(peer);
+  __atomic_store_n(&box.filled, ++at.written, __ATOMIC_SEQ_CST);
+  ring_if_listening(peer);
   return true;
 }
 
 bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   const uint32_t peer = transfer.peer;
   uint64_t& consumed = position(channel, peer).consumed;
-  const SegmentView& sender = (*segments_)[peer];
-  const uint64_t* const written = &sender.counters(channel, group_.rank()).written;
-  if (__atomic_load_n(written, __ATOMIC_ACQUIRE) == consumed) return false;
-  BoxHeader& box = sender.box(channel, group_.rank(), consumed);
+  BoxHeader& box = (*segments_)[peer].box(channel, group_.rank(), consumed);
+  if (__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) != consumed + 1) return false;
   if (box.message_bytes != transfer.bytes) {
     plugin::fail(MUSTER_MISMATCH,
                  "rank " + std::to_string(peer) + " sends " + std::to_string(box.message_bytes) +
@@ -71,11 +79,13 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   }
   const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
   if (transfer.moved + length > limit) return false;
-  copy_bytes(transfer.data + transfer.moved, SegmentView::payload(box), length);
+  copies_->result(transfer.data + transfer.moved,
+                  length <= kHeaderBytes ? box.data : SegmentView::payload(box), length,
+                  transfer.bytes);
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
-  __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_RELEASE);
-  ring(peer);
+  __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_SEQ_CST);
+  ring_if_listening(peer);
   return true;
 }
 
@@ -153,10 +163,15 @@ void Mailbox::run(Channel channel, std::vector<Transfer>& transfers) {
     return std::any_of(transfers.begin(), transfers.end(),
                        [](const Transfer& transfer) { return !transfer.over; });
   };
+  uint32_t& listening = own().control().listening;
   while (unfinished()) {
-    // Read before the look, so that whatever is moved after it ends the sleep.
+    if (advance(channel, transfers)) continue;
+    if (spins_.until([&] { return advance(channel, transfers); })) continue;
+    __atomic_store_n(&listening, 1, __ATOMIC_SEQ_CST);
+    // Read before the last look, so that whatever is moved after it ends the sleep.
     const uint64_t heard = __atomic_load_n(&own().control().bell.word.value, __ATOMIC_SEQ_CST);
     if (!advance(channel, transfers)) sleep(transfers, heard);
+    __atomic_store_n(&listening, 0, __ATOMIC_RELAXED);
   }
 }
 

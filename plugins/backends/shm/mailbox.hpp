@@ -1,16 +1,15 @@
 // Messages between two ranks, in chunks through boxes: any number of them at once, in both
 // directions, without deadlock.
 //
-// The sender owns the boxes and counts what it has written; the receiver counts, in its own
-// segment, what it has consumed; both counters only grow. A message is at least one chunk, also
-// when it is empty, and each chunk says how long its message is, so that a send that meets a
-// receive of another length is found. Messages between two ranks on one channel arrive in the order
-// sent.
+// The sender owns the boxes and numbers what it puts into them; the receiver counts, in its own
+// segment, what it has consumed; both only grow. A message is at least one chunk, also when it is
+// empty, and each chunk says how long its message is, so that a send that meets a receive of
+// another length is found. Messages between two ranks on one channel arrive in the order sent.
 //
-// Whoever moves a chunk rings the other's bell. A rank that can move nothing sleeps on its own
-// bell. Rationale: a rank with several transfers must wait for any of them; one bell per rank makes
-// that one word. Many ring it, so it is counted up atomically here instead of stored by
-// host.signal.
+// A rank that can move nothing looks again for a while, then says that it listens and sleeps on its
+// own bell; whoever moves a chunk rings the bell of a peer that listens. Rationale: a rank with
+// several transfers must wait for any of them; one bell per rank makes that one word. Many ring it,
+// so it is counted up atomically here instead of stored by host.signal.
 //
 // Thread rule: [group-serial]. Lifetime: the group's.
 #ifndef MUSTER_PLUGINS_SHM_MAILBOX_HPP
@@ -20,7 +19,9 @@
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/shm/copy.hpp"
 #include "plugins/backends/shm/layout.hpp"
+#include "plugins/backends/shm/spins.hpp"
 
 namespace muster::shm {
 
@@ -48,15 +49,18 @@ struct Transfer {
 class Mailbox {
  public:
   Mailbox(plugin::Group group, uint64_t epoch_start);
-  void attach(const std::vector<SegmentView>* segments, uint64_t box_bytes);
+  // spins: looks at all transfers, with a pause after each, before a rank sleeps.
+  void attach(const std::vector<SegmentView>* segments, const CopyTable* copies, uint64_t box_bytes,
+              uint32_t spins);
 
   // Carries out all transfers; those of one direction and peer in their order.
   void run(Channel channel, std::vector<Transfer>& transfers);
 
  private:
   struct Position {
-    uint64_t written;
-    uint64_t consumed;
+    uint64_t written;   // to the peer
+    uint64_t consumed;  // from the peer
+    uint64_t known;     // of what was written, consumed by the peer when last looked at
   };
   Position& position(Channel channel, uint32_t peer) {
     return positions_[static_cast<size_t>(channel) * group_.size() + peer];
@@ -69,11 +73,14 @@ class Mailbox {
   void match_with_self(std::vector<Transfer>& transfers) const;
   // Sleeps until the bell has been rung since `heard`.
   void sleep(const std::vector<Transfer>& transfers, uint64_t heard);
-  void ring(uint32_t peer);
+  // After a sequentially consistent store of what the peer may wait for.
+  void ring_if_listening(uint32_t peer);
 
   plugin::Group group_;
   const std::vector<SegmentView>* segments_ = nullptr;
+  const CopyTable* copies_ = nullptr;
   uint64_t box_bytes_ = 0;
+  Spins spins_;
   std::vector<Position> positions_;  // this rank's own view of its counters
   std::vector<uint8_t> held_;        // per direction and peer: an earlier transfer is not over
 };

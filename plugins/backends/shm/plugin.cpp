@@ -1,6 +1,6 @@
 // The backend "shm": collectives of ranks on one machine, through memory that they share.
 //
-// Memory per rank: two slots of chunk_bytes and, once used, four boxes of box_bytes per peer.
+// Memory per rank: four slots of chunk_bytes and, once used, eight boxes of box_bytes per peer.
 #include "muster/plugin.hpp"
 
 #include <string>

@@ -3,8 +3,32 @@
 #include <algorithm>
 
 #include "plugins/backends/shm/collectives.hpp"
+#include "plugins/backends/shm/pieces.hpp"
 
 namespace muster::shm {
+namespace {
+
+// All blocks together fit into a card.
+void tiny(State& state, const muster_call& call, muster_host_reduce kernel, const Blocks& blocks) {
+  Stage& stage = state.stage;
+  const uint32_t rank = state.rank();
+  const Block& own = blocks[rank];
+  const uint64_t step = stage.begin(1);
+  copy_bytes(stage.claim(step).data, call.send, blocks.end());
+  stage.publish_unfenced(step);
+  state.sources[rank] = at(call.send, own.offset);
+  for (uint32_t i = 1; i < stage.size(); ++i) {
+    const uint32_t r = stage.peer(i);
+    state.sources[r] = stage.read(r, step).data + own.offset;
+  }
+  if (own.bytes != 0) {
+    kernel(call.recv, state.sources.data(), stage.size(), own.bytes / element_bytes(call),
+           call.scalar, stage.size());
+  }
+  stage.finish(step);
+}
+
+}  // namespace
 
 void reduce_scatter(State& state, const muster_call& call) {
   Stage& stage = state.stage;
@@ -16,27 +40,30 @@ void reduce_scatter(State& state, const muster_call& call) {
   } else {
     blocks.assign(element, call.count);
   }
+  const uint64_t extent = blocks.end();
+  if (extent == 0) return;
+  if (extent <= kCardBytes) return tiny(state, call, kernel, blocks);
+
   const uint32_t rank = state.rank();
-  const uint64_t most = stage.slot_bytes() / stage.size() / kCacheLine * kCacheLine;
-  for (uint64_t from = 0; from < blocks.largest(); from += most) {
-    stage.begin();
-    std::byte* const slot = stage.claim();
-    for (uint32_t i = 1; i < stage.size(); ++i) {
-      const uint32_t r = stage.peer(i);
-      const Piece piece = blocks.piece(r, from, most);
-      copy_bytes(slot + r * most, at(call.send, piece.at), piece.bytes);
+  const Operand told = state.operands.tell(call.send, extent);
+  const Pieces pieces(state, call.send, blocks, told);
+  uint64_t last = 0;
+  const auto take = [&](uint64_t step, uint64_t i) {
+    last = step;
+    const Piece own = blocks.piece(rank, i * pieces.most(), pieces.most());
+    if (own.bytes == 0 && i != 0) return;
+    for (uint32_t k = 1; k < stage.size(); ++k) {
+      const uint32_t r = stage.peer(k);
+      state.sources[r] = pieces.read(r, step, i, extent);
     }
-    stage.publish();
-    const Piece own = blocks.piece(rank, from, most);
-    if (own.bytes != 0) {
-      for (uint32_t r = 0; r < stage.size(); ++r) {
-        state.sources[r] = r == rank ? at(call.send, own.at) : stage.read(r) + rank * most;
-      }
-      kernel(at(call.recv, from), state.sources.data(), stage.size(), own.bytes / element,
-             call.scalar, stage.size());
-    }
-    stage.finish();
-  }
+    if (own.bytes == 0) return;
+    state.sources[rank] = at(call.send, own.at);
+    kernel(at(call.recv, i * pieces.most()), state.sources.data(), stage.size(),
+           own.bytes / element, call.scalar, stage.size());
+  };
+  pipeline(
+      stage, pieces.steps(), [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
+  if (!told.staged()) stage.await_done(last);
 }
 
 }  // namespace muster::shm

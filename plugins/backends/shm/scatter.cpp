@@ -1,65 +1,86 @@
-// scatter and all_to_all: a slot holds one piece for each rank.
+// scatter and all_to_all: in each step a piece for each rank.
 #include <algorithm>
 
 #include "plugins/backends/shm/collectives.hpp"
+#include "plugins/backends/shm/pieces.hpp"
 
 namespace muster::shm {
-namespace {
-
-// Shows every other rank its piece of the blocks at `blocks`, `bytes` each.
-void show_pieces(Stage& stage, const void* blocks, uint64_t bytes, uint64_t from, uint64_t length,
-                 uint64_t most) {
-  std::byte* const slot = stage.claim();
-  for (uint32_t i = 1; i < stage.size(); ++i) {
-    const uint32_t r = stage.peer(i);
-    copy_bytes(slot + r * most, at(blocks, r * bytes + from), length);
-  }
-  stage.publish();
-}
-
-uint64_t most_per_piece(const Stage& stage) {
-  return stage.slot_bytes() / stage.size() / kCacheLine * kCacheLine;
-}
-
-}  // namespace
 
 void scatter(State& state, const muster_call& call) {
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
   const uint64_t bytes = call.count * element_bytes(call);
-  const uint64_t most = most_per_piece(stage);
-  for (uint64_t from = 0; from < bytes; from += most) {
-    const uint64_t length = std::min(most, bytes - from);
-    stage.begin();
-    if (rank == call.root) {
-      show_pieces(stage, call.send, bytes, from, length, most);
+  if (bytes == 0) return;
+  const bool is_root = rank == call.root;
+  const uint64_t whole = bytes * stage.size();
+  Blocks& blocks = state.send_blocks;
+  blocks.assign(element_bytes(call), call.count);
+  if (whole <= kCardBytes) {
+    const uint64_t step = stage.begin(1);
+    if (is_root) {
+      copy_bytes(stage.claim(step).data, call.send, whole);
+      stage.publish(step);
     } else {
-      copy_bytes(at(call.recv, from), stage.read(call.root) + rank * most, length);
+      copy_bytes(call.recv, stage.read(call.root, step).data + rank * bytes, bytes);
     }
-    stage.finish();
+    stage.finish(step);
+  } else {
+    const Operand told = is_root ? state.operands.tell(call.send, whole) : Operand{};
+    const Pieces pieces(state, call.send, blocks, told);
+    const uint64_t steps = pieces.steps();
+    const uint64_t first = stage.begin(steps);
+    for (uint64_t i = 0; i < steps; ++i) {
+      if (is_root) {
+        pieces.show(first + i, i);
+      } else {
+        const Piece own = blocks.piece(rank, i * pieces.most(), pieces.most());
+        state.copies.result(at(call.recv, i * pieces.most()),
+                            pieces.read(call.root, first + i, i, whole), own.bytes, bytes);
+      }
+      stage.finish(first + i);
+    }
+    if (!told.staged()) stage.await_done(first + steps - 1);
   }
-  if (rank == call.root && bytes != 0) {
-    copy_own(call.recv, at(call.send, rank * bytes), bytes);
-  }
+  if (is_root) copy_own(call.recv, at(call.send, rank * bytes), bytes);
 }
 
-// In place a piece is overwritten in the step in which it was shown, after it was copied out.
+// In place a piece is overwritten only after the step in which it was shown was published: it is
+// staged, whatever memory it lies in.
 void all_to_all(State& state, const muster_call& call) {
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
   const uint64_t bytes = call.count * element_bytes(call);
-  const uint64_t most = most_per_piece(stage);
-  for (uint64_t from = 0; from < bytes; from += most) {
-    const uint64_t length = std::min(most, bytes - from);
-    stage.begin();
-    show_pieces(stage, call.send, bytes, from, length, most);
-    for (uint32_t i = 1; i < stage.size(); ++i) {
-      const uint32_t r = stage.peer(i);
-      copy_bytes(at(call.recv, r * bytes + from), stage.read(r) + rank * most, length);
+  if (bytes == 0) return;
+  const uint64_t whole = bytes * stage.size();
+  Blocks& blocks = state.send_blocks;
+  blocks.assign(element_bytes(call), call.count);
+  if (whole <= kCardBytes) {
+    const uint64_t step = stage.begin(1);
+    copy_bytes(stage.claim(step).data, call.send, whole);
+    stage.publish_unfenced(step);
+    for (uint32_t k = 1; k < stage.size(); ++k) {
+      const uint32_t r = stage.peer(k);
+      copy_bytes(at(call.recv, r * bytes), stage.read(r, step).data + rank * bytes, bytes);
     }
-    stage.finish();
+    stage.finish(step);
+  } else {
+    const Operand told = call.send == call.recv ? Operand{} : state.operands.tell(call.send, whole);
+    const Pieces pieces(state, call.send, blocks, told);
+    uint64_t last = 0;
+    const auto take = [&](uint64_t step, uint64_t i) {
+      last = step;
+      for (uint32_t k = 1; k < stage.size(); ++k) {
+        const uint32_t r = stage.peer(k);
+        const Piece piece = blocks.piece(r, i * pieces.most(), pieces.most());
+        state.copies.result(at(call.recv, piece.at), pieces.read(r, step, i, whole), piece.bytes,
+                            whole);
+      }
+    };
+    pipeline(
+        stage, pieces.steps(), [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
+    if (!told.staged()) stage.await_done(last);
   }
-  if (bytes != 0) copy_own(at(call.recv, rank * bytes), at(call.send, rank * bytes), bytes);
+  copy_own(at(call.recv, rank * bytes), at(call.send, rank * bytes), bytes);
 }
 
 }  // namespace muster::shm

@@ -19,8 +19,8 @@ struct Declared {
           "memory",
           4096, int64_t{1} << 30),
       plugin::option(
-          "box_bytes", MUSTER_OPTION_BYTES, "32768",
-          "bytes of one chunk between two ranks (send, recv, v-operations); two per peer "
+          "box_bytes", MUSTER_OPTION_BYTES, "131072",
+          "bytes of one chunk between two ranks (send, recv, v-operations); four per peer "
           "and direction are its memory, touched on use",
           64, int64_t{1} << 30),
       plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "32768",
@@ -28,6 +28,13 @@ struct Declared {
                      "larger ones in slices; at most chunk_bytes; a quarter of it for the fused "
                      "norm",
                      0, int64_t{1} << 30),
+      plugin::option(
+          "direct_bytes", MUSTER_OPTION_BYTES, "32768",
+          "operands from this size on are not staged where the others can look into them: "
+          "memory of muster_mem_alloc, ranks of one process",
+          0, INT64_MAX),
+      plugin::option("stream_bytes", MUSTER_OPTION_BYTES, "8388608",
+                     "results from this size on are written around the caches", 0, INT64_MAX),
       plugin::option(
           "epoch_start", MUSTER_OPTION_INTEGER, "0",
           "where all counters start, for tests: near 4294967296 they soon cross 32 bits"),
@@ -46,11 +53,14 @@ struct Settings {
   uint64_t chunk_bytes;
   uint64_t box_bytes;
   uint64_t one_shot_bytes;
+  uint64_t direct_bytes;
+  uint64_t stream_bytes;
   uint64_t epoch_start;
 
   static Settings of(const plugin::Group& group) {
-    return {group.integer_option("chunk_bytes"), group.integer_option("box_bytes"),
-            group.integer_option("one_shot_bytes"), group.integer_option("epoch_start")};
+    return {group.integer_option("chunk_bytes"),    group.integer_option("box_bytes"),
+            group.integer_option("one_shot_bytes"), group.integer_option("direct_bytes"),
+            group.integer_option("stream_bytes"),   group.integer_option("epoch_start")};
   }
 };
 

@@ -2,22 +2,38 @@
 
 namespace muster::shm {
 
-Stage::Stage(plugin::Group group, uint64_t epoch_start) : group_(group), step_(epoch_start) {
+Stage::Stage(plugin::Group group, uint64_t epoch_start)
+    : group_(group),
+      last_(epoch_start),
+      before_(epoch_start),
+      known_done_(group.size(), epoch_start) {
   last_shown_.fill(epoch_start);
+  known_done_[group.rank()] = UINT64_MAX;
 }
 
-void Stage::attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes) {
+void Stage::attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins) {
   segments_ = segments;
   slot_bytes_ = slot_bytes;
+  spins_ = Spins(spins);
 }
 
-std::byte* Stage::claim() {
-  uint64_t& last_shown = last_shown_[step_ % kSlots];
-  for (uint32_t i = 1; i < size(); ++i) {
-    group_.wait(&(*segments_)[peer(i)].control().done.word, last_shown, peer(i));
+void Stage::wake_slowly() { group_.signal(unfenced_, unfenced_->value); }
+
+void Stage::wait_slowly(muster_wait_word& word, uint64_t at_least, uint32_t peer) {
+  if (spins_.until([&] { return __atomic_load_n(&word.value, __ATOMIC_ACQUIRE) >= at_least; })) {
+    return;
   }
-  last_shown = step_;
-  return (*segments_)[rank()].slot(step_);
+  if (unfenced_ != nullptr) {
+    group_.signal(unfenced_, unfenced_->value);
+    unfenced_ = nullptr;
+  }
+  group_.wait(&word, at_least, peer);
+}
+
+void Stage::wait_done(uint32_t peer, uint64_t step) {
+  muster_wait_word& done = (*segments_)[peer].control().done.word;
+  wait(done, step, peer);
+  known_done_[peer] = __atomic_load_n(&done.value, __ATOMIC_ACQUIRE);
 }
 
 }  // namespace muster::shm

@@ -2,11 +2,15 @@
 // others, and look at what they show.
 //
 // Every rank of a group goes through the same steps in the same order, numbered by one counter that
-// only grows. A rank tells how far it is by three words of its own: `published` (my slot of step e
-// can be read), `reduced` (what I have put into it since can be read, too) and `done` (I no longer
-// look at anything of step e). A slot is written again only when all others are done with the step
-// in which it was last shown. So no state is ever taken back, and no sequence of operations,
-// however ranks drift apart, can make one miss what another said.
+// only grows. A rank tells how far it is by words of its own: the card of a step's slot (what I
+// show in step e can be read), `reduced` (what I have put into the slot since can be read, too) and
+// `done` (I no longer look at anything of step e). A slot is written again only when all others are
+// done with the step in which it was last shown. So no state is ever taken back, and no sequence of
+// operations, however ranks drift apart, can make one miss what another said.
+//
+// What costs is the way of a cache line from core to core, so there are few of them: who publishes
+// a step of an operation is done with all operations before, which saves looking at its `done`; and
+// a tiny operand travels in the card itself.
 //
 // Thread rule: [group-serial]. Lifetime: the group's.
 #ifndef MUSTER_PLUGINS_SHM_STAGE_HPP
@@ -14,51 +18,117 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/layout.hpp"
+#include "plugins/backends/shm/spins.hpp"
 
 namespace muster::shm {
 
 class Stage {
  public:
   Stage(plugin::Group group, uint64_t epoch_start);
-  void attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes);
+  // spins: the most looks at a word before the runtime's wait, which may give the core away. They
+  // become fewer while they are in vain.
+  void attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins);
 
   uint64_t slot_bytes() const { return slot_bytes_; }
   uint32_t rank() const { return group_.rank(); }
   uint32_t size() const { return group_.size(); }
   // The peer to serve i-th (1..size-1): each rank begins with its neighbour, so that they do not
   // all crowd around one.
-  uint32_t peer(uint32_t i) const { return (rank() + i) % size(); }
+  uint32_t peer(uint32_t i) const {
+    const uint32_t next = rank() + i;
+    return next < size() ? next : next - size();
+  }
 
-  // The next step.
-  void begin() { ++step_; }
-  // This rank's slot, once nobody looks at its former content any more.
-  std::byte* claim();
-  void publish() { signal(&ControlBlock::published); }
-  void publish_reduced() { signal(&ControlBlock::reduced); }
-  // Another rank's slot, once it is published, or holds the reduced slice.
-  const std::byte* read(uint32_t peer) { return wait_slot(&ControlBlock::published, peer); }
-  const std::byte* read_reduced(uint32_t peer) { return wait_slot(&ControlBlock::reduced, peer); }
-  // This rank looks at nothing of the step any more.
-  void finish() { signal(&ControlBlock::done); }
+  // An operation of `steps` steps begins; its first step.
+  uint64_t begin(uint64_t steps) {
+    const uint64_t first = last_ + 1;
+    before_ = last_;
+    last_ += steps;
+    return first;
+  }
+  // This rank's card and slot of a step, once nobody looks at their former content any more.
+  Card& claim(uint64_t step) {
+    uint64_t& shown = last_shown_[step % kSlots];
+    const uint64_t needed = shown;
+    shown = step;
+    for (uint32_t r = 0; r < known_done_.size(); ++r) {
+      if (known_done_[r] < needed) wait_done(r, needed);
+    }
+    return own().card(step);
+  }
+  std::byte* slot(uint64_t step) const { return own().slot(step); }
+  std::byte* slot(uint32_t rank, uint64_t step) const { return (*segments_)[rank].slot(step); }
+
+  void publish(uint64_t step) { group_.signal(&own().card(step).word, step); }
+  // The same where this rank goes on to wait for all others, then finishes: whoever sleeps is woken
+  // on the way, not before.
+  void publish_unfenced(uint64_t step) {
+    unfenced_ = &own().card(step).word;
+    __atomic_store_n(&unfenced_->value, step, __ATOMIC_RELEASE);
+  }
+  void publish_reduced(uint64_t step) { group_.signal(&own().control().reduced.word, step); }
+  // Another rank's card of a step, once it is published.
+  const Card& read(uint32_t peer, uint64_t step) {
+    Card& card = (*segments_)[peer].card(step);
+    wait(card.word, step, peer);
+    if (known_done_[peer] < before_) known_done_[peer] = before_;
+    return card;
+  }
+  // Returns once another rank has put its result of a step into its slot, or where it said.
+  void await_reduced(uint32_t peer, uint64_t step) {
+    wait((*segments_)[peer].control().reduced.word, step, peer);
+  }
+  // This rank looks at nothing of the step, and of those before, any more.
+  void finish(uint64_t step) {
+    muster_wait_word& done = own().control().done.word;
+    // Orders both stores before the looks at who sleeps (wait.cpp of the runtime says why none is
+    // missed): it stands here once, where nobody waits for it, and on a line that nobody reads.
+    __atomic_exchange_n(&done.value, step, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&done.waiters, __ATOMIC_SEQ_CST) != 0) group_.signal(&done, step);
+    wake();
+  }
+  // Returns once all others are done with the step: they look at none of this rank's memory.
+  void await_done(uint64_t step) {
+    for (uint32_t i = 1; i < size(); ++i) {
+      if (known_done_[peer(i)] < step) wait_done(peer(i), step);
+    }
+  }
 
  private:
-  using WordOf = Word ControlBlock::*;
-  void signal(WordOf word) { group_.signal(&((*segments_)[rank()].control().*word).word, step_); }
-  const std::byte* wait_slot(WordOf word, uint32_t peer) {
-    const SegmentView& segment = (*segments_)[peer];
-    group_.wait(&(segment.control().*word).word, step_, peer);
-    return segment.slot(step_);
+  const SegmentView& own() const { return (*segments_)[rank()]; }
+  // Whoever sleeps since an unfenced publish; after a sequentially consistent operation.
+  void wake() {
+    if (unfenced_ == nullptr) return;
+    if (__atomic_load_n(&unfenced_->waiters, __ATOMIC_SEQ_CST) != 0) wake_slowly();
+    unfenced_ = nullptr;
   }
+  void wake_slowly();
+  void wait(muster_wait_word& word, uint64_t at_least, uint32_t peer) {
+    // Without a pause at first: it would cost more than the way of a cache line.
+    for (int i = 0; i < kEagerLooks; ++i) {
+      if (__atomic_load_n(&word.value, __ATOMIC_ACQUIRE) >= at_least) return;
+    }
+    wait_slowly(word, at_least, peer);
+  }
+  void wait_slowly(muster_wait_word& word, uint64_t at_least, uint32_t peer);
+  void wait_done(uint32_t peer, uint64_t step);
+
+  static constexpr int kEagerLooks = 64;
 
   plugin::Group group_;
   const std::vector<SegmentView>* segments_ = nullptr;
   uint64_t slot_bytes_ = 0;
-  uint64_t step_;
+  Spins spins_;
+  uint64_t last_;    // step of the operations begun so far
+  uint64_t before_;  // the last step of the operation before the present one
   std::array<uint64_t, kSlots> last_shown_;  // the step in which each own slot was last claimed
+  std::vector<uint64_t> known_done_;         // by rank; the own one: for ever
+  muster_wait_word* unfenced_ = nullptr;
 };
 
 }  // namespace muster::shm

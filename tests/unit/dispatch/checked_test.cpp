@@ -170,6 +170,69 @@ TEST_F(Checked, GivenOverlapsOfEveryOperationThenTheyAreFound) {
   }
 }
 
+class CheckedMemory : public Checked {
+ protected:
+  static api::Options symmetric() {
+    api::Options options;
+    options.flags = MUSTER_CALL_SYMMETRIC;
+    return options;
+  }
+  const CapturedLog log_;  // calls that fail leave their buffer to the group
+};
+
+TEST_F(CheckedMemory, GivenSymmetricCallsInsideTheGroupsMemoryThenTheyRun) {
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         api::Buffer<int> memory(group, 64);
+         group.all_reduce(memory.data() + 3, memory.data() + 32, 10, MUSTER_I32, MUSTER_SUM,
+                          symmetric());
+         group.all_gather(memory.data(), memory.data() + 44, 10, MUSTER_I32, symmetric());
+         // Only the root has a result.
+         group.gather(memory.data(), group.rank() == 1 ? memory.data() + 44 : nullptr, 10,
+                      MUSTER_I32, 1, symmetric());
+         group.mem_register(data, 512);
+         group.all_reduce(data, data + 64, 64, MUSTER_I32, MUSTER_SUM, symmetric());
+         group.mem_deregister(data);
+       }))
+    EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
+}
+
+TEST_F(CheckedMemory, GivenABufferThatLiesOutsideOnOneRankThenThatRankAndTheOthersAreTold) {
+  const auto failures = failures_of([](api::Group& group) {
+    api::Buffer<int> memory(group, 64);
+    // The last element is one too far.
+    group.all_reduce(memory.data(), memory.data() + (group.rank() == 1 ? 55 : 54), 10, MUSTER_I32,
+                     MUSTER_SUM, symmetric());
+  });
+  EXPECT_EQ(failures[1].code, MUSTER_INVALID_ARGUMENT);
+  EXPECT_THAT(failures[1].cause, HasSubstr("says MUSTER_CALL_SYMMETRIC, but recv (40 bytes at"));
+  EXPECT_EQ(failures[0].code, MUSTER_MISMATCH);
+  EXPECT_THAT(failures[0].cause, HasSubstr("rank 1: fault: "));
+}
+
+TEST_F(CheckedMemory, GivenMessagesThenTheirBuffersAreLookedAtToo) {
+  for (const Failed& failed : failures_of([](api::Group& group) {
+         const uint32_t peer = 1 - group.rank();
+         if (group.rank() == 0) {
+           group.send(data, 4, MUSTER_I32, peer, symmetric());
+         } else {
+           group.recv(data, 4, MUSTER_I32, peer, symmetric());
+         }
+       })) {
+    EXPECT_EQ(failed.code, MUSTER_INVALID_ARGUMENT) << failed.cause;
+    EXPECT_THAT(failed.cause, HasSubstr("(16 bytes at"));
+  }
+}
+
+TEST_F(CheckedMemory, GivenTheFlagOnOneRankThenThatIsNamed) {
+  expect_mismatch(
+      [](api::Group& group) {
+        api::Buffer<int> memory(group, 64);
+        group.all_reduce(memory.data(), memory.data() + 32, 4, MUSTER_I32, MUSTER_SUM,
+                         group.rank() == 1 ? symmetric() : api::Options());
+      },
+      {"rank 1: all_reduce i32 sum 16 bytes out of place host memory symmetric"});
+}
+
 // A plain fused call of two rows of eight on the parts of `data`; a change makes it wrong.
 void fused(api::Group& group,
            const std::function<void(muster_fused_rmsnorm&, muster_call&)>& change) {

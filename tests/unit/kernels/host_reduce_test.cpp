@@ -43,8 +43,14 @@ TEST(HostReduce, GivenAKeyThenOnlyItsFamilyAlgorithmAndArchitectureAnswer) {
   key.family = "host_reduce/1";
   EXPECT_EQ(find_kernel(key),
             reinterpret_cast<muster_kernel_function>(host_reduce(MUSTER_F32, MUSTER_SUM)));
-  key.algorithm = "generic";
+  key.algorithm = "cached";
+  key.architecture = "generic";
+  EXPECT_EQ(find_kernel(key),
+            reinterpret_cast<muster_kernel_function>(host_reduce(MUSTER_F32, MUSTER_SUM)));
+  key.algorithm = "streaming";
   EXPECT_NE(find_kernel(key), nullptr);
+  EXPECT_NE(find_kernel(key),
+            reinterpret_cast<muster_kernel_function>(host_reduce(MUSTER_F32, MUSTER_SUM)));
   key.algorithm = "other";
   EXPECT_EQ(find_kernel(key), nullptr);
   key.algorithm = nullptr;

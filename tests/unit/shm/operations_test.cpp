@@ -14,8 +14,12 @@ namespace {
 
 // Small limits put every edge within reach of small counts.
 constexpr uint64_t kOneShot = 1024;
-const Options kSmall = {
-    {"chunk_bytes", "4096"}, {"box_bytes", "192"}, {"one_shot_bytes", std::to_string(kOneShot)}};
+Options small(const char* direct_bytes) {
+  return {{"chunk_bytes", "4096"},
+          {"box_bytes", "192"},
+          {"one_shot_bytes", std::to_string(kOneShot)},
+          {"direct_bytes", direct_bytes}};
+}
 
 void run_and_check(Rank& rank, const std::vector<Exchange>& exchanges) {
   // All sides first: nothing but the operations themselves keeps the ranks together.
@@ -48,12 +52,18 @@ std::vector<uint64_t> edge_counts(muster_dtype dtype) {
   return counts;
 }
 
-class Operations : public testing::TestWithParam<uint32_t> {};
+// Ranks, and from which size on operands that all can see are not staged.
+class Operations : public testing::TestWithParam<std::tuple<uint32_t, const char*>> {
+ protected:
+  static uint32_t ranks() { return std::get<0>(GetParam()); }
+  static const char* direct_bytes() { return std::get<1>(GetParam()); }
+  static Options small() { return shm_test::small(direct_bytes()); }
+};
 
 TEST_P(Operations, GivenEveryDtypeAndRedopThenAllReduceIsBitExactAtEveryEdge) {
   std::vector<Exchange> exchanges;
   Exchange x;
-  x.size = GetParam();
+  x.size = ranks();
   for (x.dtype = MUSTER_I8; x.dtype <= MUSTER_F64; ++x.dtype) {
     const std::vector<uint64_t> counts = edge_counts(x.dtype);
     for (x.redop = MUSTER_SUM; x.redop < MUSTER_REDOP_END; ++x.redop) {
@@ -66,13 +76,13 @@ TEST_P(Operations, GivenEveryDtypeAndRedopThenAllReduceIsBitExactAtEveryEdge) {
       }
     }
   }
-  run_on(GetParam(), kSmall, exchanges);
+  run_on(ranks(), small(), exchanges);
 }
 
 TEST_P(Operations, GivenEveryOperationAtEveryEdgeThenResultsAreExactAndNothingElseIsTouched) {
   std::vector<Exchange> exchanges;
   Exchange x;
-  x.size = GetParam();
+  x.size = ranks();
   for (x.op = MUSTER_ALL_REDUCE; x.op < MUSTER_OP_END; ++x.op) {
     if (x.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || x.op == MUSTER_RECV) continue;
     const bool pointwise = op_is_point_to_point(x.op);
@@ -90,13 +100,13 @@ TEST_P(Operations, GivenEveryOperationAtEveryEdgeThenResultsAreExactAndNothingEl
       }
     }
   }
-  run_on(GetParam(), kSmall, exchanges);
+  run_on(ranks(), small(), exchanges);
 }
 
 TEST_P(Operations, GivenAMegabyteWithTheDefaultsThenEveryOperationIsExact) {
   std::vector<Exchange> exchanges;
   Exchange x;
-  x.size = GetParam();
+  x.size = ranks();
   for (x.op = MUSTER_ALL_REDUCE; x.op < MUSTER_OP_END; ++x.op) {
     if (x.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || x.op == MUSTER_RECV) continue;
     const bool blocks = !op_is_point_to_point(x.op) && x.op != MUSTER_ALL_REDUCE &&
@@ -108,42 +118,44 @@ TEST_P(Operations, GivenAMegabyteWithTheDefaultsThenEveryOperationIsExact) {
     ++x.seed;
     exchanges.push_back(x);
   }
-  run_on(GetParam(), {}, exchanges);
+  run_on(ranks(), {{"direct_bytes", direct_bytes()}}, exchanges);
 }
 
 // SGLang's shared memory hangs here: a fast rank overwrote what a slow one had not seen.
 TEST_P(Operations, GivenRandomOperationsBackToBackThenNoneMissesAnother) {
-  std::mt19937_64 random(20240 + GetParam());
+  std::mt19937_64 random(20240 + ranks());
   std::vector<Exchange> exchanges;
-  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, GetParam(), 6000));
-  run_on(GetParam(), kSmall, exchanges);
+  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, ranks(), 6000));
+  run_on(ranks(), small(), exchanges);
 }
 
 TEST_P(Operations, GivenEpochsThatStartBelow32BitsThenTheyCrossUnnoticed) {
-  std::mt19937_64 random(77 + GetParam());
+  std::mt19937_64 random(77 + ranks());
   std::vector<Exchange> exchanges;
-  for (int i = 0; i < 150; ++i) exchanges.push_back(random_exchange(random, GetParam(), 2000));
+  for (int i = 0; i < 150; ++i) exchanges.push_back(random_exchange(random, ranks(), 2000));
   for (const char* start : {"4294967295", "4294967200"}) {
-    Options options = kSmall;
+    Options options = small();
     options["epoch_start"] = start;
-    run_on(GetParam(), options, exchanges);
+    run_on(ranks(), options, exchanges);
   }
 }
 
 TEST_P(Operations, GivenAlternatingReductionsAndGathersThenNoRankIsLeftBehind) {
   std::vector<Exchange> exchanges;
   Exchange x;
-  x.size = GetParam();
+  x.size = ranks();
   for (x.seed = 1; x.seed <= 60; ++x.seed) {
     x.op = x.seed % 2 == 0 ? MUSTER_ALL_GATHER : MUSTER_ALL_REDUCE;
     x.redop = x.op == MUSTER_ALL_REDUCE ? MUSTER_SUM : MUSTER_REDOP_NONE;
     x.count = 3000;
     exchanges.push_back(x);
   }
-  run_on(GetParam(), kSmall, exchanges);
+  run_on(ranks(), small(), exchanges);
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, Operations, testing::Values(2u, 3u, 5u, 8u));
+INSTANTIATE_TEST_SUITE_P(Sizes, Operations,
+                         testing::Combine(testing::Values(2u, 3u, 5u, 8u),
+                                          testing::Values("0", "1073741824")));
 
 double decoded(muster_dtype dtype, const unsigned char* at) {
   uint16_t half;
@@ -171,7 +183,7 @@ TEST(Precision, GivenFloatsThenReductionsAreWithinTheirRoundings) {
     muster_dtype dtype;
     long double result_unit, work_unit;
   };
-  World world(kSize, kSmall);
+  World world(kSize, small("0"));
   run_ranks(world, [&](Rank& rank) {
     for (const Format& format :
          {Format{MUSTER_F16, 0x1p-11L, 0x1p-24L}, Format{MUSTER_BF16, 0x1p-8L, 0x1p-24L},

@@ -22,6 +22,7 @@ const Options kSmall = {{"chunk_bytes", "4096"},
 std::vector<std::unique_ptr<Rank>> connected_ranks(World& world) {
   std::vector<std::unique_ptr<Rank>> ranks;
   std::vector<std::thread> threads;
+  for (uint32_t r = 0; r < world.size; ++r) world.places[r].process = r;
   for (uint32_t r = 0; r < world.size; ++r) ranks.push_back(std::make_unique<Rank>(&world, r));
   for (auto& rank : ranks) {
     threads.emplace_back([&rank] {

@@ -10,6 +10,7 @@
 
 #include "core/base/wait.hpp"
 #include "core/kernels/registry.hpp"
+#include "core/query/host_memory.hpp"
 
 namespace muster::shm_test {
 
@@ -125,6 +126,10 @@ Rank::Rank(World* world, uint32_t rank) : host_(new Host{}) {
     const World& world = *Host::of(h)->world;
     return world.has_kernel && !world.has_kernel(*key) ? nullptr : find_kernel(*key);
   };
+  host.get_interface = [](const muster_host*, const char* name) -> const void* {
+    const bool known = std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0;
+    return known ? host_memory_interface() : nullptr;
+  };
   host.group_info = [](const muster_host_group* group) { return &Host::of(group)->info; };
   host.group_option = [](const muster_host_group* group, const char* key) {
     return Host::of(group)->option_of(key);
@@ -210,6 +215,17 @@ Status Rank::execute_batch(const std::vector<muster_call>& calls) {
   host_->call_began = now_ns();
   return Status(backend_->execute_batch(group_, calls.data(), static_cast<uint32_t>(calls.size())));
 }
+
+Status Rank::memory_register(void* pointer, uint64_t bytes, muster_memory memory, void** out) {
+  host_->call_began = now_ns();
+  return Status(backend_->memory_register(group_, pointer, bytes, memory, out));
+}
+
+void Rank::memory_deregister(void* registration) {
+  backend_->memory_deregister(group_, registration);
+}
+
+plugin::Group Rank::runtime() const { return plugin::Group(host_, host_->group()); }
 
 void run_unconnected(World& world, const std::function<void(Rank&)>& body) {
   std::vector<std::thread> threads;

@@ -15,6 +15,7 @@
 
 #include "core/base/status.hpp"
 #include "muster/backend.h"
+#include "muster/plugin.hpp"
 
 extern "C" const muster_entry muster_plugin_entry;
 
@@ -63,6 +64,10 @@ class Rank {
   Status connect();
   Status execute(const muster_call& call);
   Status execute_batch(const std::vector<muster_call>& calls);
+  Status memory_register(void* pointer, uint64_t bytes, muster_memory memory, void** out);
+  void memory_deregister(void* registration);
+  // The runtime's side of the group, as the backend sees it.
+  plugin::Group runtime() const;
 
  private:
   struct Host;

@@ -1,6 +1,6 @@
-#include "core/kernels/host_rmsnorm.hpp"
-
-#include "core/kernels/norm_row.hpp"
+#include "host_kernels.hpp"
+#include "norm_row.hpp"
+#include "selection.hpp"
 
 namespace muster::kernels {
 namespace {
@@ -23,16 +23,25 @@ void host_rmsnorm(void* out, void* residual_out, const void* x, const void* resi
   }
 }
 
+template <muster_dtype kDtype, typename Element>
+muster_host_rmsnorm host_rmsnorm_of() {
+  if constexpr (selected("host_rmsnorm/1", Algorithm::kCached, kDtype)) {
+    return &host_rmsnorm<Element>;
+  } else {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
-muster_host_rmsnorm generic_host_rmsnorm(muster_dtype dtype) {
+muster_host_rmsnorm host_rmsnorm_kernel(muster_dtype dtype) {
   switch (dtype) {
     case MUSTER_F16:
-      return &host_rmsnorm<F16>;
+      return host_rmsnorm_of<MUSTER_F16, F16>();
     case MUSTER_BF16:
-      return &host_rmsnorm<Bf16>;
+      return host_rmsnorm_of<MUSTER_BF16, Bf16>();
     case MUSTER_F32:
-      return &host_rmsnorm<Native<float>>;
+      return host_rmsnorm_of<MUSTER_F32, Native<float>>();
     default:
       return nullptr;
   }

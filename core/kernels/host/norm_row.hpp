@@ -2,13 +2,13 @@
 // Private to the kernels.
 //
 // Several passes over a row instead of a buffer of its length.
-#ifndef MUSTER_CORE_KERNELS_NORM_ROW_HPP
-#define MUSTER_CORE_KERNELS_NORM_ROW_HPP
+#ifndef MUSTER_CORE_KERNELS_HOST_NORM_ROW_HPP
+#define MUSTER_CORE_KERNELS_HOST_NORM_ROW_HPP
 
 #include <cmath>
 #include <cstdint>
 
-#include "core/kernels/host_reduce.hpp"
+#include "steps.hpp"
 
 namespace muster::kernels {
 

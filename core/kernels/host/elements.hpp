@@ -1,7 +1,7 @@
 // How an element of each dtype is stored and what it is combined as; the reduce operations on what
 // it is combined as. Private to the host kernels.
-#ifndef MUSTER_CORE_KERNELS_ELEMENTS_HPP
-#define MUSTER_CORE_KERNELS_ELEMENTS_HPP
+#ifndef MUSTER_CORE_KERNELS_HOST_ELEMENTS_HPP
+#define MUSTER_CORE_KERNELS_HOST_ELEMENTS_HPP
 
 #include <cstdint>
 #include <limits>
@@ -12,6 +12,9 @@
 
 namespace muster::kernels {
 
+// Unsigned, in each of them: the element type that gives the same bits where a sign does not
+// matter.
+
 // Integers wrap: arithmetic is done unsigned and never below 32 bits, where promotion would make it
 // signed again.
 template <typename T>
@@ -20,6 +23,7 @@ struct Integer {
   using Value = T;
   using Wrapping = std::common_type_t<std::make_unsigned_t<T>, uint32_t>;
   using Widest = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
+  using Unsigned = Integer<std::make_unsigned_t<T>>;
   static Value load(Stored stored) { return stored; }
   static Stored store(Value value) { return value; }
   static Value add(Value a, Value b) {
@@ -36,6 +40,7 @@ struct Integer {
 // Computed as integers, then anything but 0 is 1: sum is or, prod and min are and, avg is 1 where
 // every source is 1.
 struct Bool {
+  using Unsigned = Bool;
   using Stored = uint8_t;
   using Value = uint32_t;
   static Value load(Stored stored) { return stored != 0 ? 1 : 0; }
@@ -54,12 +59,14 @@ struct Floating {
 };
 
 struct F16 : Floating<float> {
+  using Unsigned = F16;
   using Stored = uint16_t;
   static Value load(Stored stored) { return f16_to_f32(stored); }
   static Stored store(Value value) { return f32_to_f16(value); }
 };
 
 struct Bf16 : Floating<float> {
+  using Unsigned = Bf16;
   using Stored = uint16_t;
   static Value load(Stored stored) { return bf16_to_f32(stored); }
   static Stored store(Value value) { return f32_to_bf16(value); }
@@ -67,6 +74,7 @@ struct Bf16 : Floating<float> {
 
 template <typename T>
 struct Native : Floating<T> {
+  using Unsigned = Native;
   using Stored = T;
   static T load(Stored stored) { return stored; }
   static Stored store(T value) { return value; }

@@ -1,7 +1,8 @@
 #include <limits>
 
-#include "core/kernels/host_rmsnorm.hpp"
-#include "core/kernels/norm_row.hpp"
+#include "host_kernels.hpp"
+#include "norm_row.hpp"
+#include "selection.hpp"
 
 namespace muster::kernels {
 namespace {
@@ -57,16 +58,25 @@ void host_rmsnorm_quant(uint8_t* out, float* scales, void* residual_out, const v
   }
 }
 
+template <muster_dtype kDtype, typename Element>
+muster_host_rmsnorm_quant host_rmsnorm_quant_of() {
+  if constexpr (selected("host_rmsnorm_quant/1", Algorithm::kCached, kDtype)) {
+    return &host_rmsnorm_quant<Element>;
+  } else {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
-muster_host_rmsnorm_quant generic_host_rmsnorm_quant(muster_dtype dtype) {
+muster_host_rmsnorm_quant host_rmsnorm_quant_kernel(muster_dtype dtype) {
   switch (dtype) {
     case MUSTER_F16:
-      return &host_rmsnorm_quant<F16>;
+      return host_rmsnorm_quant_of<MUSTER_F16, F16>();
     case MUSTER_BF16:
-      return &host_rmsnorm_quant<Bf16>;
+      return host_rmsnorm_quant_of<MUSTER_BF16, Bf16>();
     case MUSTER_F32:
-      return &host_rmsnorm_quant<Native<float>>;
+      return host_rmsnorm_quant_of<MUSTER_F32, Native<float>>();
     default:
       return nullptr;
   }

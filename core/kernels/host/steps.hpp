@@ -1,0 +1,154 @@
+// One step of a reduction: how many elements it takes at once, in what they are accumulated, how
+// they are loaded and stored. Private to the host kernels.
+//
+// store_rounded takes what arithmetic gave, store_chosen what is an element of a source as it was.
+//
+// A step of one element is what the compiler makes vectors of. The 16-bit floats have steps of a
+// whole register, because what compilers make of narrow loads and stores is slow.
+#ifndef MUSTER_CORE_KERNELS_HOST_STEPS_HPP
+#define MUSTER_CORE_KERNELS_HOST_STEPS_HPP
+
+#include "elements.hpp"
+#include "vectors.hpp"
+
+namespace muster::kernels {
+
+template <typename Stored>
+Stored load_at(const void* base, uint64_t index) {
+  Stored stored;
+  std::memcpy(&stored, static_cast<const unsigned char*>(base) + index * sizeof(Stored),
+              sizeof(Stored));
+  return stored;
+}
+
+template <typename Stored>
+void store_at(void* base, uint64_t index, Stored stored) {
+  std::memcpy(static_cast<unsigned char*>(base) + index * sizeof(Stored), &stored, sizeof(Stored));
+}
+
+template <typename Of>
+struct OneElement {
+  using Element = Of;
+  using Sum = typename Element::Value;
+  static constexpr uint64_t kElements = 1;
+  static Sum load(const unsigned char* from) {
+    return Element::load(load_at<typename Element::Stored>(from, 0));
+  }
+  static void store_rounded(unsigned char* to, Sum sum) { store_at(to, 0, Element::store(sum)); }
+  static void store_chosen(unsigned char* to, Sum sum) { store_rounded(to, sum); }
+  static Sum multiply(Sum a, Sum b) { return Element::multiply(a, b); }
+  static Sum divide(Sum a, uint64_t divisor) { return Element::divide(a, divisor); }
+  static Sum same(Sum value) { return value; }
+  template <muster_redop kRedop>
+  static Sum combine(Sum a, Sum b) {
+    return kernels::combine<Element, kRedop>(a, b);
+  }
+};
+
+template <typename Of>
+struct OneRegister {
+  using Element = Of;
+  using Sum = FloatPair;
+  static constexpr uint64_t kElements = kRegister / 2;
+  static Sum multiply(Sum a, Sum b) { return {a.first * b.first, a.second * b.second}; }
+  static Sum divide(Sum a, uint64_t divisor) {
+    const float by = static_cast<float>(divisor);
+    return {a.first / by, a.second / by};
+  }
+  static Sum same(float value) { return {Floats{} + value, Floats{} + value}; }
+  template <muster_redop kRedop>
+  static Sum combine(Sum a, Sum b) {
+    return {combine_floats<kRedop>(a.first, b.first), combine_floats<kRedop>(a.second, b.second)};
+  }
+
+ private:
+  // As combine() of elements.hpp, lane by lane.
+  template <muster_redop kRedop>
+  static Floats combine_floats(Floats a, Floats b) {
+    if constexpr (kRedop == MUSTER_SUM || kRedop == MUSTER_AVG) return a + b;
+    if constexpr (kRedop == MUSTER_PROD) return a * b;
+    if constexpr (kRedop == MUSTER_MIN) return ((a < b) | (a != a)) ? a : b;
+    if constexpr (kRedop == MUSTER_MAX) return ((b < a) | (a != a)) ? a : b;
+  }
+};
+
+// The elements of even and of odd places: each a shift or a mask away from its f32.
+struct Bf16Register : OneRegister<Bf16> {
+  static Sum load(const unsigned char* from) {
+    const Words words = words_at(from);
+    return {(Floats)(words << 16), (Floats)(words & 0xffff0000u)};
+  }
+
+  // What comes out of arithmetic on bf16 needs no care for NaN: it is quiet, and its low half, as
+  // that of every bf16 and of the NaN that the processor makes, is zero, so that rounding keeps it.
+  // The carry out of the low half is the top bit of an average.
+  static void store_rounded(unsigned char* to, const Sum& sum) {
+    const Words even = (Words)sum.first;
+    const Words odd = (Words)sum.second;
+    const Words kept = halves(even >> 16, odd);
+    const Words lost = halves(even, odd << 16);
+    const Words up = half_word_averages(lost, (kept & 0x00010001u) | 0x7ffe7ffeu);
+    put_words(to, (Words)((HalfWords)kept + ((HalfWords)up >> 15)));
+  }
+
+  // Unchanged elements: nothing to round, but NaN becomes quiet.
+  static void store_chosen(unsigned char* to, const Sum& sum) {
+    Words low = (Words)sum.first >> 16;
+    Words high = (Words)sum.second;
+    if (__builtin_expect(any_nan(sum), 0)) {
+      low |= (Words)(sum.first != sum.first) & 0x40u;
+      high |= (Words)(sum.second != sum.second) & 0x400000u;
+    }
+    put_words(to, halves(low, high));
+  }
+};
+
+#if defined(__F16C__) && defined(__AVX2__)
+// The two halves of the register, converted by the processor.
+struct F16Register : OneRegister<F16> {
+#if defined(__AVX512BW__)
+  static Floats wide(const unsigned char* from) {
+    return (Floats)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  static void narrow(unsigned char* to, Floats value) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtps_ph((__m512)value, kNearest));
+  }
+#else
+  static Floats wide(const unsigned char* from) {
+    return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
+  static void narrow(unsigned char* to, Floats value) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph((__m256)value, kNearest));
+  }
+#endif
+  static Sum load(const unsigned char* from) { return {wide(from), wide(from + kRegister / 2)}; }
+  static void store_rounded(unsigned char* to, const Sum& sum) {
+    narrow(to, sum.first);
+    narrow(to + kRegister / 2, sum.second);
+  }
+  static void store_chosen(unsigned char* to, const Sum& sum) { store_rounded(to, sum); }
+
+ private:
+  static constexpr int kNearest = 0;  // ties to even, whatever the thread's rounding is
+};
+#endif
+
+// The steps that an element's reductions are made of: the wide one first, then single elements.
+template <typename Element>
+struct WideStep {
+  using Type = OneElement<Element>;
+};
+template <>
+struct WideStep<Bf16> {
+  using Type = Bf16Register;
+};
+#if defined(__F16C__) && defined(__AVX2__)
+template <>
+struct WideStep<F16> {
+  using Type = F16Register;
+};
+#endif
+
+}  // namespace muster::kernels
+
+#endif

@@ -1,0 +1,64 @@
+// A step in which a rank shows another piece to each rank: where the pieces lie in a slot, and
+// looking them up. For reduce_scatter, scatter and all_to_all.
+#ifndef MUSTER_PLUGINS_SHM_PIECES_HPP
+#define MUSTER_PLUGINS_SHM_PIECES_HPP
+
+#include <cstdint>
+
+#include "plugins/backends/shm/collectives.hpp"
+
+namespace muster::shm {
+
+class Pieces {
+ public:
+  // Of blocks, one for each rank, that begin at `blocks`.
+  Pieces(State& state, const void* send, const Blocks& blocks, Operand told)
+      : state_(state),
+        stage_(state.stage),
+        send_(send),
+        blocks_(blocks),
+        told_(told),
+        most_(stage_.slot_bytes() / stage_.size() / kCacheLine * kCacheLine) {}
+
+  // Bytes of each block per step, at most.
+  uint64_t most() const { return most_; }
+  uint64_t steps() const { return (blocks_.largest() + most_ - 1) / most_; }
+
+  // Shows every other rank its piece of step i.
+  void show(uint64_t step, uint64_t i) const {
+    write_operands(stage_.claim(step), {told_, {}});
+    if (told_.staged()) {
+      std::byte* const slot = stage_.slot(step);
+      for (uint32_t k = 1; k < stage_.size(); ++k) {
+        const uint32_t r = stage_.peer(k);
+        const Piece piece = blocks_.piece(r, i * most_, most_);
+        copy_bytes(slot + r * most_, at(send_, piece.at), piece.bytes);
+      }
+    }
+    stage_.publish(step);
+  }
+  // What another rank shows this one in step i. `extent`: bytes of its operand.
+  const std::byte* read(uint32_t peer, uint64_t step, uint64_t i, uint64_t extent) const {
+    const Card& card = stage_.read(peer, step);
+    if (i == 0) {
+      state_.peer_send[peer] = state_.operands.find(peer, operands_of(card).send, extent);
+    }
+    const uint32_t rank = state_.rank();
+    if (state_.peer_send[peer] != nullptr) {
+      return state_.peer_send[peer] + blocks_[rank].offset + i * most_;
+    }
+    return stage_.slot(peer, step) + rank * most_;
+  }
+
+ private:
+  State& state_;
+  Stage& stage_;
+  const void* send_;
+  const Blocks& blocks_;
+  Operand told_;
+  uint64_t most_;
+};
+
+}  // namespace muster::shm
+
+#endif
