@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/cli/bench_compare.hpp"
 #include "core/cli/bench_measure.hpp"
 #include "core/cli/bench_options.hpp"
 #include "core/cli/bench_print.hpp"
@@ -60,6 +61,13 @@ int run_rank(const BenchOptions& options) {
 
 int run(BenchOptions& options, const Context& context) {
   if (const int code = understand(options); code != kOk) return code;
+  if (!options.peers.empty()) {
+    if (!is_launched_rank()) return compare(options);
+    std::fputs(
+        "muster: --compare starts ranks itself\n        call it without mpirun or muster run\n",
+        stderr);
+    return kUsage;
+  }
   if (!is_launched_rank()) return start_ranks(options.ranks, options.json, context);
   return run_rank(options);
 }

@@ -7,6 +7,7 @@
 
 #include "core/base/names.hpp"
 #include "core/base/units.hpp"
+#include "core/cli/bench_peers.hpp"
 #include "core/cli/placement.hpp"
 
 namespace muster::cli {
@@ -94,6 +95,14 @@ void add_bench_options(CLI::App& verb, BenchOptions& options) {
       ->check(CLI::IsMember({"core", "none"}))
       ->capture_default_str();
   verb.add_flag("--in-place", options.in_place, "The result replaces the input, as in NCCL");
+  verb.add_option("--compare", options.peers,
+                  fmt::format("Measure these peers in turns with muster: {}", known_peers()))
+      ->delimiter(',');
+  verb.add_option("--repeats", options.repeats, "Runs of each with --compare")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb.add_option("--peers-dir", options.peers_directory,
+                  "Where the peers' programs are (default: libexec/muster/peers beside bin)");
   verb.add_flag("--json", options.json, "Print JSON (muster.bench/1)");
   verb.add_flag("--csv", options.csv, "Print comma-separated values");
 }
@@ -110,6 +119,12 @@ int understand(BenchOptions& options) {
   options.redop = *redop;
   if (options.in_place && !Placement::has_in_place_form(*op)) {
     return usage(fmt::format("{} has no in-place form", options.op_name), "leave --in-place out");
+  }
+  for (const std::string& peer : options.peers) {
+    if (!is_known_peer(peer)) {
+      return usage(fmt::format("'{}' is no peer that can be compared with", peer),
+                   fmt::format("use one of {}", known_peers()));
+    }
   }
   options.loop.back_to_back = options.loop_name == "back-to-back";
   return understand_sizes(options);

@@ -26,6 +26,10 @@ struct BenchOptions {
   std::string loop_name = "synchronised";
   std::string bind = "core";
   bool in_place = false;
+  std::vector<std::string> peers;  // measured in turns with muster; empty: none
+  uint32_t repeats = 3;            // of each, when there are peers
+  std::string peers_directory;
+  std::string plot;  // a file to draw into; "": none
   bool json = false;
   bool csv = false;
 

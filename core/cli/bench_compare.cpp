@@ -1,0 +1,266 @@
+#include "core/cli/bench_compare.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/cli/bench_csv.hpp"
+#include "core/cli/bench_peers.hpp"
+#include "core/cli/captured_run.hpp"
+
+namespace muster::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+// What one contender has shown.
+struct Series {
+  Contender contender;
+  std::string label;                        // with the version, once it has run
+  std::vector<std::vector<BenchRow>> runs;  // of every repeat, a row per size
+  std::string left_out;                     // why there is nothing to see: it has no such operation
+  Status failed;
+
+  bool serves() const { return left_out.empty() && failed.ok(); }
+  double median(size_t size) const {
+    std::vector<double> us;
+    for (const auto& rows : runs) us.push_back(rows[size].median);
+    return us.empty() || !serves() ? kNone : median_of(us);
+  }
+  double floor() const {
+    std::vector<double> us;
+    for (const auto& rows : runs) us.push_back(rows.front().floor);
+    return median_of(us);
+  }
+};
+
+// An empty directory for ranks that find each other by files.
+class Store {
+ public:
+  Store() : path_(fs::temp_directory_path() / "muster-bench-XXXXXX") {
+    if (mkdtemp(path_.data()) == nullptr) path_.clear();
+  }
+  ~Store() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string last_lines(const std::string& text) {
+  constexpr size_t kMost = 2000;
+  std::string tail = text.size() > kMost ? "..." + text.substr(text.size() - kMost) : text;
+  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
+  return tail.empty() ? "it printed nothing to stderr" : "it printed:\n" + tail;
+}
+
+Status check_rows(const std::vector<BenchRow>& rows, const std::vector<BenchRow>* first) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].wrong != 0) {
+      return Status(MUSTER_DATA_LOSS,
+                    fmt::format("{} wrong elements of {} bytes", rows[i].wrong, rows[i].bytes));
+    }
+    if (first == nullptr) continue;
+    if (i >= first->size() || rows[i].bytes != (*first)[i].bytes ||
+        rows[i].op != first->front().op) {
+      return Status(MUSTER_DATA_LOSS,
+                    fmt::format("row {} is of {} bytes of {}, which nobody asked for", i + 1,
+                                rows[i].bytes, rows[i].op));
+    }
+  }
+  return Status();
+}
+
+// One repeat; what is wrong with it is kept in the series.
+void run_once(const BenchOptions& options, Series& series, const std::vector<BenchRow>* first) {
+  std::vector<std::string> command = series.contender.command;
+  const Store store;
+  if (series.contender.needs_store) command.insert(command.end(), {"--store", store.path()});
+  const double measuring =
+      (options.loop.seconds + 2) * static_cast<double>(options.sizes.size() + 1);
+  const auto limit = std::chrono::seconds(60 + static_cast<int64_t>(10 * measuring));
+  Result<CapturedRun> run = run_captured(command, {}, limit);
+  if (!run.ok()) {
+    series.failed = run.take_status();
+    return;
+  }
+  if (run->exit_code == kSkipped) {
+    series.left_out = run->err.substr(0, run->err.find('\n'));
+    return;
+  }
+  Result<std::vector<BenchRow>> rows = parse_bench_csv(run->out);
+  Status wrong = rows.ok() ? check_rows(*rows, first) : rows.take_status();
+  if (run->exit_code != 0 && wrong.ok()) {
+    wrong = Status(MUSTER_INTERNAL, fmt::format("it ended with exit code {}", run->exit_code));
+  }
+  if (wrong.ok() && rows->size() != options.sizes.size()) {
+    wrong = Status(MUSTER_DATA_LOSS,
+                   fmt::format("{} rows instead of {}", rows->size(), options.sizes.size()));
+  }
+  if (!wrong.ok()) {
+    series.failed = Status(
+        wrong.code(),
+        fmt::format("{}: {}; {}", series.contender.name, wrong.cause(), last_lines(run->err)),
+        fmt::format("it was started by: {}", fmt::join(command, " ")));
+    return;
+  }
+  series.label = rows->front().backend;
+  series.runs.push_back(std::move(*rows));
+}
+
+std::string number(double value, const char* none, int digits) {
+  return std::isnan(value) ? none : fmt::format("{:.{}f}", value, digits);
+}
+
+void print_table(const BenchOptions& options, const std::vector<Series>& all) {
+  std::puts(
+      fmt::format("# muster {} | {} ranks | {} {} {}{} | {} loop | medians of {} runs in turns",
+                  MUSTER_VERSION, options.ranks.ranks, options.op_name, options.dtype_name,
+                  options.redop_name, options.in_place ? " in place" : "", options.loop_name,
+                  options.repeats)
+          .c_str());
+  std::string floors;
+  for (const Series& series : all) {
+    if (!series.left_out.empty()) std::puts(fmt::format("# {}", series.left_out).c_str());
+    if (!series.serves()) continue;
+    floors += fmt::format("{} {} ({}) {:.2f}", floors.empty() ? "" : ",", series.contender.name,
+                          series.label, series.floor());
+  }
+  std::puts(fmt::format("# floor (us):{}", floors).c_str());
+  std::string names = fmt::format("#{:>11}", "size (B)");
+  std::string units = fmt::format("#{:>11}", "");
+  for (size_t i = 0; i < all.size(); ++i) {
+    names += fmt::format(" {:>13}", all[i].contender.name);
+    units += fmt::format(" {:>13}", "(us)");
+    if (i == 0) continue;
+    names += fmt::format(" {:>7}", "ratio");
+    units += fmt::format(" {:>7}", "");
+  }
+  std::puts(names.c_str());
+  std::puts(units.c_str());
+  for (size_t size = 0; size < options.sizes.size(); ++size) {
+    std::string line = fmt::format("{:>12}", options.sizes[size]);
+    const double ours = all.front().median(size);
+    for (size_t i = 0; i < all.size(); ++i) {
+      const double us = all[i].median(size);
+      line += fmt::format(" {:>13}", number(us, "-", 2));
+      if (i != 0) line += fmt::format(" {:>7}", number(us / ours, "-", 2));
+    }
+    std::puts(line.c_str());
+  }
+}
+
+// "muster shm" as a column's name.
+std::string column(const Series& series) {
+  std::string name = series.contender.name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+void print_csv(const BenchOptions& options, const std::vector<Series>& all) {
+  std::string header = "op,dtype,redop,ranks,bytes";
+  for (const Series& series : all) header += fmt::format(",{}_us", column(series));
+  for (size_t i = 1; i < all.size(); ++i) header += fmt::format(",{}_ratio", column(all[i]));
+  std::puts(header.c_str());
+  for (size_t size = 0; size < options.sizes.size(); ++size) {
+    std::string line = fmt::format("{},{},{},{},{}", options.op_name, options.dtype_name,
+                                   options.redop_name, options.ranks.ranks, options.sizes[size]);
+    const double ours = all.front().median(size);
+    for (const Series& series : all) line += "," + number(series.median(size), "", 3);
+    for (size_t i = 1; i < all.size(); ++i) line += "," + number(all[i].median(size) / ours, "", 3);
+    std::puts(line.c_str());
+  }
+}
+
+void print_json(const BenchOptions& options, const std::vector<Series>& all) {
+  nlohmann::ordered_json json = {{"schema", "muster.compare/1"},
+                                 {"version", MUSTER_VERSION},
+                                 {"op", options.op_name},
+                                 {"dtype", options.dtype_name},
+                                 {"redop", options.redop_name},
+                                 {"ranks", options.ranks.ranks},
+                                 {"loop", options.loop_name},
+                                 {"place", options.in_place ? "in" : "out"},
+                                 {"repeats", options.repeats},
+                                 {"contenders", nlohmann::ordered_json::array()},
+                                 {"rows", nlohmann::ordered_json::array()}};
+  for (const Series& series : all) {
+    nlohmann::ordered_json one = {{"name", series.contender.name},
+                                  {"backend", series.label},
+                                  {"command", series.contender.command},
+                                  {"floor_us", series.floor()}};
+    if (!series.left_out.empty()) one["left_out"] = series.left_out;
+    json["contenders"].push_back(std::move(one));
+  }
+  for (size_t size = 0; size < options.sizes.size(); ++size) {
+    nlohmann::ordered_json row = {{"bytes", options.sizes[size]}};
+    const double ours = all.front().median(size);
+    for (const Series& series : all) {
+      const double us = series.median(size);
+      if (std::isnan(us)) continue;
+      row["us"][series.contender.name] = us;
+      if (&series != &all.front()) row["ratio"][series.contender.name] = us / ours;
+    }
+    json["rows"].push_back(std::move(row));
+  }
+  std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+int print_commands(const std::vector<Contender>& all, bool as_json) {
+  nlohmann::ordered_json json = {{"schema", "muster.launches/1"}, {"commands", {}}};
+  for (const Contender& contender : all) {
+    std::vector<std::string> command = contender.command;
+    if (contender.needs_store) command.insert(command.end(), {"--store", "<directory>"});
+    if (!as_json) std::puts(fmt::format("{}", fmt::join(command, " ")).c_str());
+    json["commands"].push_back(std::move(command));
+  }
+  if (as_json)
+    std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  return kOk;
+}
+
+}  // namespace
+
+int compare(const BenchOptions& options) {
+  Result<std::vector<Contender>> asked = contenders(options);
+  if (!asked.ok()) return fail(asked.status());
+  if (options.ranks.dry_run) return print_commands(*asked, options.json);
+  std::vector<Series> all;
+  for (Contender& contender : *asked) {
+    Series& series = all.emplace_back();
+    series.contender = std::move(contender);
+  }
+  for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
+    for (Series& series : all) {
+      // Peers show the sizes that muster has shown.
+      const auto& ours = all.front().runs;
+      if (series.serves()) run_once(options, series, ours.empty() ? nullptr : &ours.front());
+      if (!all.front().failed.ok()) return fail(all.front().failed);
+    }
+  }
+  if (options.json) {
+    print_json(options, all);
+  } else if (options.csv) {
+    print_csv(options, all);
+  } else {
+    print_table(options, all);
+  }
+  int code = kOk;
+  for (const Series& series : all) {
+    if (!series.failed.ok()) code = fail(series.failed);
+  }
+  return code;
+}
+
+}  // namespace muster::cli
