@@ -50,22 +50,37 @@ void ShmGroup::connect() {
     check_header(segments_[r], r);
   }
   memory_.reset();
-  const uint32_t spins = cores_suffice() ? kSpins : 0;
-  state_.stage.attach(&segments_, layout_.slot_bytes, spins);
+  const Surroundings around = look_around();
+  const uint32_t spins = around.cores_suffice ? kSpins : 0;
+  state_.stage.attach(&segments_, layout_.slot_bytes, spins, around.nodes);
   state_.mailbox.attach(&segments_, &state_.copies, layout_.box_bytes, spins);
 }
 
-bool ShmGroup::cores_suffice() const {
-  cpu_set_t own;
-  CPU_ZERO(&own);
-  // More cores than the set has room for: there are enough of them.
-  const bool known = sched_getaffinity(0, sizeof(own), &own) == 0;
-  std::vector<cpu_set_t> all(group_.size());
-  group_.all_gather(&own, sizeof(own), all.data());
+ShmGroup::Surroundings ShmGroup::look_around() const {
+  struct Seat {
+    cpu_set_t cores;  // that the rank may run on
+    uint32_t node;    // the NUMA node that it runs on
+    uint32_t known;   // 0: it has more cores than the set has room for
+  } own;
+  CPU_ZERO(&own.cores);
+  own.known = sched_getaffinity(0, sizeof(own.cores), &own.cores) == 0 ? 1 : 0;
+  unsigned core = 0;
+  unsigned node = 0;
+  own.node = getcpu(&core, &node) == 0 ? node : 0;
+  std::vector<Seat> seats(group_.size());
+  group_.all_gather(&own, sizeof(own), seats.data());
+
+  Surroundings around;
   cpu_set_t together;
   CPU_ZERO(&together);
-  for (const cpu_set_t& rank : all) CPU_OR(&together, &together, &rank);
-  return !known || static_cast<uint32_t>(CPU_COUNT(&together)) >= group_.size();
+  bool known = true;
+  for (const Seat& seat : seats) {
+    CPU_OR(&together, &together, &seat.cores);
+    known = known && seat.known != 0;
+    around.nodes.push_back(seat.node);
+  }
+  around.cores_suffice = !known || static_cast<uint32_t>(CPU_COUNT(&together)) >= group_.size();
+  return around;
 }
 
 void ShmGroup::check_header(const SegmentView& segment, uint32_t owner) const {

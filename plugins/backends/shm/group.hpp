@@ -33,8 +33,13 @@ class ShmGroup {
   void guarded(Body&& body);
   void collective(const muster_call& call);
   void check_header(const SegmentView& segment, uint32_t owner) const;
-  // Whether the ranks together may run on as many cores as there are ranks. [collective]
-  bool cores_suffice() const;
+  // Where the ranks run. Rationale: asked of the kernel; reading the whole topology takes longer
+  // than all the rest of making a group.
+  struct Surroundings {
+    bool cores_suffice = true;    // together they may run on as many cores as there are ranks
+    std::vector<uint32_t> nodes;  // by rank: the NUMA node that it runs on
+  };
+  Surroundings look_around() const;  // [collective]
 
   plugin::Group group_;
   State state_;

@@ -1,5 +1,7 @@
 #include "plugins/backends/shm/stage.hpp"
 
+#include "plugins/backends/shm/peers.hpp"
+
 namespace muster::shm {
 
 Stage::Stage(plugin::Group group, uint64_t epoch_start)
@@ -11,7 +13,9 @@ Stage::Stage(plugin::Group group, uint64_t epoch_start)
   known_done_[group.rank()] = UINT64_MAX;
 }
 
-void Stage::attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins) {
+void Stage::attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins,
+                   const std::vector<uint32_t>& nodes) {
+  peers_ = peers_in_order(rank(), nodes);
   segments_ = segments;
   slot_bytes_ = slot_bytes;
   spins_ = Spins(spins);

@@ -32,17 +32,15 @@ class Stage {
   Stage(plugin::Group group, uint64_t epoch_start);
   // spins: the most looks at a word before the runtime's wait, which may give the core away. They
   // become fewer while they are in vain.
-  void attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins);
+  // nodes: by rank, the NUMA node that it runs on.
+  void attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins,
+              const std::vector<uint32_t>& nodes);
 
   uint64_t slot_bytes() const { return slot_bytes_; }
   uint32_t rank() const { return group_.rank(); }
   uint32_t size() const { return group_.size(); }
-  // The peer to serve i-th (1..size-1): each rank begins with its neighbour, so that they do not
-  // all crowd around one.
-  uint32_t peer(uint32_t i) const {
-    const uint32_t next = rank() + i;
-    return next < size() ? next : next - size();
-  }
+  // The peer to serve i-th (1..size-1), see peers.hpp.
+  uint32_t peer(uint32_t i) const { return peers_[i - 1]; }
 
   // An operation of `steps` steps begins; its first step.
   uint64_t begin(uint64_t steps) {
@@ -124,8 +122,9 @@ class Stage {
   const std::vector<SegmentView>* segments_ = nullptr;
   uint64_t slot_bytes_ = 0;
   Spins spins_;
-  uint64_t last_;    // step of the operations begun so far
-  uint64_t before_;  // the last step of the operation before the present one
+  std::vector<uint32_t> peers_;  // in the order in which they are served
+  uint64_t last_;                // step of the operations begun so far
+  uint64_t before_;              // the last step of the operation before the present one
   std::array<uint64_t, kSlots> last_shown_;  // the step in which each own slot was last claimed
   std::vector<uint64_t> known_done_;         // by rank; the own one: for ever
   muster_wait_word* unfenced_ = nullptr;
