@@ -136,48 +136,98 @@ uint64_t rows_per_step(const FusedRows& f) {
   return rows > size && rows < f.rows ? rows / size * size : rows;  // equal slices
 }
 
-// Rows `from` and on.
-void two_shot_step(const FusedRows& f, uint64_t from, const StepLayout& layout) {
-  State& state = f.state;
-  Stage& stage = state.stage;
-  const uint32_t rank = state.rank();
-  const uint64_t step = stage.begin(1);
-  stage.claim(step);
-  std::byte* const slot = stage.slot(step);
-  copy_bytes(slot, at(f.call.send, from * f.row_bytes), layout.rows * f.row_bytes);
-  stage.publish(step);
+// Each step is shown one step ahead, and its results are collected one step behind.
+class TwoShot {
+ public:
+  TwoShot(const FusedRows& f, uint64_t most)
+      : f_(f),
+        stage_(f.state.stage),
+        rank_(f.state.rank()),
+        most_(most),
+        steps_((f.rows + most - 1) / most) {}
 
-  const uint64_t own = layout.length(rank);
-  if (own != 0) {
-    const uint64_t offset = layout.begin(rank) * f.row_bytes;
-    for (uint32_t r = 0; r < stage.size(); ++r) {
-      if (r != rank) stage.read(r, step);
-      state.sources[r] = stage.slot(r, step) + offset;
+  void run() {
+    first_ = stage_.begin(steps_);
+    show(0);
+    for (uint64_t i = 0; i < steps_; ++i) {
+      if (i + 1 < steps_) show(i + 1);
+      normalise(i);
+      if (i != 0) collect(i - 1);
     }
-    // Nobody else looks at this slice of the own slot before it is told to be reduced. The sums are
-    // shown whether this rank wants them or not.
-    f.sum_and_normalise(from + layout.begin(rank), own,
-                        {slot + layout.recv_at,
-                         f.scale_bytes == 0 ? nullptr : slot + layout.scales_at, slot + offset});
-    stage.publish_reduced(step);
+    collect(steps_ - 1);
   }
-  for (uint32_t i = 0; i < stage.size(); ++i) {
-    const uint32_t r = stage.peer(i);
-    const uint64_t length = layout.length(r);
-    if (length == 0) continue;
-    if (r != rank) stage.await_reduced(r, step);
-    const std::byte* const shown = stage.slot(r, step);
-    const Results to = results_of(f, from + layout.begin(r));
-    copy_bytes(to.recv, shown + layout.recv_at, length * f.recv_bytes);
+
+ private:
+  StepLayout layout(uint64_t i) const { return {f_, std::min(most_, f_.rows - i * most_)}; }
+
+  // What the others need of this rank's rows.
+  void show(uint64_t i) {
+    const StepLayout of = layout(i);
+    stage_.claim(first_ + i);
+    std::byte* const slot = stage_.slot(first_ + i);
+    for (uint32_t k = 1; k < stage_.size(); ++k) {
+      const uint32_t r = stage_.peer(k);
+      copy_bytes(slot + of.begin(r) * f_.row_bytes,
+                 at(f_.call.send, (i * most_ + of.begin(r)) * f_.row_bytes),
+                 of.length(r) * f_.row_bytes);
+    }
+    stage_.publish(first_ + i);
+  }
+
+  // The own slice, into the own slot: its place among the rows is free. The sums are shown whether
+  // this rank wants them or not.
+  void normalise(uint64_t i) {
+    const StepLayout of = layout(i);
+    const uint64_t step = first_ + i;
+    for (uint32_t k = 1; k < stage_.size(); ++k) stage_.read(stage_.peer(k), step);
+    const uint64_t own = of.length(rank_);
+    if (own == 0) return;
+    const uint64_t row = i * most_ + of.begin(rank_);
+    const uint64_t offset = of.begin(rank_) * f_.row_bytes;
+    for (uint32_t r = 0; r < stage_.size(); ++r) {
+      f_.state.sources[r] =
+          r == rank_ ? at(f_.call.send, row * f_.row_bytes) : stage_.slot(r, step) + offset;
+    }
+    std::byte* const slot = stage_.slot(step);
+    f_.sum_and_normalise(
+        row, own,
+        {slot + of.recv_at, f_.scale_bytes == 0 ? nullptr : slot + of.scales_at, slot + offset});
+    stage_.publish_reduced(step);
+    take(of, i, rank_);
+  }
+
+  void collect(uint64_t i) {
+    const StepLayout of = layout(i);
+    for (uint32_t k = 1; k < stage_.size(); ++k) {
+      const uint32_t r = stage_.peer(k);
+      if (of.length(r) == 0) continue;
+      stage_.await_reduced(r, first_ + i);
+      take(of, i, r);
+    }
+    stage_.finish(first_ + i);
+  }
+
+  // A rank's slice of the results.
+  void take(const StepLayout& of, uint64_t i, uint32_t r) {
+    const std::byte* const shown = stage_.slot(r, first_ + i);
+    const uint64_t length = of.length(r);
+    const Results to = results_of(f_, i * most_ + of.begin(r));
+    copy_bytes(to.recv, shown + of.recv_at, length * f_.recv_bytes);
     if (to.scales != nullptr) {
-      copy_bytes(to.scales, shown + layout.scales_at, length * f.scale_bytes);
+      copy_bytes(to.scales, shown + of.scales_at, length * f_.scale_bytes);
     }
     if (to.residual_out != nullptr) {
-      copy_bytes(to.residual_out, shown + layout.begin(r) * f.row_bytes, length * f.row_bytes);
+      copy_bytes(to.residual_out, shown + of.begin(r) * f_.row_bytes, length * f_.row_bytes);
     }
   }
-  stage.finish(step);
-}
+
+  const FusedRows& f_;
+  Stage& stage_;
+  const uint32_t rank_;
+  const uint64_t most_;  // rows of a step
+  const uint64_t steps_;
+  uint64_t first_ = 0;
+};
 
 // The sum of a row into memory of its own: recv may be too small for it.
 void row_by_row(const FusedRows& f) {
@@ -206,9 +256,7 @@ void fused_all_reduce_rmsnorm(State& state, const muster_call& call) {
   if (few || bytes <= state.settings.bands.fused) return one_shot(f);
   const uint64_t most = rows_per_step(f);
   if (most == 0) return row_by_row(f);
-  for (uint64_t from = 0; from < f.rows; from += most) {
-    two_shot_step(f, from, StepLayout(f, std::min(most, f.rows - from)));
-  }
+  TwoShot(f, most).run();
 }
 
 }  // namespace muster::shm
