@@ -350,12 +350,31 @@ TEST_F(Memory, GivenABufferThenItIsARangeOfElementsAndFreesItself) {
 TEST_F(Memory, GivenAnExceptionOnOneRankThenItsBufferWaitsForNobody) {
   const CapturedLog log;
   EXPECT_CALL(mock_, memory_deregister).Times(0);
-  const auto failures = World(2).with(mock_).failures_of([](api::Runtime& runtime, uint32_t rank) {
-    api::Group group(runtime);
-    const api::Buffer<int> buffer(group, 16);
-    if (rank == 0) throw std::runtime_error("a mistake of the program");
-    group.abort();
-  });
+  std::promise<void> unwound;
+  // Goes between the buffer and its group.
+  struct Between {
+    ~Between() {
+      EXPECT_EQ(group.get()->attention & kAttentionBroken, 0u) << "nobody came to free it";
+      over.set_value();
+    }
+    api::Group& group;
+    std::promise<void>& over;
+  };
+  const auto failures =
+      World(2)
+          .with(mock_)
+          .config(std::string(World::kMockedConfig) + "[group]\ntimeout_ms = 200\n")
+          .failures_of([&](api::Runtime& runtime, uint32_t rank) {
+            api::Group group(runtime);
+            if (rank == 0) {
+              const Between between{group, unwound};
+              const api::Buffer<int> buffer(group, 16);
+              throw std::runtime_error("a mistake of the program");
+            }
+            const api::Buffer<int> buffer(group, 16);
+            unwound.get_future().wait();
+            group.abort();
+          });
   ASSERT_EQ(failures.size(), 1u);
   EXPECT_THAT(failures[0].text, HasSubstr("a mistake of the program"));
 }
