@@ -55,6 +55,9 @@ struct FoundPlugin {
   std::string reason;                        // "" when usable
   std::string source;                        // the configuration line, when it decided
   std::map<std::string, std::string> facts;  // of the cached or fresh probe
+  // What its verdict depends on (VerdictCache::identity_of); "" for in-process entries and whatever
+  // is not usable.
+  std::string identity;
 };
 
 struct DiscoveryInputs {
