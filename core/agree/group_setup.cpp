@@ -35,15 +35,23 @@ class GroupSetup {
     if (group_->size == 1) {
       chain_inputs_.backends.push_back(self_chain_backend());
     } else {
+      StepTimes& times = group_->setup_times;
       find();
+      times.done("offers");
       MUSTER_TRY(agree(exchange));
+      times.done("agreement");
       MUSTER_TRY(watch_peers());
+      times.done("watching peers");
       MUSTER_TRY(prepare(exchange));
+      times.done("prepare");
       MUSTER_TRY(connect(exchange));
+      times.done("connect");
       MUSTER_TRY(test(exchange));
       MUSTER_TRY(check_required());
+      times.done("known answers");
     }
     compile();
+    group_->setup_times.done("compile");
     return std::move(group_);
   }
 
@@ -247,8 +255,8 @@ class GroupSetup {
           std::find_if(group_->backends.begin(), group_->backends.end(),
                        [&](const LiveBackend& b) { return b.plugin == candidate.plugin; });
       Result<KnownAnswerResult> result =
-          known_answer_test(*group_, *live, candidate.chain.rules, exchange,
-                            runtime_.config.check_known_answer_ms.value * kMillisecond);
+          known_answer_test(*group_, *live, candidate.chain.rules, PassedTests(runtime_.config),
+                            exchange, runtime_.config.check_known_answer_ms.value * kMillisecond);
       if (!result.ok()) return result.take_status();
       const std::string subject = fmt::format("{} of group {}", candidate.chain.id, group_->name);
       if (!result->failure.empty()) {
@@ -256,7 +264,7 @@ class GroupSetup {
       } else {
         runtime_.records.add(
             {Stage::kCheck, subject, "passed",
-             result->cached ? std::string("known answers, as before in this process")
+             result->cached ? std::string("known answers, as before")
              : result->untested == 0
                  ? fmt::format("{} known answers", result->tested)
                  : fmt::format("{} known answers, {} untested for lack of time, from {} on",
@@ -329,11 +337,8 @@ class GroupSetup {
       }
     }
     bind_composed(group);
-    group.table = &group.chain.table;
+    group.link();
     group.enter(MUSTER_EAGER);
-    group.counter_stride = static_cast<uint32_t>(group.chain.backends.size()) + 1;
-    group.counter_store.resize(static_cast<size_t>(MUSTER_OP_END) * group.counter_stride);
-    group.counters = group.counter_store.data();
     for (const ChainBackend& backend : group.chain.backends)
       group.shown_names.push_back(backend.id);
     if (options_.checked != 0 || runtime_.config.check_calls.value)

@@ -110,8 +110,8 @@ std::vector<Question> questions_for(const muster_group& group,
   return questions;
 }
 
-// What this process has seen pass: the same file, version, rules and group size need not be asked
-// again.
+// What this process has seen pass: as PassedTests, and in-process entries and passes that were cut
+// short besides.
 class Passed {
  public:
   bool holds(const std::string& key) {
@@ -133,28 +133,24 @@ Passed& passed_before() {
   return passed;
 }
 
-std::string passing_key(const muster_group& group, const LiveBackend& backend,
-                        const std::vector<muster_rule>& rules) {
-  std::string text = fmt::format("{} {} {} ranks", backend.plugin->found().path,
-                                 backend.plugin->version(), group.size);
-  for (const auto& [name, value] : backend.host.options)
-    text += fmt::format("\n{} {}", name, value);
-  for (const muster_rule& rule : rules) text += "\n" + rule_text(rule);
-  return digest_of(text).text();
-}
-
 }  // namespace
 
 Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBackend& backend,
                                             const std::vector<muster_rule>& rules,
-                                            Exchange& exchange, uint64_t budget_ns) {
+                                            const PassedTests& passed, Exchange& exchange,
+                                            uint64_t budget_ns) {
   KnownAnswerResult result;
-  const std::string key = passing_key(group, backend, rules);
-  const uint64_t unknown[] = {passed_before().holds(key) ? uint64_t{0} : uint64_t{1}};
+  const FoundPlugin& plugin = backend.plugin->found();
+  const std::string key = PassedTests::key(plugin, backend.host.options, rules, group.size);
+  const uint64_t unknown[] = {passed_before().holds(key) || passed.hold(plugin, key) ? uint64_t{0}
+                                                                                     : uint64_t{1}};
   Result<std::vector<uint64_t>> somewhere = exchange.largest(unknown);
   if (!somewhere.ok()) return somewhere.take_status();
   result.cached = somewhere->front() == 0;
-  if (result.cached) return result;
+  if (result.cached) {
+    passed_before().add(key);
+    return result;
+  }
   std::vector<std::string> unasked;
   const std::vector<Question> questions = questions_for(group, rules, unasked);
   const uint64_t start = now_ns();
@@ -179,7 +175,10 @@ Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBacke
   Result<std::vector<std::string>> vote = exchange.vote(causes);
   if (!vote.ok()) return vote.take_status();
   result.failure = vote->front();
-  if (result.failure.empty()) passed_before().add(key);
+  if (result.failure.empty()) {
+    passed_before().add(key);
+    if (next == questions.size()) passed.add(plugin, key);
+  }
   result.tested = next;
   result.untested = questions.size() - next + unasked.size();
   if (next < questions.size()) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/agree/exchange.hpp"
+#include "core/agree/passed_tests.hpp"
 #include "core/chain/chain.hpp"
 #include "core/dispatch/group.hpp"
 
@@ -17,7 +18,7 @@ namespace muster {
 
 struct KnownAnswerResult {
   std::string failure;  // "" when everything was right; equal on all ranks
-  bool cached = false;  // every rank's process has seen the same pass before
+  bool cached = false;  // every rank knows of the same pass (passed_tests.hpp)
   uint64_t tested = 0;
   uint64_t untested = 0;
   std::string first_untested;
@@ -26,7 +27,8 @@ struct KnownAnswerResult {
 // Tests a connected backend on host memory. [collective]
 Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBackend& backend,
                                             const std::vector<muster_rule>& rules,
-                                            Exchange& exchange, uint64_t budget_ns);
+                                            const PassedTests& passed, Exchange& exchange,
+                                            uint64_t budget_ns);
 
 }  // namespace muster
 

@@ -179,14 +179,18 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
     failure = config.take_status();
   }
   runtime->seat = {options.threads, options.thread_rank};
+  runtime->start_times.done("configuration");
 
   DiscoveryInputs inputs;
   inputs.config = &runtime->config;
   inputs.directories = plugin_directories(runtime->config);
   inputs.in_process = std::span<const muster_entry* const>(options.builtin, options.builtin_count);
   runtime->found = discover(inputs, runtime->records);
+  runtime->start_times.done("discovery");
   Status mistake = open_plugins(*runtime);
+  runtime->start_times.done("opening plugins");
   runtime->kernels.add_found(runtime->found, runtime->config, runtime->records);
+  runtime->start_times.done("kernels");
   if (failure.ok()) failure = std::move(mistake);
 
   Result<Joining> joining = choose_bootstrap(*runtime, options);
@@ -196,6 +200,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
       World::open(joining->table, joining->instance, joining->name, deadline);
   if (!world.ok()) return failure.ok() ? world.take_status() : std::move(failure);
   runtime->world = std::move(*world);
+  runtime->start_times.done("joining the world");
 
   RankRecord record;
   record.version = MUSTER_VERSION;
@@ -216,6 +221,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
     }
   }
   record.failure = failure.message();
+  runtime->start_times.done("facts of this rank");
 
   std::vector<uint32_t> everyone(runtime->world->size());
   for (uint32_t r = 0; r < everyone.size(); ++r) everyone[r] = r;
@@ -237,6 +243,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   for (const RankRecord& rank : runtime->ranks)
     addresses.push_back(rank.node == record.node ? rank.channel : "");
   runtime->channel->set_addresses(std::move(addresses));
+  runtime->start_times.done("exchange");
   return runtime;
 }
 

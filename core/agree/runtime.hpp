@@ -16,6 +16,7 @@
 #include "config/config.hpp"
 #include "core/agree/rank_record.hpp"
 #include "core/base/records.hpp"
+#include "core/base/step_times.hpp"
 #include "core/bootstrap/node_channel.hpp"
 #include "core/bootstrap/threads.hpp"
 #include "core/bootstrap/world.hpp"
@@ -38,6 +39,7 @@ struct muster_runtime {
   std::unique_ptr<muster::World> world;
   std::vector<muster::RankRecord> ranks;  // by world rank
   std::vector<muster_rank_place> places;  // by world rank
+  muster::StepTimes start_times;
 
   std::mutex mutex;                                        // of what follows
   std::map<std::vector<uint32_t>, uint64_t> tag_sequence;  // how many tags a rank list has had

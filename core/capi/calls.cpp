@@ -153,7 +153,7 @@ muster_status* muster_plan_create(muster_group* group, const muster_call* call, 
     plan->group = group;
     plan->execute = candidate->execute;
     plan->state = candidate->state;
-    plan->counter = &group->counter(plan->call.op, candidate->backend);
+    plan->counter = candidate->counters + plan->call.op;
     plan->bytes = muster::counted_bytes(plan->call, plan->call.op);
     plan->own_operands();
     group->outstanding.fetch_add(1);

@@ -1,33 +1,28 @@
-// muster.h: the collectives. Each fills a record on the stack and takes the path of dispatch.hpp.
+// muster.h: the collectives. Each writes its operands into a record: the group's own where the call
+// is a plain one (plain_call.hpp), else one on the stack that takes the path of dispatch.hpp.
 #include "core/capi/boundary.hpp"
 #include "core/dispatch/dispatch.hpp"
+#include "core/dispatch/plain_call.hpp"
 #include "muster/muster.h"
 
 namespace {
 
-using muster::checked_run;
-
-// Fills what every operation has; NULL options are the common case.
-inline __attribute__((always_inline)) muster_call make_call(muster_op op, muster_dtype dtype,
-                                                            const void* send, void* recv,
-                                                            uint64_t count,
+inline __attribute__((always_inline)) muster_call make_call(muster_op op,
                                                             const muster_call_options* options) {
   // Field by field: of `{}` the compiler makes a string instruction, which costs more than
   // everything after it.
   muster_call call;
   call.struct_size = MUSTER_CALL_SIZE;
   call.op = op;
-  call.dtype = dtype;
-  call.recv_dtype = MUSTER_DTYPE_NONE;
+  call.dtype = call.recv_dtype = MUSTER_DTYPE_NONE;
   call.redop = MUSTER_REDOP_NONE;
   call.root = call.peer = call.recv_peer = 0;
   call.send_memory = call.recv_memory = MUSTER_MEMORY_DEFAULT;
   call.phase = MUSTER_EAGER;
   call.flags = 0;
-  call.send = send;
-  call.recv = recv;
-  call.count = count;
-  call.recv_count = 0;
+  call.send = nullptr;
+  call.recv = nullptr;
+  call.count = call.recv_count = 0;
   call.send_counts = call.send_displs = call.recv_counts = call.recv_displs = nullptr;
   call.max_bytes = call.selection_bytes = 0;
   call.scalar = nullptr;
@@ -44,138 +39,349 @@ inline __attribute__((always_inline)) muster_call make_call(muster_op op, muster
   return call;
 }
 
-[[gnu::cold, gnu::noinline]] muster_status* no_group(const char* function) {
-  return muster::null_argument(function, "group").release();
+// What each function writes into a record, the same fields each time.
+struct AllReduce {
+  static constexpr muster_op kOp = MUSTER_ALL_REDUCE;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, muster_redop redop) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.redop = redop;
+  }
+};
+
+struct Reduce {
+  static constexpr muster_op kOp = MUSTER_REDUCE;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, muster_redop redop, uint32_t root) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.redop = redop;
+    call.root = root;
+  }
+};
+
+struct ReduceScatter {
+  static constexpr muster_op kOp = MUSTER_REDUCE_SCATTER;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, muster_redop redop) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.redop = redop;
+  }
+};
+
+struct ReduceScatterv {
+  static constexpr muster_op kOp = MUSTER_REDUCE_SCATTERV;
+  static void write(muster_call& call, const void* send, void* recv, const uint64_t* counts,
+                    muster_dtype dtype, muster_redop redop) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.redop = redop;
+    call.recv_counts = counts;
+  }
+};
+
+struct FusedAllReduceRmsNorm {
+  static constexpr muster_op kOp = MUSTER_FUSED_ALL_REDUCE_RMSNORM;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, const muster_fused_rmsnorm* fused) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.redop = MUSTER_SUM;
+    call.fused = fused;
+  }
+};
+
+struct Broadcast {
+  static constexpr muster_op kOp = MUSTER_BROADCAST;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, uint32_t root) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.root = root;
+  }
+};
+
+struct AllGather {
+  static constexpr muster_op kOp = MUSTER_ALL_GATHER;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+  }
+};
+
+struct AllGatherv {
+  static constexpr muster_op kOp = MUSTER_ALL_GATHERV;
+  static void write(muster_call& call, const void* send, void* recv, const uint64_t* counts,
+                    const uint64_t* displs, muster_dtype dtype) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.recv_counts = counts;
+    call.recv_displs = displs;
+  }
+};
+
+struct Gather {
+  static constexpr muster_op kOp = MUSTER_GATHER;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, uint32_t root) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.root = root;
+  }
+};
+
+struct Gatherv {
+  static constexpr muster_op kOp = MUSTER_GATHERV;
+  static void write(muster_call& call, const void* send, uint64_t count, void* recv,
+                    const uint64_t* recv_counts, const uint64_t* recv_displs, muster_dtype dtype,
+                    uint32_t root) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.root = root;
+    call.recv_counts = recv_counts;
+    call.recv_displs = recv_displs;
+  }
+};
+
+struct Scatter {
+  static constexpr muster_op kOp = MUSTER_SCATTER;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype, uint32_t root) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.root = root;
+  }
+};
+
+struct Scatterv {
+  static constexpr muster_op kOp = MUSTER_SCATTERV;
+  static void write(muster_call& call, const void* send, const uint64_t* send_counts,
+                    const uint64_t* send_displs, void* recv, uint64_t count, muster_dtype dtype,
+                    uint32_t root) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+    call.root = root;
+    call.send_counts = send_counts;
+    call.send_displs = send_displs;
+  }
+};
+
+struct AllToAll {
+  static constexpr muster_op kOp = MUSTER_ALL_TO_ALL;
+  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
+                    muster_dtype dtype) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = count;
+  }
+};
+
+struct AllToAllv {
+  static constexpr muster_op kOp = MUSTER_ALL_TO_ALLV;
+  static void write(muster_call& call, const void* send, const uint64_t* send_counts,
+                    const uint64_t* send_displs, void* recv, const uint64_t* recv_counts,
+                    const uint64_t* recv_displs, muster_dtype dtype) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.send_counts = send_counts;
+    call.send_displs = send_displs;
+    call.recv_counts = recv_counts;
+    call.recv_displs = recv_displs;
+  }
+};
+
+struct Send {
+  static constexpr muster_op kOp = MUSTER_SEND;
+  static void write(muster_call& call, const void* send, uint64_t count, muster_dtype dtype,
+                    uint32_t peer) {
+    call.dtype = dtype;
+    call.send = send;
+    call.count = count;
+    call.peer = peer;
+  }
+};
+
+struct Recv {
+  static constexpr muster_op kOp = MUSTER_RECV;
+  static void write(muster_call& call, void* recv, uint64_t count, muster_dtype dtype,
+                    uint32_t peer) {
+    call.dtype = dtype;
+    call.recv = recv;
+    call.count = count;
+    call.peer = peer;
+  }
+};
+
+struct SendRecv {
+  static constexpr muster_op kOp = MUSTER_SEND_RECV;
+  static void write(muster_call& call, const void* send, uint64_t send_count, uint32_t send_peer,
+                    void* recv, uint64_t recv_count, uint32_t recv_peer, muster_dtype dtype) {
+    call.dtype = dtype;
+    call.send = send;
+    call.recv = recv;
+    call.count = send_count;
+    call.peer = send_peer;
+    call.recv_peer = recv_peer;
+    call.recv_count = recv_count;
+  }
+};
+
+struct Barrier {
+  static constexpr muster_op kOp = MUSTER_BARRIER;
+  static void write(muster_call&) {}
+};
+
+// As muster.hpp gives them to calls that are given none.
+bool says_nothing(const muster_call_options& options) {
+  return (options.flags | options.send_memory | options.recv_memory | options.stream.kind |
+          options.stream.device) == 0 &&
+         (options.stream.handle | options.max_bytes) == 0 && options.scalar == nullptr;
+}
+
+template <typename Operation, typename... Operands>
+inline __attribute__((always_inline)) muster_status* run(muster_group* group,
+                                                         const muster_call_options* options,
+                                                         Operands... operands);
+
+// For every call. Out of line, so that its stack and registers are no matter of plain calls; with
+// the parameters of the function itself, so that going there is a jump.
+template <typename Operation, typename... Operands>
+[[gnu::noinline]] muster_status* run_any(muster_group* group, Operands... operands,
+                                         const muster_call_options* options) {
+  constexpr muster_op kOp = Operation::kOp;
+  if (group == nullptr) [[unlikely]] {
+    const std::string function = std::string("muster_") + muster::op_name(kOp);
+    return muster::null_argument(function.c_str(), "group").release();
+  }
+  if (options != nullptr && says_nothing(*options))
+    return run<Operation>(group, nullptr, operands...);
+  muster_call call = make_call(kOp, options);
+  if constexpr (kOp == MUSTER_BARRIER) call.send_memory = call.recv_memory = MUSTER_HOST;
+  Operation::write(call, operands...);
+  return muster::checked_run<kOp>(*group, call);
+}
+
+template <typename Operation, typename... Operands>
+inline __attribute__((always_inline)) muster_status* run(muster_group* group,
+                                                         const muster_call_options* options,
+                                                         Operands... operands) {
+  if constexpr (muster::op_has_plain_form(Operation::kOp)) {
+    // One comparison for both: no options, no attention.
+    if (group != nullptr && (reinterpret_cast<uintptr_t>(options) |
+                             group->attention.load(std::memory_order_relaxed)) == 0) [[likely]] {
+      Operation::write(group->plain_calls[Operation::kOp], operands...);
+      return muster::run_plain<Operation::kOp>(*group);
+    }
+  }
+  return run_any<Operation, Operands...>(group, operands..., options);
 }
 
 }  // namespace
 
-#define MUSTER_CHECK_GROUP(group)      \
-  if ((group) == nullptr) [[unlikely]] \
-  return no_group(__func__)
-
 muster_status* muster_all_reduce(muster_group* group, const void* send, void* recv, uint64_t count,
                                  muster_dtype dtype, muster_redop redop,
                                  const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_ALL_REDUCE, dtype, send, recv, count, options);
-  call.redop = redop;
-  return checked_run<MUSTER_ALL_REDUCE>(*group, call);
+  return run<AllReduce>(group, options, send, recv, count, dtype, redop);
 }
 
 muster_status* muster_reduce(muster_group* group, const void* send, void* recv, uint64_t count,
                              muster_dtype dtype, muster_redop redop, uint32_t root,
                              const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_REDUCE, dtype, send, recv, count, options);
-  call.redop = redop;
-  call.root = root;
-  return checked_run<MUSTER_REDUCE>(*group, call);
+  return run<Reduce>(group, options, send, recv, count, dtype, redop, root);
 }
 
 muster_status* muster_reduce_scatter(muster_group* group, const void* send, void* recv,
                                      uint64_t count, muster_dtype dtype, muster_redop redop,
                                      const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_REDUCE_SCATTER, dtype, send, recv, count, options);
-  call.redop = redop;
-  return checked_run<MUSTER_REDUCE_SCATTER>(*group, call);
+  return run<ReduceScatter>(group, options, send, recv, count, dtype, redop);
 }
 
 muster_status* muster_reduce_scatterv(muster_group* group, const void* send, void* recv,
                                       const uint64_t* counts, muster_dtype dtype,
                                       muster_redop redop, const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_REDUCE_SCATTERV, dtype, send, recv, 0, options);
-  call.redop = redop;
-  call.recv_counts = counts;
-  return checked_run<MUSTER_REDUCE_SCATTERV>(*group, call);
+  return run<ReduceScatterv>(group, options, send, recv, counts, dtype, redop);
 }
 
 muster_status* muster_fused_all_reduce_rmsnorm(muster_group* group, const void* send, void* recv,
                                                uint64_t count, muster_dtype dtype,
                                                const muster_fused_rmsnorm* fused,
                                                const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_FUSED_ALL_REDUCE_RMSNORM, dtype, send, recv, count, options);
-  call.redop = MUSTER_SUM;
-  call.fused = fused;
-  return checked_run<MUSTER_FUSED_ALL_REDUCE_RMSNORM>(*group, call);
+  return run<FusedAllReduceRmsNorm>(group, options, send, recv, count, dtype, fused);
 }
 
 muster_status* muster_broadcast(muster_group* group, const void* send, void* recv, uint64_t count,
                                 muster_dtype dtype, uint32_t root,
                                 const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_BROADCAST, dtype, send, recv, count, options);
-  call.root = root;
-  return checked_run<MUSTER_BROADCAST>(*group, call);
+  return run<Broadcast>(group, options, send, recv, count, dtype, root);
 }
 
 muster_status* muster_all_gather(muster_group* group, const void* send, void* recv, uint64_t count,
                                  muster_dtype dtype, const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_ALL_GATHER, dtype, send, recv, count, options);
-  return checked_run<MUSTER_ALL_GATHER>(*group, call);
+  return run<AllGather>(group, options, send, recv, count, dtype);
 }
 
 muster_status* muster_all_gatherv(muster_group* group, const void* send, void* recv,
                                   const uint64_t* counts, const uint64_t* displs,
                                   muster_dtype dtype, const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_ALL_GATHERV, dtype, send, recv, 0, options);
-  call.recv_counts = counts;
-  call.recv_displs = displs;
-  return checked_run<MUSTER_ALL_GATHERV>(*group, call);
+  return run<AllGatherv>(group, options, send, recv, counts, displs, dtype);
 }
 
 muster_status* muster_gather(muster_group* group, const void* send, void* recv, uint64_t count,
                              muster_dtype dtype, uint32_t root,
                              const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_GATHER, dtype, send, recv, count, options);
-  call.root = root;
-  return checked_run<MUSTER_GATHER>(*group, call);
+  return run<Gather>(group, options, send, recv, count, dtype, root);
 }
 
 muster_status* muster_gatherv(muster_group* group, const void* send, uint64_t count, void* recv,
                               const uint64_t* recv_counts, const uint64_t* recv_displs,
                               muster_dtype dtype, uint32_t root,
                               const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_GATHERV, dtype, send, recv, count, options);
-  call.root = root;
-  call.recv_counts = recv_counts;
-  call.recv_displs = recv_displs;
-  return checked_run<MUSTER_GATHERV>(*group, call);
+  return run<Gatherv>(group, options, send, count, recv, recv_counts, recv_displs, dtype, root);
 }
 
 muster_status* muster_scatter(muster_group* group, const void* send, void* recv, uint64_t count,
                               muster_dtype dtype, uint32_t root,
                               const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_SCATTER, dtype, send, recv, count, options);
-  call.root = root;
-  return checked_run<MUSTER_SCATTER>(*group, call);
+  return run<Scatter>(group, options, send, recv, count, dtype, root);
 }
 
 muster_status* muster_scatterv(muster_group* group, const void* send, const uint64_t* send_counts,
                                const uint64_t* send_displs, void* recv, uint64_t count,
                                muster_dtype dtype, uint32_t root,
                                const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_SCATTERV, dtype, send, recv, count, options);
-  call.root = root;
-  call.send_counts = send_counts;
-  call.send_displs = send_displs;
-  return checked_run<MUSTER_SCATTERV>(*group, call);
+  return run<Scatterv>(group, options, send, send_counts, send_displs, recv, count, dtype, root);
 }
 
 muster_status* muster_all_to_all(muster_group* group, const void* send, void* recv, uint64_t count,
                                  muster_dtype dtype, const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_ALL_TO_ALL, dtype, send, recv, count, options);
-  return checked_run<MUSTER_ALL_TO_ALL>(*group, call);
+  return run<AllToAll>(group, options, send, recv, count, dtype);
 }
 
 muster_status* muster_all_to_allv(muster_group* group, const void* send,
@@ -183,46 +389,26 @@ muster_status* muster_all_to_allv(muster_group* group, const void* send,
                                   void* recv, const uint64_t* recv_counts,
                                   const uint64_t* recv_displs, muster_dtype dtype,
                                   const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_ALL_TO_ALLV, dtype, send, recv, 0, options);
-  call.send_counts = send_counts;
-  call.send_displs = send_displs;
-  call.recv_counts = recv_counts;
-  call.recv_displs = recv_displs;
-  return checked_run<MUSTER_ALL_TO_ALLV>(*group, call);
+  return run<AllToAllv>(group, options, send, send_counts, send_displs, recv, recv_counts,
+                        recv_displs, dtype);
 }
 
 muster_status* muster_send(muster_group* group, const void* send, uint64_t count,
                            muster_dtype dtype, uint32_t peer, const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_SEND, dtype, send, nullptr, count, options);
-  call.peer = peer;
-  return checked_run<MUSTER_SEND>(*group, call);
+  return run<Send>(group, options, send, count, dtype, peer);
 }
 
 muster_status* muster_recv(muster_group* group, void* recv, uint64_t count, muster_dtype dtype,
                            uint32_t peer, const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_RECV, dtype, nullptr, recv, count, options);
-  call.peer = peer;
-  return checked_run<MUSTER_RECV>(*group, call);
+  return run<Recv>(group, options, recv, count, dtype, peer);
 }
 
 muster_status* muster_send_recv(muster_group* group, const void* send, uint64_t send_count,
                                 uint32_t send_peer, void* recv, uint64_t recv_count,
                                 uint32_t recv_peer, muster_dtype dtype,
                                 const muster_call_options* options) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_SEND_RECV, dtype, send, recv, send_count, options);
-  call.peer = send_peer;
-  call.recv_peer = recv_peer;
-  call.recv_count = recv_count;
-  return checked_run<MUSTER_SEND_RECV>(*group, call);
+  return run<SendRecv>(group, options, send, send_count, send_peer, recv, recv_count, recv_peer,
+                       dtype);
 }
 
-muster_status* muster_barrier(muster_group* group) {
-  MUSTER_CHECK_GROUP(group);
-  muster_call call = make_call(MUSTER_BARRIER, MUSTER_DTYPE_NONE, nullptr, nullptr, 0, nullptr);
-  call.send_memory = call.recv_memory = MUSTER_HOST;
-  return checked_run<MUSTER_BARRIER>(*group, call);
-}
+muster_status* muster_barrier(muster_group* group) { return run<Barrier>(group, nullptr); }

@@ -198,11 +198,11 @@ muster_status* muster_group_counters(muster_group* group, muster_counter_sink si
     if (sink == nullptr) return null_argument("muster_group_counters", "sink");
     group->queue->drain();  // its thread counts too
     for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
-      for (uint32_t column = 0; column < group->counter_stride; ++column) {
-        const muster::Counter& counter = group->counters[op * group->counter_stride + column];
+      for (size_t row = 0; row <= group->shown_names.size(); ++row) {
+        const muster::Counter& counter = group->counters[row * MUSTER_OP_END + op];
         if (counter.calls == 0) continue;
-        const bool composed = column + 1 == group->counter_stride;
-        sink(context, op, composed ? "composed" : group->shown_names[column].c_str(), counter.calls,
+        const bool composed = row == group->shown_names.size();
+        sink(context, op, composed ? "composed" : group->shown_names[row].c_str(), counter.calls,
              counter.bytes);
       }
     }

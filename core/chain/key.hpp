@@ -4,6 +4,10 @@
 // ranks by the contract of the call. Operations that do not reduce have no reduce-operation axis;
 // send, recv and send_recv are one operation, since the two ends of a message must be served by the
 // same backend.
+//
+// The axes are 16 wide, so that whatever is below 16 has a row of its own, also where no such dtype
+// or reduce operation exists: those rows stay empty, and the path of a call needs no check of its
+// own for them.
 #ifndef MUSTER_CORE_CHAIN_KEY_HPP
 #define MUSTER_CORE_CHAIN_KEY_HPP
 
@@ -50,6 +54,9 @@ struct CellKey {
 
 namespace cell {
 
+constexpr uint32_t kAxis = 16;
+static_assert(MUSTER_DTYPE_END <= kAxis && MUSTER_REDOP_END <= kAxis);
+
 // Where each operation's block begins, within one (memory, phase) plane.
 constexpr std::array<uint32_t, MUSTER_OP_END + 1> kBase = [] {
   std::array<uint32_t, MUSTER_OP_END + 1> base{};
@@ -58,7 +65,7 @@ constexpr std::array<uint32_t, MUSTER_OP_END + 1> kBase = [] {
     base[op] = next;
     if (op == MUSTER_OP_NONE || op == MUSTER_RECV || op == MUSTER_SEND_RECV)
       continue;  // empty, or as send
-    next += uint32_t{MUSTER_DTYPE_END} * (op_reduces(op) ? uint32_t{MUSTER_REDOP_END} : 1u);
+    next += op_reduces(op) ? kAxis * kAxis : kAxis;
   }
   base[MUSTER_RECV] = base[MUSTER_SEND_RECV] = base[MUSTER_SEND];
   base[MUSTER_OP_END] = next;
@@ -67,10 +74,14 @@ constexpr std::array<uint32_t, MUSTER_OP_END + 1> kBase = [] {
 constexpr uint32_t kPlane = kBase[MUSTER_OP_END];
 constexpr std::array<uint32_t, MUSTER_OP_END> kStride = [] {
   std::array<uint32_t, MUSTER_OP_END> stride{};
-  for (muster_op op = 0; op < MUSTER_OP_END; ++op)
-    stride[op] = op_reduces(op) ? MUSTER_REDOP_END : 1;
+  for (muster_op op = 0; op < MUSTER_OP_END; ++op) stride[op] = op_reduces(op) ? kAxis : 1;
   return stride;
 }();
+
+// The index of a row within a plane.
+constexpr uint32_t row(muster_op op, muster_dtype dtype, muster_redop redop) {
+  return kBase[op] + dtype * kStride[op] + redop;
+}
 
 }  // namespace cell
 
@@ -82,8 +93,7 @@ constexpr muster_op selection_op(muster_op op) {
 // vocabularies; redop is NONE for operations that do not reduce.
 constexpr uint32_t cell_index(uint32_t memory_slot, PhaseClass phase, muster_op op,
                               muster_dtype dtype, muster_redop redop) {
-  return (memory_slot * kPhaseClassEnd + phase) * cell::kPlane + cell::kBase[op] +
-         dtype * cell::kStride[op] + redop;
+  return (memory_slot * kPhaseClassEnd + phase) * cell::kPlane + cell::row(op, dtype, redop);
 }
 
 }  // namespace muster

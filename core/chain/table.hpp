@@ -1,8 +1,9 @@
 // The compiled dispatch table of one group, and what was known when it was compiled.
 //
 // Row (key.hpp) -> bands of sizes -> ordered candidates. Built once by compile_chain, then
-// read-only; the runtime fills in the functions of the backends that connected. The dispatch path
-// and explain read the same arrays.
+// read-only; the runtime fills in the functions of the backends that connected, and links. The
+// dispatch path and explain read the same arrays: explain by index, dispatch by the addresses that
+// link leaves in them.
 #ifndef MUSTER_CORE_CHAIN_TABLE_HPP
 #define MUSTER_CORE_CHAIN_TABLE_HPP
 
@@ -39,13 +40,21 @@ inline uint32_t call_traits(const muster_call& call) {
 
 constexpr uint16_t kComposed = UINT16_MAX;
 
+struct Counter {
+  uint64_t calls = 0;
+  uint64_t bytes = 0;
+};
+
 struct Candidate {
   ExecuteFunction execute = nullptr;
   muster_backend_group* state = nullptr;
+  Counter* counters = nullptr;   // [operation], of its backend
   uint64_t multiple = 1;         // selection_bytes must be one of it
   uint32_t refuses = 0;          // traits
   uint16_t backend = kComposed;  // index into Chain::backends
   uint16_t rule = 0;             // index into its rules; the recipe of a composed one
+  // Whether it refuses, or may refuse, calls without options: [in place]. Once linked.
+  uint8_t refuses_plain[2] = {1, 1};
 };
 
 // The candidates of sizes up to bytes_to (from the end of the band before). The last band of every
@@ -54,6 +63,7 @@ struct Band {
   uint64_t bytes_to = kUnsized;
   uint32_t first = 0;
   uint32_t count = 0;
+  const Candidate* head = nullptr;  // once linked: the first candidate, or one that refuses all
 };
 
 struct Table {
@@ -62,6 +72,12 @@ struct Table {
   std::vector<Candidate> candidates;
   uint8_t memory_slot[MUSTER_MEMORY_END];  // kNoSlot: no rule names this kind
   static constexpr uint8_t kNoSlot = 0xFF;
+  // Once linked: rows, as addresses. Those of messages begin with the band of unsized calls, which
+  // all messages are.
+  std::vector<const Band*> linked_rows;
+
+  // Fills in the addresses. From then on the table stays where it is.
+  void link();
 
   const Band* band(uint32_t row, uint64_t bytes) const {
     const Band* band = bands.data() + rows[row];

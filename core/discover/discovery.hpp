@@ -58,6 +58,9 @@ struct FoundPlugin {
   std::string source;                        // the configuration line, when it decided
   std::map<std::string, std::string> facts;  // of the cached or fresh probe
   std::optional<PackReport> kernels;         // likewise: what it has of muster.kernels/1
+  // What its verdict depends on (VerdictCache::identity_of); "" for in-process entries and whatever
+  // is not usable.
+  std::string identity;
 };
 
 struct DiscoveryInputs {

@@ -10,11 +10,11 @@
 
 namespace muster {
 
-std::string own_directory() {
+std::string own_file() {
   Dl_info info{};
   link_map* object = nullptr;
-  if (dladdr1(reinterpret_cast<const void*>(&own_directory), &info,
-              reinterpret_cast<void**>(&object), RTLD_DL_LINKMAP) == 0) {
+  if (dladdr1(reinterpret_cast<const void*>(&own_file), &info, reinterpret_cast<void**>(&object),
+              RTLD_DL_LINKMAP) == 0) {
     return {};
   }
   // The main program has no name of its own here; dladdr would give argv[0], which is the caller's
@@ -24,8 +24,12 @@ std::string own_directory() {
   if (canonical == nullptr) return {};
   std::string path = canonical;
   std::free(canonical);
-  path.resize(path.rfind('/'));
   return path;
+}
+
+std::string own_directory() {
+  const std::string file = own_file();
+  return file.substr(0, file.empty() ? 0 : file.rfind('/'));
 }
 
 std::string installed_plugin_directory(const std::string& directory) {

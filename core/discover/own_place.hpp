@@ -10,7 +10,9 @@
 
 namespace muster {
 
-// The canonical directory of the object that contains this code; "" when it cannot be told.
+// The canonical path of the object that contains this code, and its directory; "" when it cannot be
+// told.
+std::string own_file();
 std::string own_directory();
 
 // The installed plugin directory for code in `directory`: the first that exists of

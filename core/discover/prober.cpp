@@ -48,6 +48,7 @@ void Prober::apply(const ProbeReport& report, Judged& plugin) const {
   switch (report.verdict) {
     case ProbeVerdict::kUsable:
       found.state = PluginState::kUsable;
+      if (found.in_process == nullptr) found.identity = cache_.identity_of(plugin);
       return;
     case ProbeVerdict::kUnavailable:
     case ProbeVerdict::kNotProbed:

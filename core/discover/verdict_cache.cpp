@@ -2,22 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
-
-#include "core/base/digest.hpp"
-#include "core/base/log.hpp"
 
 namespace muster {
 namespace {
@@ -28,37 +20,6 @@ constexpr int kFormat = 1;
 constexpr size_t kMostBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kLockPause{5};
 constexpr uint64_t kLockGraceMs = 1000;
-
-std::string read_small_file(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return {};
-  std::string text;
-  char part[8192];
-  ssize_t n = 0;
-  while (text.size() < kMostBytes && (n = read(fd, part, sizeof(part))) > 0) {
-    text.append(part, static_cast<size_t>(n));
-  }
-  close(fd);
-  return text;
-}
-
-// The user's cache directory; environment paths are ignored under elevated privilege.
-std::string user_cache_directory() {
-  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
-    return std::string(cache) + "/muster/probe";
-  }
-  if (const char* home = secure_getenv("HOME"); home != nullptr && *home == '/') {
-    return std::string(home) + "/.cache/muster/probe";
-  }
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16384);
-  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-      found != nullptr && found->pw_dir != nullptr && *found->pw_dir == '/') {
-    return std::string(found->pw_dir) + "/.cache/muster/probe";
-  }
-  return {};
-}
 
 int64_t mtime_ns(const struct stat& status) {
   return int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
@@ -106,57 +67,22 @@ bool holds_until_the_file_changes(ProbeVerdict verdict) {
   return verdict == ProbeVerdict::kCrashed || verdict == ProbeVerdict::kHung;
 }
 
-// The directory and those above it that are missing, for the user alone.
-bool make_directory(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return true;
-  if (errno != ENOENT) return false;
-  const size_t slash = path.rfind('/');
-  if (slash == 0 || slash == std::string::npos || !make_directory(path.substr(0, slash))) {
-    return false;
-  }
-  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
-}
-
-// Others must not be able to plant verdicts.
-std::string fault_of_directory(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return std::strerror(errno);
-  if (!S_ISDIR(status.st_mode)) return "not a directory";
-  if (status.st_uid != geteuid()) return fmt::format("owned by user {}", status.st_uid);
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "writable by others";
-  return {};
-}
-
-void say_not_kept(const std::string& directory, const std::string& why) {
-  static std::atomic<bool> said{false};
-  if (said.exchange(true)) return;
-  log_warn(fmt::format("verdicts of probes are not kept: {}: {}",
-                       directory.empty() ? "no home directory" : directory, why));
-}
-
 }  // namespace
 
 VerdictCache::VerdictCache(const Config& config)
-    : directory_(config.plugins_cache_dir.value.empty() ? user_cache_directory()
-                                                        : config.plugins_cache_dir.value),
+    : directory_(config),
       boot_id_(read_small_file("/proc/sys/kernel/random/boot_id")),
       budget_ms_(config.plugins_probe_timeout_ms.value) {
-  char host[256] = {};
-  gethostname(host, sizeof(host) - 1);
-  node_ = host;
   while (!boot_id_.empty() && boot_id_.back() == '\n') boot_id_.pop_back();
-  if (!directory_.empty() && access(directory_.c_str(), F_OK) == 0) {
-    if (const std::string fault = fault_of_directory(directory_); !fault.empty()) {
-      say_not_kept(directory_, fault);
-      directory_.clear();
-    }
-  }
 }
 
 std::string VerdictCache::file_of(const Judged& plugin) const {
-  if (directory_.empty()) return {};
-  // The node is part of the name because home directories are shared by nodes.
-  return directory_ + "/" + digest_of(node_ + "\n" + plugin.found.path).text() + ".json";
+  return directory_.file_of(plugin.found.path, ".json");
+}
+
+std::string VerdictCache::identity_of(const Judged& plugin) const {
+  return Json({file_key(plugin), machine_key(plugin, boot_id_), loader_key(plugin)})
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::optional<ProbeReport> VerdictCache::load(const Judged& plugin) const {
@@ -188,19 +114,8 @@ std::optional<ProbeReport> VerdictCache::load(const Judged& plugin) const {
   }
 }
 
-bool VerdictCache::prepare_directory() const {
-  if (directory_.empty()) {
-    say_not_kept(directory_, "no directory for the cache");
-    return false;
-  }
-  const std::string fault =
-      make_directory(directory_) ? fault_of_directory(directory_) : std::strerror(errno);
-  if (!fault.empty()) say_not_kept(directory_, fault);
-  return fault.empty();
-}
-
 void VerdictCache::store(const Judged& plugin, const ProbeReport& report) const {
-  if (report.verdict == ProbeVerdict::kNotProbed || !prepare_directory()) return;
+  if (report.verdict == ProbeVerdict::kNotProbed) return;
   const Json json = {{"format", kFormat},
                      {"muster", MUSTER_VERSION},
                      {"file", file_key(plugin)},
@@ -209,22 +124,11 @@ void VerdictCache::store(const Judged& plugin, const ProbeReport& report) const 
                      {"budget_ms", budget_ms_},
                      {"report", write_report(report)}};
   const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-  const std::string file = file_of(plugin);
-  static std::atomic<unsigned> serial{0};
-  const std::string fresh = fmt::format("{}.{}.{}", file, getpid(), serial.fetch_add(1));
-  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return say_not_kept(fresh, std::strerror(errno));
-  const ssize_t written = write(fd, text.data(), text.size());
-  const bool whole = written == static_cast<ssize_t>(text.size());
-  if (close(fd) != 0 || !whole || rename(fresh.c_str(), file.c_str()) != 0) {
-    const int error = errno;
-    unlink(fresh.c_str());
-    say_not_kept(file, std::strerror(error));
-  }
+  directory_.replace(file_of(plugin), text);
 }
 
 VerdictCache::Lock::Lock(const VerdictCache& cache, const Judged& plugin) {
-  if (!cache.prepare_directory()) return;
+  if (!cache.directory_.prepare()) return;
   const std::string file = cache.file_of(plugin) + ".lock";
   fd_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd_ < 0) return;

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "config/config.hpp"
+#include "core/discover/cache_directory.hpp"
 #include "core/discover/judgement.hpp"
 #include "core/discover/probe_report.hpp"
 
@@ -31,6 +32,9 @@ class VerdictCache {
   void store(const Judged& plugin, const ProbeReport& report) const;
   // The file that holds the verdict of a plugin; "" when nothing is kept.
   std::string file_of(const Judged& plugin) const;
+  // All that a good verdict depends on beside muster itself: file, boot, what the entry declares,
+  // the loader's places.
+  std::string identity_of(const Judged& plugin) const;
 
   // Held by the one who probes a plugin on this node. Waits for another holder as long as one probe
   // can last, then goes on without.
@@ -46,10 +50,7 @@ class VerdictCache {
   };
 
  private:
-  bool prepare_directory() const;
-
-  std::string directory_;  // "": nothing is kept
-  std::string node_;
+  CacheDirectory directory_;
   std::string boot_id_;
   uint64_t budget_ms_;
 };

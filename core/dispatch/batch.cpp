@@ -27,7 +27,7 @@ using Part = std::pair<const Candidate*, std::vector<muster_call>>;
 muster_status* run_together(muster_group& group, const LiveBackend& live, uint16_t backend,
                             const std::vector<muster_call>& calls) {
   for (const muster_call& call : calls) {
-    Counter& counter = group.counter(call.op, backend);
+    Counter& counter = group.counters_of(backend)[call.op];
     counter.calls += 1;
     counter.bytes += counted_bytes(call, call.op);
   }

@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/base/units.hpp"
 #include "core/dispatch/checked.hpp"
+#include "core/dispatch/plain_call.hpp"
 #include "core/dispatch/queue.hpp"
 
 muster_group::muster_group() : queue(std::make_unique<muster::CallQueue>(*this)) {}
@@ -19,12 +20,29 @@ muster_group::~muster_group() {
 void muster_group::enter(muster_phase next) {
   phase = next;
   phase_class = muster::phase_class_of(next);
-  bands = table->bands.data();
-  candidates = table->candidates.data();
-  const uint8_t slot = table->memory_slot[memory];
-  const size_t offset =
-      (static_cast<size_t>(slot) * muster::kPhaseClassEnd + phase_class) * muster::cell::kPlane;
-  plane = slot == muster::Table::kNoSlot ? nullptr : table->rows.data() + offset;
+  const muster::Table& table = chain.table;
+  const uint8_t slot = table.memory_slot[memory];
+  if (slot == muster::Table::kNoSlot) {
+    attention.fetch_or(muster::kAttentionUnserved, std::memory_order_relaxed);
+  } else {
+    plane = &table.linked_rows[muster::cell_index(slot, phase_class, MUSTER_OP_NONE,
+                                                  MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE)];
+  }
+  for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
+    muster_call& call = plain_calls[op];
+    call = muster_call{};
+    call.struct_size = MUSTER_CALL_SIZE;
+    call.op = op;
+    call.send_memory = call.recv_memory = memory;
+    call.phase = phase;
+  }
+}
+
+void muster_group::link() {
+  counters.resize((chain.backends.size() + 1) * MUSTER_OP_END);
+  for (muster::Candidate& candidate : chain.table.candidates)
+    candidate.counters = counters_of(candidate.backend);
+  chain.table.link();
 }
 
 namespace muster {
@@ -39,9 +57,9 @@ struct InCall {
 }  // namespace
 
 const Candidate* find_candidate(const muster_group& group, const muster_call& call) {
-  const uint32_t row = cell_index(group.table->memory_slot[call.send_memory], group.phase_class,
-                                  call.op, call.dtype, call.redop);
-  return group.table->find(row, call.selection_bytes, call_traits(call));
+  const uint32_t row = cell_index(group.chain.table.memory_slot[call.send_memory],
+                                  group.phase_class, call.op, call.dtype, call.redop);
+  return group.chain.table.find(row, call.selection_bytes, call_traits(call));
 }
 
 muster_status* run_with_attention(muster_group& group, const muster_call& call) {
@@ -107,6 +125,10 @@ muster_status* call_failed(muster_group& group, const muster_call& call, muster_
     break_group(group, failure.cause());
     return failure;
   });
+}
+
+muster_status* plain_call_failed(muster_group& group, muster_op op, muster_status* status) {
+  return call_failed(group, group.plain_calls[op], status);
 }
 
 }  // namespace muster

@@ -30,13 +30,11 @@ inline __attribute__((always_inline)) const Candidate* find_fast(const muster_gr
                                                                  muster_op op) {
   if (call.send_memory != group.memory) [[unlikely]]
     return find_candidate(group, call);
-  const uint32_t row = cell::kBase[op] + call.dtype * cell::kStride[op] + call.redop;
-  const Band* band = group.bands + group.plane[row];
+  const Band* band = group.plane[cell::row(op, call.dtype, call.redop)];
   while (band->bytes_to < call.selection_bytes) ++band;
-  const Candidate* const first = group.candidates + band->first;
-  if (band->count == 0 || (first->refuses & call_traits(call)) != 0) [[unlikely]]
+  if ((band->head->refuses & call_traits(call)) != 0) [[unlikely]]
     return find_candidate(group, call);
-  return first;
+  return band->head;
 }
 
 // What the counters add for a call.
@@ -46,19 +44,28 @@ inline uint64_t counted_bytes(const muster_call& call, muster_op op) {
              : call.selection_bytes;
 }
 
+// Counts a prepared call and hands it to the candidate that was found for it. op is call.op, handed
+// over apart so that it is a constant where the caller knows it.
+inline __attribute__((always_inline)) muster_status* run_candidate(muster_group& group,
+                                                                   const muster_call& call,
+                                                                   const Candidate& candidate,
+                                                                   muster_op op, uint64_t bytes) {
+  Counter& counter = candidate.counters[op];
+  counter.calls += 1;
+  counter.bytes += bytes;
+  group.context.operation += 1;
+  return candidate.execute(candidate.state, &call);
+}
+
 // Runs a prepared call, whatever the attention word says: for the queue and for the parts of a
-// composition. op is call.op, handed over apart so that it is a constant where the caller knows it.
+// composition.
 inline __attribute__((always_inline)) muster_status* run_now(muster_group& group,
                                                              const muster_call& call,
                                                              muster_op op) {
   const Candidate* const candidate = find_fast(group, call, op);
   if (candidate == nullptr) [[unlikely]]
     return not_offered(group, call);
-  Counter& counter = group.counter(op, candidate->backend);
-  counter.calls += 1;
-  counter.bytes += counted_bytes(call, op);
-  group.context.operation += 1;
-  muster_status* const status = candidate->execute(candidate->state, &call);
+  muster_status* const status = run_candidate(group, call, *candidate, op, counted_bytes(call, op));
   if (status != nullptr) [[unlikely]]
     return call_failed(group, call, status);
   return nullptr;

@@ -5,6 +5,7 @@
 #ifndef MUSTER_CORE_DISPATCH_GROUP_HPP
 #define MUSTER_CORE_DISPATCH_GROUP_HPP
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <list>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/step_times.hpp"
 #include "core/chain/chain.hpp"
 #include "core/dispatch/memory.hpp"
 #include "core/query/host_group.hpp"
@@ -24,8 +26,9 @@ namespace muster {
 // Why a call may not go straight through; bits of muster_group.attention.
 enum Attention : uint32_t {
   kAttentionBroken = 1u << 0,
-  kAttentionQueue = 1u << 1,    // started calls may be outstanding
-  kAttentionChecked = 1u << 2,  // checked mode
+  kAttentionQueue = 1u << 1,     // started calls may be outstanding
+  kAttentionChecked = 1u << 2,   // checked mode
+  kAttentionUnserved = 1u << 3,  // no rule names the group's memory kind
 };
 
 // One connected backend of one group.
@@ -34,11 +37,6 @@ struct LiveBackend {
   const muster_backend* table = nullptr;
   muster_host_group host;
   muster_backend_group* state = nullptr;
-};
-
-struct Counter {
-  uint64_t calls = 0;
-  uint64_t bytes = 0;
 };
 
 class CallQueue;
@@ -56,21 +54,20 @@ struct muster_group {
   muster::PhaseClass phase_class = muster::kPhaseEager;
   muster_memory memory = MUSTER_HOST;
   // Of the table: the rows of the group's memory kind in its present phase (NULL: nobody serves
-  // that kind), and the arrays.
-  const uint32_t* plane = nullptr;
-  const muster::Band* bands = nullptr;
-  const muster::Candidate* candidates = nullptr;
-  muster::Counter* counters = nullptr;  // [operation][backend of the chain, last: composed]
-  uint32_t counter_stride = 1;
+  // that kind).
+  const muster::Band* const* plane = nullptr;
   muster::GroupContext context;
+  // By operation: the record of a call without options, complete but for what such a call gives.
+  // Filled in place by each, since a group runs one call at a time and writing all of a record
+  // costs more than all checks and the lookup.
+  std::array<muster_call, MUSTER_OP_END> plain_calls;
 
   // ---- cold ----
-  const muster::Table* table = nullptr;
   muster_runtime* runtime = nullptr;
   std::string name;
   muster::Chain chain;
   std::list<muster::LiveBackend> backends;  // stable addresses; those of chain.backends, by id
-  std::vector<muster::Counter> counter_store;
+  std::vector<muster::Counter> counters;    // [backend of the chain, last: composed][operation]
   std::vector<std::string>
       shown_names;  // by backend of the chain; "composed(...)" names are made on demand
   std::list<std::string> composed_names;
@@ -79,18 +76,22 @@ struct muster_group {
   std::atomic<uint32_t> outstanding{0};   // works and plans not released
   std::atomic<bool> in_call{false};       // checked mode: a thread is in a call
   std::string broken_by;                  // the cause, once broken
+  muster::StepTimes setup_times;
   // The layout whose group this is, gone with the last of its groups; none: the program's own.
   std::shared_ptr<const muster_layout> layout;
 
   muster_group();
   ~muster_group();  // destroys the backends' parts
 
+  // Makes room for the counters of a compiled chain and links its table.
+  void link();
   // Eager, or a graph phase; selects the rows.
   void enter(muster_phase next);
 
-  muster::Counter& counter(muster_op op, uint16_t backend) {
-    const uint32_t column = backend == muster::kComposed ? counter_stride - 1 : backend;
-    return counters[op * counter_stride + column];
+  // The counters of one backend, by operation.
+  muster::Counter* counters_of(uint16_t backend) {
+    const size_t row = backend == muster::kComposed ? chain.backends.size() : backend;
+    return counters.data() + row * MUSTER_OP_END;
   }
 };
 

@@ -147,7 +147,7 @@ bool resolve_memory(const muster_group& group, muster_call& call) {
   if (call.send_memory == MUSTER_MEMORY_DEFAULT) call.send_memory = group.memory;
   if (call.recv_memory == MUSTER_MEMORY_DEFAULT) call.recv_memory = group.memory;
   return call.send_memory < MUSTER_MEMORY_END && call.send_memory == call.recv_memory &&
-         group.table->memory_slot[call.send_memory] != Table::kNoSlot;
+         group.chain.table.memory_slot[call.send_memory] != Table::kNoSlot;
 }
 
 Refusal prepare_any(const muster_group& group, muster_call& call) {

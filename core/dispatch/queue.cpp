@@ -40,7 +40,7 @@ void CallQueue::start(muster_work* work) {
       const auto live = std::find_if(group_.backends.begin(), group_.backends.end(),
                                      [&](const LiveBackend& b) { return b.plugin->id() == id; });
       if (live != group_.backends.end() && live->table->start != nullptr) {
-        Counter& counter = group_.counter(work->call.op, candidate->backend);
+        Counter& counter = candidate->counters[work->call.op];
         counter.calls += 1;
         counter.bytes += counted_bytes(work->call, work->call.op);
         group_.context.operation += 1;

@@ -16,7 +16,8 @@ namespace {
 // Whether the group has a chain for every tensor's memory.
 Status check_carried(const muster_group& group, const muster_dict& dict) {
   for (const DictEntry& entry : dict.entries()) {
-    if (!entry.is_tensor() || group.table->memory_slot[entry.memory] != Table::kNoSlot) continue;
+    if (!entry.is_tensor() || group.chain.table.memory_slot[entry.memory] != Table::kNoSlot)
+      continue;
     return Status(MUSTER_UNAVAILABLE,
                   fmt::format("no backend of group {} serves {} memory, that of '{}'", group.name,
                               memory_name(entry.memory), entry.name),

@@ -2,8 +2,8 @@
 // muster_all_reduce with a chain of three backends and 200 rules, through muster_execute and
 // through a plan. The backend does nothing, so everything is overhead.
 //
-//   build/tests/bench_dispatch                              nanoseconds
-//   valgrind --tool=callgrind --toggle-collect=... see tests/bench/README.md   instructions
+//   build/tests/bench_dispatch                     nanoseconds
+//   build/tests/bench_dispatch --count WAY CALLS   only makes calls, for instructions.py
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "muster/muster.h"
 #include "muster/plugin.hpp"
@@ -132,8 +133,11 @@ muster_call make_call() {
   return call;
 }
 
+// Each way makes calls for as long as it is told to, by Google Benchmark or by a number.
+
 // The same function of the same backend, through a pointer that the compiler cannot see through.
-void direct(benchmark::State& state) {
+template <typename Turns>
+void direct(Turns& turns) {
   muster::plugin::detail::GroupState<NullGroup> backend_group{nullptr, nullptr};
   // execute reads nothing of the group but the pointer to its object; any NullGroup will do.
   alignas(NullGroup) static unsigned char storage[sizeof(NullGroup)];
@@ -143,37 +147,86 @@ void direct(benchmark::State& state) {
   muster_status* (*volatile execute)(muster_backend_group*, const muster_call*) =
       Tables::table.execute;
   muster_call call = make_call();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto turn : turns) {
     benchmark::DoNotOptimize(call);
     benchmark::DoNotOptimize(execute(pointer, &call));
   }
   (void)backend_group.group.release();
 }
-BENCHMARK(direct);
 
-void through_the_chain(benchmark::State& state) {
+template <typename Turns>
+void through_the_chain(Turns& turns) {
   muster_group* const g = group();
-  for (auto _ : state)
+  for ([[maybe_unused]] auto turn : turns)
     benchmark::DoNotOptimize(muster_all_reduce(g, in, out, 16, MUSTER_F32, MUSTER_SUM, nullptr));
 }
-BENCHMARK(through_the_chain);
 
-void by_execute(benchmark::State& state) {
+template <typename Turns>
+void in_place(Turns& turns) {
+  muster_group* const g = group();
+  for ([[maybe_unused]] auto turn : turns)
+    benchmark::DoNotOptimize(muster_all_reduce(g, out, out, 16, MUSTER_F32, MUSTER_SUM, nullptr));
+}
+
+template <typename Turns>
+void all_gather(Turns& turns) {
+  muster_group* const g = group();
+  for ([[maybe_unused]] auto turn : turns)
+    benchmark::DoNotOptimize(muster_all_gather(g, in, out, 8, MUSTER_F32, nullptr));
+}
+
+template <typename Turns>
+void by_execute(Turns& turns) {
   muster_group* const g = group();
   const muster_call call = make_call();
-  for (auto _ : state) benchmark::DoNotOptimize(muster_execute(g, &call));
+  for ([[maybe_unused]] auto turn : turns) benchmark::DoNotOptimize(muster_execute(g, &call));
 }
-BENCHMARK(by_execute);
 
-void by_plan(benchmark::State& state) {
+template <typename Turns>
+void by_plan(Turns& turns) {
   const muster_call call = make_call();
   muster_plan* plan = nullptr;
   check(muster_plan_create(group(), &call, &plan));
-  for (auto _ : state) benchmark::DoNotOptimize(muster_plan_run(plan));
+  for ([[maybe_unused]] auto turn : turns) benchmark::DoNotOptimize(muster_plan_run(plan));
   muster_plan_release(plan);
 }
-BENCHMARK(by_plan);
+
+struct Counted {
+  std::vector<char> turns;
+  auto begin() { return turns.begin(); }
+  auto end() { return turns.end(); }
+};
+
+struct Way {
+  const char* name;
+  void (*timed)(benchmark::State&);
+  void (*counted)(Counted&);
+};
+constexpr Way kWays[] = {{"direct", direct, direct},
+                         {"through_the_chain", through_the_chain, through_the_chain},
+                         {"in_place", in_place, in_place},
+                         {"all_gather", all_gather, all_gather},
+                         {"by_execute", by_execute, by_execute},
+                         {"by_plan", by_plan, by_plan}};
+
+int count(const char* name, const char* calls) {
+  Counted turns{std::vector<char>(std::strtoul(calls, nullptr, 10))};
+  for (const Way& way : kWays) {
+    if (std::strcmp(way.name, name) != 0) continue;
+    way.counted(turns);
+    return 0;
+  }
+  std::fprintf(stderr, "unknown way %s\n", name);
+  return 2;
+}
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  if (argc == 4 && std::strcmp(argv[1], "--count") == 0) return count(argv[2], argv[3]);
+  for (const Way& way : kWays) benchmark::RegisterBenchmark(way.name, way.timed);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

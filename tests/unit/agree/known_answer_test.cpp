@@ -161,7 +161,7 @@ TEST_F(KnownAnswer, GivenABackendThatPassedThenTheSameOfferIsNotAskedAgainInThis
     if (first.rank() == 0) backend.forget();
     first.barrier();
     api::Group second(runtime);
-    EXPECT_THAT(runtime.describe(), HasSubstr("as before in this process"));
+    EXPECT_THAT(runtime.describe(), HasSubstr("known answers, as before"));
   });
   EXPECT_EQ(backend.seen(), std::vector<muster_op>{MUSTER_BARRIER});
 }

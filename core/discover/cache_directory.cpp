@@ -1,0 +1,131 @@
+#include "core/discover/cache_directory.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "core/base/digest.hpp"
+#include "core/base/log.hpp"
+
+namespace muster {
+namespace {
+
+constexpr size_t kMostBytes = 256 * 1024;
+
+// The user's cache directory; environment paths are ignored under elevated privilege.
+std::string user_cache_directory() {
+  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
+    return std::string(cache) + "/muster/probe";
+  }
+  if (const char* home = secure_getenv("HOME"); home != nullptr && *home == '/') {
+    return std::string(home) + "/.cache/muster/probe";
+  }
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> buffer(16384);
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr && found->pw_dir != nullptr && *found->pw_dir == '/') {
+    return std::string(found->pw_dir) + "/.cache/muster/probe";
+  }
+  return {};
+}
+
+// The directory and those above it that are missing, for the user alone.
+bool make_directory(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return true;
+  if (errno != ENOENT) return false;
+  const size_t slash = path.rfind('/');
+  if (slash == 0 || slash == std::string::npos || !make_directory(path.substr(0, slash))) {
+    return false;
+  }
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+}
+
+// Others must not be able to plant verdicts.
+std::string fault_of_directory(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return std::strerror(errno);
+  if (!S_ISDIR(status.st_mode)) return "not a directory";
+  if (status.st_uid != geteuid()) return fmt::format("owned by user {}", status.st_uid);
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "writable by others";
+  return {};
+}
+
+void say_not_kept(const std::string& directory, const std::string& why) {
+  static std::atomic<bool> said{false};
+  if (said.exchange(true)) return;
+  log_warn(fmt::format("verdicts of probes are not kept: {}: {}",
+                       directory.empty() ? "no home directory" : directory, why));
+}
+
+}  // namespace
+
+std::string read_small_file(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return {};
+  std::string text;
+  char part[8192];
+  ssize_t n = 0;
+  while (text.size() < kMostBytes && (n = read(fd, part, sizeof(part))) > 0) {
+    text.append(part, static_cast<size_t>(n));
+  }
+  close(fd);
+  return text;
+}
+
+CacheDirectory::CacheDirectory(const Config& config)
+    : path_(config.plugins_cache_dir.value.empty() ? user_cache_directory()
+                                                   : config.plugins_cache_dir.value) {
+  char host[256] = {};
+  gethostname(host, sizeof(host) - 1);
+  node_ = host;
+  if (!path_.empty() && access(path_.c_str(), F_OK) == 0) {
+    if (const std::string fault = fault_of_directory(path_); !fault.empty()) {
+      say_not_kept(path_, fault);
+      path_.clear();
+    }
+  }
+}
+
+std::string CacheDirectory::file_of(const std::string& plugin_path, const char* suffix) const {
+  if (path_.empty()) return {};
+  // The node is part of the name because home directories are shared by nodes.
+  return path_ + "/" + digest_of(node_ + "\n" + plugin_path).text() + suffix;
+}
+
+bool CacheDirectory::prepare() const {
+  if (path_.empty()) {
+    say_not_kept(path_, "no directory for the cache");
+    return false;
+  }
+  const std::string fault =
+      make_directory(path_) ? fault_of_directory(path_) : std::strerror(errno);
+  if (!fault.empty()) say_not_kept(path_, fault);
+  return fault.empty();
+}
+
+void CacheDirectory::replace(const std::string& file, const std::string& text) const {
+  if (!prepare()) return;
+  static std::atomic<unsigned> serial{0};
+  const std::string fresh = fmt::format("{}.{}.{}", file, getpid(), serial.fetch_add(1));
+  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return say_not_kept(fresh, std::strerror(errno));
+  const ssize_t written = write(fd, text.data(), text.size());
+  const bool whole = written == static_cast<ssize_t>(text.size());
+  if (close(fd) != 0 || !whole || rename(fresh.c_str(), file.c_str()) != 0) {
+    const int error = errno;
+    unlink(fresh.c_str());
+    say_not_kept(file, std::strerror(error));
+  }
+}
+
+}  // namespace muster
