@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/base/cache_directory.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/log.hpp"
 
@@ -40,24 +40,6 @@ std::string read_small_file(const std::string& path) {
   }
   close(fd);
   return text;
-}
-
-// The user's cache directory; environment paths are ignored under elevated privilege.
-std::string user_cache_directory() {
-  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
-    return std::string(cache) + "/muster/probe";
-  }
-  if (const char* home = secure_getenv("HOME"); home != nullptr && *home == '/') {
-    return std::string(home) + "/.cache/muster/probe";
-  }
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16384);
-  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-      found != nullptr && found->pw_dir != nullptr && *found->pw_dir == '/') {
-    return std::string(found->pw_dir) + "/.cache/muster/probe";
-  }
-  return {};
 }
 
 int64_t mtime_ns(const struct stat& status) {
@@ -106,27 +88,6 @@ bool holds_until_the_file_changes(ProbeVerdict verdict) {
   return verdict == ProbeVerdict::kCrashed || verdict == ProbeVerdict::kHung;
 }
 
-// The directory and those above it that are missing, for the user alone.
-bool make_directory(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return true;
-  if (errno != ENOENT) return false;
-  const size_t slash = path.rfind('/');
-  if (slash == 0 || slash == std::string::npos || !make_directory(path.substr(0, slash))) {
-    return false;
-  }
-  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
-}
-
-// Others must not be able to plant verdicts.
-std::string fault_of_directory(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return std::strerror(errno);
-  if (!S_ISDIR(status.st_mode)) return "not a directory";
-  if (status.st_uid != geteuid()) return fmt::format("owned by user {}", status.st_uid);
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "writable by others";
-  return {};
-}
-
 void say_not_kept(const std::string& directory, const std::string& why) {
   static std::atomic<bool> said{false};
   if (said.exchange(true)) return;
@@ -137,7 +98,7 @@ void say_not_kept(const std::string& directory, const std::string& why) {
 }  // namespace
 
 VerdictCache::VerdictCache(const Config& config)
-    : directory_(config.plugins_cache_dir.value.empty() ? user_cache_directory()
+    : directory_(config.plugins_cache_dir.value.empty() ? user_cache_directory("probe")
                                                         : config.plugins_cache_dir.value),
       boot_id_(read_small_file("/proc/sys/kernel/random/boot_id")),
       budget_ms_(config.plugins_probe_timeout_ms.value) {
@@ -146,7 +107,7 @@ VerdictCache::VerdictCache(const Config& config)
   node_ = host;
   while (!boot_id_.empty() && boot_id_.back() == '\n') boot_id_.pop_back();
   if (!directory_.empty() && access(directory_.c_str(), F_OK) == 0) {
-    if (const std::string fault = fault_of_directory(directory_); !fault.empty()) {
+    if (const std::string fault = fault_of_private_directory(directory_); !fault.empty()) {
       say_not_kept(directory_, fault);
       directory_.clear();
     }
@@ -193,8 +154,9 @@ bool VerdictCache::prepare_directory() const {
     say_not_kept(directory_, "no directory for the cache");
     return false;
   }
-  const std::string fault =
-      make_directory(directory_) ? fault_of_directory(directory_) : std::strerror(errno);
+  const std::string fault = make_private_directory(directory_)
+                                ? fault_of_private_directory(directory_)
+                                : std::strerror(errno);
   if (!fault.empty()) say_not_kept(directory_, fault);
   return fault.empty();
 }
