@@ -60,7 +60,7 @@ Result<RankRecord> decode_rank_record(const std::string& bytes) {
       plugin.at("unusable").get_to(entry.unusable);
       plugin.at("facts").get_to(entry.facts);
     }
-    json.at("kernels").get_to(record.kernels);
+    record.kernels = json.value("kernels", ReadyPacks());
     return record;
   } catch (const Json::exception& error) {
     return Status(MUSTER_DATA_LOSS, fmt::format("a rank's record cannot be read: {}", error.what()),

@@ -9,6 +9,7 @@
 #include "core/base/names.hpp"
 #include "core/base/wait.hpp"
 #include "core/dispatch/group.hpp"
+#include "core/kernels/native_build.hpp"
 
 muster_runtime::~muster_runtime() {
   world.reset();
@@ -155,6 +156,16 @@ Status fill_plugins(muster_runtime& runtime, RankRecord& record) {
   return Status();
 }
 
+// What it finishes serves the runtimes that start later. Never a failure of this one.
+void build_in_background(muster_runtime& runtime) {
+  int fd = -1;
+  const std::string fault = start_background_build(runtime.config, &fd);
+  runtime.background_build.reset(fd);
+  runtime.records.add({Stage::kQuery, "kernels", fault.empty() ? "being built" : "not built",
+                       fault.empty() ? "in the background, for later runtimes" : fault,
+                       runtime.config.kernels_build.source.text()});
+}
+
 }  // namespace
 
 Mode mode_of(const Config& config, const std::string& id, std::string_view group) {
@@ -239,6 +250,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   std::vector<const ReadyPacks*> ready;
   for (const RankRecord& rank : runtime->ranks) ready.push_back(&rank.kernels);
   runtime->kernels.agree(ready, runtime->records);
+  if (runtime->config.kernels_build.value == "background") build_in_background(*runtime);
   std::vector<std::string> addresses;
   for (const RankRecord& rank : runtime->ranks)
     addresses.push_back(rank.node == record.node ? rank.channel : "");

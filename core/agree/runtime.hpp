@@ -19,6 +19,7 @@
 #include "core/base/step_times.hpp"
 #include "core/bootstrap/node_channel.hpp"
 #include "core/bootstrap/threads.hpp"
+#include "core/bootstrap/unique_fd.hpp"
 #include "core/bootstrap/world.hpp"
 #include "core/discover/discovery.hpp"
 #include "core/query/devices.hpp"
@@ -34,6 +35,7 @@ struct muster_runtime {
   muster::KernelTable kernels;
   std::vector<std::unique_ptr<muster::Plugin>> plugins;  // opened, in order of discovery
   muster::Devices devices;                               // those of the plugins
+  muster::UniqueFd background_build;                     // closed: it ends
   muster::ThreadsSeat seat;                              // in-process worlds
   std::unique_ptr<muster::NodeChannel> channel;
   std::unique_ptr<muster::World> world;

@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   add_run(app, context);
   add_bench(app, context);
   add_replay(app, context);
+  add_precompile(app, context);
   add_doctor(app, context);
   add_version(app, context);
   try {

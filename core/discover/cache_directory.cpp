@@ -2,63 +2,22 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <vector>
 
 #include "core/base/digest.hpp"
 #include "core/base/log.hpp"
+#include "core/base/private_directory.hpp"
 
 namespace muster {
 namespace {
 
 constexpr size_t kMostBytes = 256 * 1024;
-
-// The user's cache directory; environment paths are ignored under elevated privilege.
-std::string user_cache_directory() {
-  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
-    return std::string(cache) + "/muster/probe";
-  }
-  if (const char* home = secure_getenv("HOME"); home != nullptr && *home == '/') {
-    return std::string(home) + "/.cache/muster/probe";
-  }
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16384);
-  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-      found != nullptr && found->pw_dir != nullptr && *found->pw_dir == '/') {
-    return std::string(found->pw_dir) + "/.cache/muster/probe";
-  }
-  return {};
-}
-
-// The directory and those above it that are missing, for the user alone.
-bool make_directory(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return true;
-  if (errno != ENOENT) return false;
-  const size_t slash = path.rfind('/');
-  if (slash == 0 || slash == std::string::npos || !make_directory(path.substr(0, slash))) {
-    return false;
-  }
-  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
-}
-
-// Others must not be able to plant verdicts.
-std::string fault_of_directory(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return std::strerror(errno);
-  if (!S_ISDIR(status.st_mode)) return "not a directory";
-  if (status.st_uid != geteuid()) return fmt::format("owned by user {}", status.st_uid);
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "writable by others";
-  return {};
-}
 
 void say_not_kept(const std::string& directory, const std::string& why) {
   static std::atomic<bool> said{false};
@@ -83,13 +42,13 @@ std::string read_small_file(const std::string& path) {
 }
 
 CacheDirectory::CacheDirectory(const Config& config)
-    : path_(config.plugins_cache_dir.value.empty() ? user_cache_directory()
+    : path_(config.plugins_cache_dir.value.empty() ? user_cache_directory("probe")
                                                    : config.plugins_cache_dir.value) {
   char host[256] = {};
   gethostname(host, sizeof(host) - 1);
   node_ = host;
   if (!path_.empty() && access(path_.c_str(), F_OK) == 0) {
-    if (const std::string fault = fault_of_directory(path_); !fault.empty()) {
+    if (const std::string fault = fault_of_private_directory(path_); !fault.empty()) {
       say_not_kept(path_, fault);
       path_.clear();
     }
@@ -108,7 +67,7 @@ bool CacheDirectory::prepare() const {
     return false;
   }
   const std::string fault =
-      make_directory(path_) ? fault_of_directory(path_) : std::strerror(errno);
+      make_private_directory(path_) ? fault_of_private_directory(path_) : std::strerror(errno);
   if (!fault.empty()) say_not_kept(path_, fault);
   return fault.empty();
 }

@@ -50,6 +50,11 @@ std::vector<std::string> probe_program_places(const std::string& directory) {
           directory + "/muster-probe", directory + "/../bin/muster-probe"};
 }
 
+std::vector<std::string> kernel_source_places(const std::string& directory) {
+  return {directory + "/" MUSTER_KERNELS_FROM_LIB, directory + "/" MUSTER_KERNELS_FROM_BIN,
+          directory + "/../share/muster/kernels", directory + "/../../share/muster/kernels"};
+}
+
 std::vector<std::string> plugin_directories(const Config& config) {
   std::vector<std::string> directories = config.plugins_path.value;
   if (const std::string own = own_directory(); config.plugins_installed.value && !own.empty()) {

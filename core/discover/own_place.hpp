@@ -23,6 +23,9 @@ std::string installed_plugin_directory(const std::string& directory);
 // Where muster-probe may lie, in order.
 std::vector<std::string> probe_program_places(const std::string& directory);
 
+// Where the sources of the host kernels may lie, in order.
+std::vector<std::string> kernel_source_places(const std::string& directory);
+
 }  // namespace muster
 
 #endif

@@ -3,6 +3,8 @@
 //
 //   muster-probe FILE
 //
+// With --build-kernels it is the helper of background builds instead (core/kernels).
+//
 // Writes to descriptor 3 one character before each step, then one line of JSON. Ends without
 // running the destructors of what it loaded.
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include "core/discover/judgement.hpp"
 #include "core/discover/probe_child.hpp"
 #include "core/discover/probe_host.hpp"
+#include "core/kernels/native_build.hpp"
 
 namespace {
 
@@ -36,6 +39,8 @@ void say_step(muster::ProbeStep step) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == muster::kBackgroundBuild)
+    return muster::background_build_main(argc, argv);
   if (argc != 2 || fcntl(muster::kProbeDescriptor, F_SETFD, FD_CLOEXEC) != 0) {
     std::fputs("muster-probe is started by muster to look at one plugin file\n", stderr);
     return 2;

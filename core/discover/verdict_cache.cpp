@@ -17,7 +17,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kFormat = 1;
-constexpr size_t kMostBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kLockPause{5};
 constexpr uint64_t kLockGraceMs = 1000;
 

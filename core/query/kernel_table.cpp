@@ -6,6 +6,7 @@
 
 #include "core/base/log.hpp"
 #include "core/discover/probe_host.hpp"
+#include "core/kernels/native_store.hpp"
 #include "core/kernels/registry.hpp"
 #include "core/query/kernel_pack.hpp"
 
@@ -60,6 +61,21 @@ void KernelTable::add_found(const std::vector<FoundPlugin>& found, const Config&
       log_warn(fmt::format("plugin {} at {}: kernel {}", plugin.entry.id, plugin.path, fault));
     }
     add(std::make_unique<KernelPack>(plugin, std::move(*report), config, records), config, records);
+  }
+  add_natives(config, records);
+}
+
+void KernelTable::add_natives(const Config& config, Records& records) {
+  for (NativeStore::Entry& entry : NativeStore(config).entries()) {
+    if (!entry.stale.empty()) {
+      records.add({Stage::kDiscover, "kernels of " + entry.object(), "left out",
+                   "stale: " + entry.stale, entry.object()});
+      continue;
+    }
+    const NativeRecord& record = entry.record;
+    add(std::make_unique<KernelPack>(NativeStore::id_of(record.name, record.digest), entry.object(),
+                                     record.report, config, records),
+        config, records);
   }
 }
 

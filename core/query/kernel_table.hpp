@@ -63,6 +63,7 @@ class KernelTable {
     const KernelGroup* group = nullptr;
   };
   void add(std::unique_ptr<KernelPack> pack, const Config& config, Records& records);
+  void add_natives(const Config& config, Records& records);
   void refuse_duplicates(KernelPack& pack, Records& records) const;
   Choice best(const muster_kernel_key& key) const;
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <random>
 
+#include "tests/ranks/instruction_set.hpp"
 #include "tests/ranks/runner.hpp"
 #include "tests/ranks/selection.hpp"
 #include "tests/ranks/world.hpp"
@@ -38,6 +39,7 @@ struct Options {
   uint64_t repeat = 1;
   std::string single;
   std::string config;
+  std::string kernels;
 };
 
 std::string quoted_list(const std::vector<std::string>& items) {
@@ -46,7 +48,8 @@ std::string quoted_list(const std::vector<std::string>& items) {
 
 std::string config_of(const Options& options) {
   // A deadlock becomes a failed call that names its case.
-  std::string text = "group.timeout_ms = 60000\n" + options.config;
+  std::string text = "group.timeout_ms = 60000\n" + muster::ranks::kernels_config(options.kernels) +
+                     options.config;
   if (!options.backend.empty()) {
     text += fmt::format("\n[[rule]]\nprefer = [\"{}\"]\n", options.backend);
   }
@@ -119,6 +122,11 @@ bool all_registered(const muster_runtime* runtime) {
 
 int run_rank(const Options& options, muster_runtime* runtime) {
   const uint32_t rank = muster_rank(runtime);
+  if (!muster::ranks::kernels_in_use(runtime, options.kernels)) {
+    fmt::print("matrix {}: rank {}: the kernels of {} are not used\n", options.name, rank,
+               options.kernels);
+    return 1;
+  }
   muster_group* group = nullptr;
   if (const Said said = muster_group_create(runtime, nullptr, nullptr, 0, &group); !said.ok()) {
     fmt::print("matrix {}: rank {}: no group: {}\n", options.name, rank, said.message);
@@ -190,7 +198,9 @@ int main(int argc, char** argv) {
   app.add_option("--case", options.single, "one case, as printed by a failure");
   app.add_option("--repeat", options.repeat, "how often to run --case");
   app.add_option("--config", options.config, "more configuration, TOML");
+  app.add_option("--kernels", options.kernels, "use the kernels of this instruction set");
   CLI11_PARSE(app, argc, argv);
+  if (!muster::ranks::processor_has(options.kernels)) return muster::ranks::kSkipped;
   return muster::ranks::run_ranks(
       options.threads, config_of(options),
       [&](muster_runtime* runtime) { return run_rank(options, runtime); });

@@ -17,6 +17,7 @@
 #include <random>
 #include <vector>
 
+#include "tests/ranks/instruction_set.hpp"
 #include "tests/ranks/runner.hpp"
 #include "tests/ranks/selection.hpp"
 #include "tests/ranks/world.hpp"
@@ -46,6 +47,7 @@ struct Options {
   uint32_t threads = 0;
   std::string memory = "ordinary";
   std::string config;
+  std::string kernels;
 };
 
 // A call of any kind, up to max_bytes per rank, small ones as likely as large ones.
@@ -217,8 +219,15 @@ int main(int argc, char** argv) {
   app.add_option("--memory", options.memory, "where buffers lie")
       ->check(CLI::IsMember({"ordinary", "shared"}));
   app.add_option("--config", options.config, "configuration, TOML");
+  app.add_option("--kernels", options.kernels, "use the kernels of this instruction set");
   CLI11_PARSE(app, argc, argv);
-  return muster::ranks::run_ranks(options.threads, options.config, [&](muster_runtime* runtime) {
+  if (!muster::ranks::processor_has(options.kernels)) return muster::ranks::kSkipped;
+  const std::string config = muster::ranks::kernels_config(options.kernels) + options.config;
+  return muster::ranks::run_ranks(options.threads, config, [&](muster_runtime* runtime) {
+    if (!muster::ranks::kernels_in_use(runtime, options.kernels)) {
+      fmt::print("soak {}: the kernels of {} are not used\n", options.name, options.kernels);
+      return 1;
+    }
     return Soak(options, runtime).run() ? 0 : 1;
   });
 }
