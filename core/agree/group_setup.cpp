@@ -255,8 +255,9 @@ class GroupSetup {
           std::find_if(group_->backends.begin(), group_->backends.end(),
                        [&](const LiveBackend& b) { return b.plugin == candidate.plugin; });
       Result<KnownAnswerResult> result =
-          known_answer_test(*group_, *live, candidate.chain.rules, PassedTests(runtime_.config),
-                            exchange, runtime_.config.check_known_answer_ms.value * kMillisecond);
+          known_answer_test(*group_, *live, candidate.chain.rules,
+                            PassedTests(runtime_.config, runtime_.kernels.ready()), exchange,
+                            runtime_.config.check_known_answer_ms.value * kMillisecond);
       if (!result.ok()) return result.take_status();
       const std::string subject = fmt::format("{} of group {}", candidate.chain.id, group_->name);
       if (!result->failure.empty()) {

@@ -141,7 +141,7 @@ Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBacke
                                             uint64_t budget_ns) {
   KnownAnswerResult result;
   const FoundPlugin& plugin = backend.plugin->found();
-  const std::string key = PassedTests::key(plugin, backend.host.options, rules, group.size);
+  const std::string key = passed.key(plugin, backend.host.options, rules, group.size);
   const uint64_t unknown[] = {passed_before().holds(key) || passed.hold(plugin, key) ? uint64_t{0}
                                                                                      : uint64_t{1}};
   Result<std::vector<uint64_t>> somewhere = exchange.largest(unknown);

@@ -18,9 +18,6 @@ using Json = nlohmann::json;
 constexpr int kFormat = 1;
 constexpr size_t kMostKept = 64;  // per plugin; the oldest are dropped
 
-// Which kernels this build hands out on this machine, when more than the build decides it.
-std::string kernels_text() { return {}; }
-
 // The build: its version does not change while it is worked on.
 std::string build_text() {
   static const std::string text = [] {
@@ -47,11 +44,15 @@ std::vector<std::string> read_keys(const std::string& file, const std::string& i
 
 }  // namespace
 
+PassedTests::PassedTests(const Config& config, const ReadyPacks& kernels) : directory_(config) {
+  for (const auto& [pack, digest] : kernels) kernels_ += pack + " " + digest + "\n";
+}
+
 std::string PassedTests::key(const FoundPlugin& plugin,
                              const std::map<std::string, std::string>& options,
-                             const std::vector<muster_rule>& rules, uint32_t ranks) {
-  std::string text = fmt::format("{}\n{}\n{} {}\n{}\n{} ranks", build_text(), kernels_text(),
-                                 plugin.path, plugin.entry.version, plugin.identity, ranks);
+                             const std::vector<muster_rule>& rules, uint32_t ranks) const {
+  std::string text = fmt::format("{}\n{}\n{} {}\n{}\n{} ranks", build_text(), kernels_, plugin.path,
+                                 plugin.entry.version, plugin.identity, ranks);
   for (const auto& [name, value] : options) text += fmt::format("\n{} {}", name, value);
   for (const muster_rule& rule : rules) text += "\n" + rule_text(rule);
   return digest_of(text).text();

@@ -15,18 +15,19 @@
 #include "config/config.hpp"
 #include "core/discover/cache_directory.hpp"
 #include "core/discover/discovery.hpp"
+#include "core/query/kernel_table.hpp"
 #include "muster/backend.h"
 
 namespace muster {
 
 class PassedTests {
  public:
-  explicit PassedTests(const Config& config) : directory_(config) {}
+  // kernels: which ones the runtime hands out (KernelTable::ready).
+  explicit PassedTests(const Config& config, const ReadyPacks& kernels = {});
 
   // Names one test: of a plugin, with options, of rules, in a group of this size.
-  static std::string key(const FoundPlugin& plugin,
-                         const std::map<std::string, std::string>& options,
-                         const std::vector<muster_rule>& rules, uint32_t ranks);
+  std::string key(const FoundPlugin& plugin, const std::map<std::string, std::string>& options,
+                  const std::vector<muster_rule>& rules, uint32_t ranks) const;
 
   bool hold(const FoundPlugin& plugin, const std::string& key) const;
   void add(const FoundPlugin& plugin, const std::string& key) const;
@@ -35,6 +36,7 @@ class PassedTests {
 
  private:
   CacheDirectory directory_;
+  std::string kernels_;
 };
 
 }  // namespace muster

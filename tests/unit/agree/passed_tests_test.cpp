@@ -26,7 +26,7 @@ class Passes : public ::testing::Test {
   ~Passes() override { std::filesystem::remove_all(directory_); }
 
   std::string key_of(const FoundPlugin& plugin) const {
-    return PassedTests::key(plugin, options_, rules_, ranks_);
+    return PassedTests(config_, kernels_).key(plugin, options_, rules_, ranks_);
   }
   std::string file() const { return PassedTests(config_).file_of(plugin_); }
   void write(const std::string& text) const { std::ofstream(file()) << text; }
@@ -37,6 +37,7 @@ class Passes : public ::testing::Test {
   std::map<std::string, std::string> options_ = {{"buffer", "64"}};
   std::vector<muster_rule> rules_ = {rule_for(MUSTER_ALL_REDUCE)};
   uint32_t ranks_ = 2;
+  ReadyPacks kernels_ = {{"fast", "digest 1"}};
 };
 
 TEST_F(Passes, GivenAPassThenALaterProcessKnowsIt) {
@@ -58,6 +59,9 @@ TEST_F(Passes, GivenAnythingThatDecidesAnswersChangedThenItIsNotThatPass) {
   ranks_ = 3;
   EXPECT_FALSE(known()) << "group size";
   ranks_ = 2;
+  kernels_["fast"] = "digest 2";
+  EXPECT_FALSE(known()) << "kernels";
+  kernels_["fast"] = "digest 1";
   plugin_.entry.version = "1.1";
   EXPECT_FALSE(known()) << "version";
   plugin_.entry.version = "1.0";
