@@ -33,7 +33,8 @@ void muster_group::enter(muster_phase next) {
     call = muster_call{};
     call.struct_size = MUSTER_CALL_SIZE;
     call.op = op;
-    call.send_memory = call.recv_memory = memory;
+    call.send_memory = call.recv_memory =
+        op == MUSTER_BARRIER ? muster_memory{MUSTER_HOST} : memory;
     call.phase = phase;
   }
 }

@@ -87,6 +87,10 @@ inline __attribute__((always_inline)) muster_status* run_plain(muster_group& gro
   // branches take. Which buffer a rank beside the root needs is left to prepare_call.
   if ((call.dtype | call.redop) >= cell::kAxis) [[unlikely]]
     return run_unusual<Op>(group);
+  if constexpr (Op == MUSTER_BARRIER) {  // it runs in host memory, whatever the group's is
+    if (group.memory != MUSTER_HOST) [[unlikely]]
+      return run_unusual<Op>(group);
+  }
   uint64_t bytes = 0;
   uint32_t in_place = 0;
   if constexpr (Op != MUSTER_BARRIER) {
