@@ -142,31 +142,31 @@ BuildOutcome NativeBuild::build(const NativeKey& key) const {
       known->file == native_file_stamp(object)) {
     return end(State::kReady, object);
   }
+  // Under its name only once it tells of a failure: what was ended in between leaves no verdict.
   const std::string log = base + ".log";
+  const std::string fresh_log = fmt::format("{}.tmp-{}.log", base, getpid());
   const std::string fresh = fmt::format("{}.tmp-{}.so", base, getpid());
-  if (const std::string fault = compile(key, digest, fresh, log); !fault.empty()) {
+  const auto give_up = [&](const std::string& why) {
     unlink(fresh.c_str());
-    return end(State::kFailed, fmt::format("{}; the log is {}", fault, log));
-  }
+    rename(fresh_log.c_str(), log.c_str());
+    return end(State::kFailed, fmt::format("{}; the log is {}", why, log));
+  };
+  if (const std::string fault = compile(key, digest, fresh, fresh_log); !fault.empty())
+    return give_up(fault);
   chmod(fresh.c_str(), 0700);
   const FoundPlugin judged = judge_file(fresh, config_);
-  const ProbeReport probed =
-      judged.state == PluginState::kUsable
-          ? open_and_probe(judged, [](ProbeStep) {})
-          : ProbeReport{ProbeVerdict::kLoadFailed, judged.reason, true, {}, {}};
-  const bool good = probed.kernels && !probed.kernels->ready.empty();
-  if (!good || !probed.kernels->faults.empty()) {
-    const std::string why = !probed.kernels ? probed.reason
-                                            : fmt::format("known-answer test: {}",
-                                                          fmt::join(probed.kernels->faults, "\n"));
-    std::ofstream(log, std::ios::app) << why << "\n";
-    if (!good) {
-      unlink(fresh.c_str());
-      return end(State::kFailed, fmt::format("what was built is not right; the log is {}", log));
-    }
-  } else {
-    unlink(log.c_str());
+  const ProbeReport probed = judged.state == PluginState::kUsable
+                                 ? open_and_probe(judged, [](ProbeStep) {})
+                                 : ProbeReport{ProbeVerdict::kLoadFailed, judged.reason, true};
+  if (!probed.kernels || probed.kernels->ready.empty() || !probed.kernels->faults.empty()) {
+    std::ofstream(fresh_log, std::ios::app)
+        << probed.reason << "\n"
+        << (probed.kernels ? fmt::format("{}", fmt::join(probed.kernels->faults, "\n")) : "")
+        << "\n";
+    return give_up("what was built fails its known-answer test");
   }
+  unlink(fresh_log.c_str());
+  unlink(log.c_str());
   if (rename(fresh.c_str(), object.c_str()) != 0) {
     const int error = errno;
     unlink(fresh.c_str());
