@@ -131,7 +131,7 @@ Status fill_plugins(muster_runtime& runtime, RankRecord& record) {
   // What was found but cannot be used is told as well, so that every rank can say why.
   for (const FoundPlugin& found : runtime.found) {
     if (found.entry.id.empty() || record.plugins.count(found.entry.id) != 0) continue;
-    if (found.state == PluginState::kUsable) continue;
+    if (found.state == PluginState::kUsable || only_kernels(found)) continue;
     PluginRecord& entry = record.plugins[found.entry.id];
     entry.version = found.entry.version;
     entry.unusable = fmt::format("{} at {}: {}", plugin_state_name(found.state),

@@ -73,7 +73,7 @@ std::vector<unsigned char> exam_elements(muster_dtype dtype, uint64_t count, uin
     const uint64_t bits = random();
     unsigned char* const at = elements.data() + i * size;
     if (dtype >= MUSTER_F16 && dtype <= MUSTER_F64) {
-      put_float(dtype, at, bits);
+      put_float(dtype, at, i == 0 ? bits | 1 : bits);  // the first, also a scalar, is plain
     } else if (dtype == MUSTER_BOOL) {
       *at = bits & 1;
     } else {

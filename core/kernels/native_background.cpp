@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <thread>
 
@@ -84,6 +85,11 @@ std::string start_background_build(const Config& config, int* out_fd) {
 
 int background_build_main(int argc, char** argv) {
   if (argc != 4) return 2;
+  // What the program left open must be closed when the program closes it.
+  close_range(STDERR_FILENO + 1, ~0u, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   if (const pid_t child = fork(); child != 0) return child < 0 ? 1 : 0;
   setsid();
   setpriority(PRIO_PROCESS, 0, 19);

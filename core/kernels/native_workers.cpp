@@ -29,6 +29,7 @@ class NotedSignals {
     struct sigaction noted {};
     noted.sa_handler = note_signal;
     for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &noted, &before_[i]);
+    signal(SIGCHLD, SIG_DFL);  // ignored, it would take the workers' exits away
   }
   ~NotedSignals() {
     for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before_[i], nullptr);

@@ -54,8 +54,9 @@ typedef void (*muster_host_copy)(void* dst, const void* src, uint64_t bytes);
 
 /* Family "host_rmsnorm/1": for each of `rows` rows of `hidden` elements: r = x + residual (residual
  * NULL: r = x); residual_out = r when not NULL; out = r / sqrt(mean(r*r) + epsilon) * weight. f32
- * inside, one rounding per output. x and out may be the same, residual and residual_out may be the
- * same. */
+ * inside, one rounding per output. The squares of a row are added in 16 partial sums, element i in
+ * number i % 16, and those by halves: 8 to 15 onto 0 to 7, then 4 to 7 onto 0 to 3, and so on. x
+ * and out may be the same, residual and residual_out may be the same. */
 typedef void (*muster_host_rmsnorm)(void* out, void* residual_out, const void* x,
                                     const void* residual, const void* weight, uint64_t rows,
                                     uint64_t hidden, double epsilon);
