@@ -2,13 +2,16 @@
 // are checked before they are timed.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
 #include "core/cli/bench_compare.hpp"
 #include "core/cli/bench_measure.hpp"
 #include "core/cli/bench_options.hpp"
+#include "core/cli/bench_plot.hpp"
 #include "core/cli/bench_print.hpp"
+#include "core/cli/bench_tune.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/processors.hpp"
 #include "core/cli/session.hpp"
@@ -22,6 +25,18 @@ void tell_wrong(const MeasuredRow& measured) {
                          measured.row.bytes, measured.row.backend, measured.what_was_wrong)
                  .c_str(),
              stderr);
+}
+
+// A line for each backend, in the order in which they first served.
+std::vector<PlotLine> lines_of(const std::vector<BenchRow>& rows) {
+  std::vector<PlotLine> lines;
+  for (const BenchRow& row : rows) {
+    auto line = std::find_if(lines.begin(), lines.end(),
+                             [&](const PlotLine& l) { return l.label == row.backend; });
+    if (line == lines.end()) line = lines.insert(line, PlotLine{row.backend, {}});
+    line->points.push_back({row.bytes, row.median, row.busbw});
+  }
+  return lines;
 }
 
 int run_rank(const BenchOptions& options) {
@@ -56,18 +71,28 @@ int run_rank(const BenchOptions& options) {
     }
   }
   if (s.prints()) print_bench_end(options, world, rows);
+  if (s.prints() && !options.plot.empty()) {
+    if (Status drawn = draw_plot(options.plot, plot_title(options), lines_of(rows)); !drawn.ok()) {
+      return fail(drawn);
+    }
+  }
   return wrong == 0 ? kOk : kFailed;
 }
 
 int run(BenchOptions& options, const Context& context) {
   if (const int code = understand(options); code != kOk) return code;
-  if (!options.peers.empty()) {
-    if (!is_launched_rank()) return compare(options);
-    std::fputs(
-        "muster: --compare starts ranks itself\n        call it without mpirun or muster run\n",
-        stderr);
+  if (!options.plot.empty() && !is_launched_rank() && !options.ranks.dry_run) {
+    if (Status there = check_gnuplot(); !there.ok()) return fail(there);
+  }
+  const bool starts_turns = !options.peers.empty() || !options.tune.empty();
+  if (starts_turns && is_launched_rank()) {
+    std::fprintf(stderr,
+                 "muster: %s starts ranks itself\n        call it without mpirun or muster run\n",
+                 options.tune.empty() ? "--compare" : "--tune");
     return kUsage;
   }
+  if (!options.tune.empty()) return tune(options);
+  if (!options.peers.empty()) return compare(options);
   if (!is_launched_rank()) return start_ranks(options.ranks, options.json, context);
   return run_rank(options);
 }

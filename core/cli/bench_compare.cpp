@@ -2,20 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "core/cli/bench_csv.hpp"
 #include "core/cli/bench_peers.hpp"
-#include "core/cli/captured_run.hpp"
+#include "core/cli/bench_plot.hpp"
+#include "core/cli/bench_turn.hpp"
 
 namespace muster::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
@@ -40,87 +38,32 @@ struct Series {
   }
 };
 
-// An empty directory for ranks that find each other by files.
-class Store {
- public:
-  Store() : path_(fs::temp_directory_path() / "muster-bench-XXXXXX") {
-    if (mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~Store() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-std::string last_lines(const std::string& text) {
-  constexpr size_t kMost = 2000;
-  std::string tail = text.size() > kMost ? "..." + text.substr(text.size() - kMost) : text;
-  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  return tail.empty() ? "it printed nothing to stderr" : "it printed:\n" + tail;
-}
-
-Status check_rows(const std::vector<BenchRow>& rows, const std::vector<BenchRow>* first) {
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].wrong != 0) {
-      return Status(MUSTER_DATA_LOSS,
-                    fmt::format("{} wrong elements of {} bytes", rows[i].wrong, rows[i].bytes));
-    }
-    if (first == nullptr) continue;
-    if (i >= first->size() || rows[i].bytes != (*first)[i].bytes ||
-        rows[i].op != first->front().op) {
-      return Status(MUSTER_DATA_LOSS,
-                    fmt::format("row {} is of {} bytes of {}, which nobody asked for", i + 1,
-                                rows[i].bytes, rows[i].op));
-    }
-  }
-  return Status();
-}
-
 // One repeat; what is wrong with it is kept in the series.
 void run_once(const BenchOptions& options, Series& series, const std::vector<BenchRow>* first) {
-  std::vector<std::string> command = series.contender.command;
-  const Store store;
-  if (series.contender.needs_store) command.insert(command.end(), {"--store", store.path()});
-  const double measuring =
-      (options.loop.seconds + 2) * static_cast<double>(options.sizes.size() + 1);
-  const auto limit = std::chrono::seconds(60 + static_cast<int64_t>(10 * measuring));
-  Result<CapturedRun> run = run_captured(command, {}, limit);
-  if (!run.ok()) {
-    series.failed = run.take_status();
-    return;
+  Result<std::vector<BenchRow>> rows =
+      take_turn(options, series.contender, first, &series.left_out);
+  if (!rows.ok()) {
+    series.failed = rows.take_status();
+  } else if (series.left_out.empty()) {
+    series.label = rows->front().backend;
+    series.runs.push_back(std::move(*rows));
   }
-  if (run->exit_code == kSkipped) {
-    series.left_out = run->err.substr(0, run->err.find('\n'));
-    return;
-  }
-  Result<std::vector<BenchRow>> rows = parse_bench_csv(run->out);
-  Status wrong = rows.ok() ? check_rows(*rows, first) : rows.take_status();
-  if (run->exit_code != 0 && wrong.ok()) {
-    wrong = Status(MUSTER_INTERNAL, fmt::format("it ended with exit code {}", run->exit_code));
-  }
-  if (wrong.ok() && rows->size() != options.sizes.size()) {
-    wrong = Status(MUSTER_DATA_LOSS,
-                   fmt::format("{} rows instead of {}", rows->size(), options.sizes.size()));
-  }
-  if (!wrong.ok()) {
-    series.failed = Status(
-        wrong.code(),
-        fmt::format("{}: {}; {}", series.contender.name, wrong.cause(), last_lines(run->err)),
-        fmt::format("it was started by: {}", fmt::join(command, " ")));
-    return;
-  }
-  series.label = rows->front().backend;
-  series.runs.push_back(std::move(*rows));
 }
 
 std::string number(double value, const char* none, int digits) {
   return std::isnan(value) ? none : fmt::format("{:.{}f}", value, digits);
+}
+
+// The system moves cores, too: a virtual machine's are nearer to each other in some minutes.
+bool floors_differ(const std::vector<Series>& all) {
+  double least = std::numeric_limits<double>::max();
+  double most = 0;
+  for (const Series& series : all) {
+    if (!series.serves()) continue;
+    least = std::min(least, series.floor());
+    most = std::max(most, series.floor());
+  }
+  return most > 2 * least;
 }
 
 void print_table(const BenchOptions& options, const std::vector<Series>& all) {
@@ -138,6 +81,9 @@ void print_table(const BenchOptions& options, const std::vector<Series>& all) {
                           series.label, series.floor());
   }
   std::puts(fmt::format("# floor (us):{}", floors).c_str());
+  if (floors_differ(all)) {
+    std::puts("# floors differ: in some runs the cores were farther apart; trust small sizes less");
+  }
   std::string names = fmt::format("#{:>11}", "size (B)");
   std::string units = fmt::format("#{:>11}", "");
   for (size_t i = 0; i < all.size(); ++i) {
@@ -217,6 +163,23 @@ void print_json(const BenchOptions& options, const std::vector<Series>& all) {
   std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
+std::vector<PlotLine> lines_of(const BenchOptions& options, const std::vector<Series>& all) {
+  std::vector<PlotLine> lines;
+  for (const Series& series : all) {
+    if (!series.serves()) continue;
+    PlotLine& line = lines.emplace_back();
+    const bool ours = series.contender.name.starts_with("muster");
+    line.label = ours ? "muster " + series.label : series.label;
+    for (size_t size = 0; size < options.sizes.size(); ++size) {
+      const double us = series.median(size);
+      const double gbs = static_cast<double>(options.sizes[size]) / us / 1000;
+      line.points.push_back(
+          {options.sizes[size], us, gbs * bus_factor(options.op_name, options.ranks.ranks)});
+    }
+  }
+  return lines;
+}
+
 int print_commands(const std::vector<Contender>& all, bool as_json) {
   nlohmann::ordered_json json = {{"schema", "muster.launches/1"}, {"commands", {}}};
   for (const Contender& contender : all) {
@@ -255,6 +218,12 @@ int compare(const BenchOptions& options) {
     print_csv(options, all);
   } else {
     print_table(options, all);
+  }
+  if (!options.plot.empty()) {
+    if (Status drawn = draw_plot(options.plot, plot_title(options), lines_of(options, all));
+        !drawn.ok()) {
+      return fail(drawn);
+    }
   }
   int code = kOk;
   for (const Series& series : all) {

@@ -37,9 +37,15 @@ Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
   row.bytes = row.count * parts * element;
   row.in_place = options.in_place;
   row.back_to_back = options.loop.back_to_back;
+  row.memory = options.memory;
   row.floor = floor;
   Exercise exercise(op, options.dtype, options.redop, row.count, session.rank(), session.size());
-  Placement placement(exercise, session.rank(), session.size(), options.in_place);
+  PlacementOptions where;
+  where.in_place = options.in_place;
+  if (options.memory == "alloc") where.memory_of = *group;
+  auto made = Placement::make(exercise, session.rank(), session.size(), where);
+  if (!made.ok()) return made.take_status();
+  Placement& placement = **made;
   Result<std::string> served = session.backend_of(*group, placement.call());
   if (!served.ok()) return served.take_status();
   row.backend = *served;

@@ -94,6 +94,11 @@ void add_bench_options(CLI::App& verb, BenchOptions& options) {
           "core: a core for each rank, where there are enough; none: leave it to the system")
       ->check(CLI::IsMember({"core", "none"}))
       ->capture_default_str();
+  verb.add_option("--memory", options.memory,
+                  "ordinary: the program's own; alloc: of muster_mem_alloc, where backends may "
+                  "leave out copies")
+      ->check(CLI::IsMember({"ordinary", "alloc"}))
+      ->capture_default_str();
   verb.add_flag("--in-place", options.in_place, "The result replaces the input, as in NCCL");
   verb.add_option("--compare", options.peers,
                   fmt::format("Measure these peers in turns with muster: {}", known_peers()))
@@ -103,8 +108,18 @@ void add_bench_options(CLI::App& verb, BenchOptions& options) {
       ->capture_default_str();
   verb.add_option("--peers-dir", options.peers_directory,
                   "Where the peers' programs are (default: libexec/muster/peers beside bin)");
+  verb.add_option("--tune", options.tune,
+                  "Try values of the backend's options and write the best into this TOML file");
+  verb.add_option("--plot", options.plot,
+                  "Draw time and bandwidth over size into this SVG file (needs gnuplot)");
   verb.add_flag("--json", options.json, "Print JSON (muster.bench/1)");
   verb.add_flag("--csv", options.csv, "Print comma-separated values");
+}
+
+std::string plot_title(const BenchOptions& options) {
+  return fmt::format("{} {}{}{}, {} ranks, {}", options.op_name, options.dtype_name,
+                     op_reduces(options.op) ? " " + options.redop_name : "",
+                     options.in_place ? " in place" : "", options.ranks.ranks, options.loop_name);
 }
 
 int understand(BenchOptions& options) {
@@ -117,6 +132,14 @@ int understand(BenchOptions& options) {
   options.op = *op;
   options.dtype = *dtype;
   options.redop = *redop;
+  if (!options.plot.empty() && *op == MUSTER_BARRIER) {
+    return usage("a barrier has one size: there is nothing to plot", "leave --plot out");
+  }
+  if (!options.tune.empty() && (!options.peers.empty() || options.ranks.backends.size() > 1 ||
+                                !options.ranks.config_file.empty() || !options.plot.empty())) {
+    return usage("--tune goes with one --backend, and without --compare, --config and --plot",
+                 "a configuration to start from is read from MUSTER_CONFIG");
+  }
   if (options.in_place && !Placement::has_in_place_form(*op)) {
     return usage(fmt::format("{} has no in-place form", options.op_name), "leave --in-place out");
   }

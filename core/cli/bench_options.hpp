@@ -25,10 +25,12 @@ struct BenchOptions {
   LoopOptions loop;
   std::string loop_name = "synchronised";
   std::string bind = "core";
+  std::string memory = "ordinary";
   bool in_place = false;
   std::vector<std::string> peers;  // measured in turns with muster; empty: none
   uint32_t repeats = 3;            // of each, when there are peers
   std::string peers_directory;
+  std::string tune;  // a file to write tuned options into; "": none
   std::string plot;  // a file to draw into; "": none
   bool json = false;
   bool csv = false;
@@ -41,6 +43,9 @@ struct BenchOptions {
 };
 
 void add_bench_options(CLI::App& verb, BenchOptions& options);
+
+// "all_reduce f32 sum, 2 ranks"
+std::string plot_title(const BenchOptions& options);
 
 // Fills in what the names mean. kUsage, with a message on stderr that lists what can be measured,
 // when a name means nothing.

@@ -60,21 +60,24 @@ Command measuring_arguments(const BenchOptions& options, const std::string& bind
   return arguments;
 }
 
-Contender own(const BenchOptions& options, const std::string& backend) {
+}  // namespace
+
+Contender own_contender(const BenchOptions& options, const std::string& backend) {
   Contender own;
   own.name = backend.empty() ? "muster" : "muster " + backend;
   own.command = {own_program().string(), "bench", "--csv", "--ranks",
                  std::to_string(options.ranks.ranks)};
   const Command arguments = measuring_arguments(options, options.bind);
   own.command.insert(own.command.end(), arguments.begin(), arguments.end());
+  if (options.memory != "ordinary") {
+    own.command.insert(own.command.end(), {"--memory", options.memory});
+  }
   if (!backend.empty()) own.command.insert(own.command.end(), {"--backend", backend});
   if (!options.ranks.config_file.empty()) {
     own.command.insert(own.command.end(), {"--config", options.ranks.config_file});
   }
   return own;
 }
-
-}  // namespace
 
 bool is_known_peer(const std::string& name) {
   return std::any_of(std::begin(kPeers), std::end(kPeers),
@@ -89,8 +92,9 @@ std::string known_peers() {
 
 Result<std::vector<Contender>> contenders(const BenchOptions& options) {
   std::vector<Contender> all;
-  for (const std::string& backend : options.ranks.backends) all.push_back(own(options, backend));
-  if (all.empty()) all.push_back(own(options, ""));
+  for (const std::string& backend : options.ranks.backends)
+    all.push_back(own_contender(options, backend));
+  if (all.empty()) all.push_back(own_contender(options, ""));
   // Beside the command, in the build tree as in an installation.
   const fs::path directory =
       options.peers_directory.empty()

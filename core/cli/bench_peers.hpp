@@ -20,6 +20,8 @@ struct Contender {
 bool is_known_peer(const std::string& name);
 std::string known_peers();  // "openmpi, mpich, gloo"
 
+Contender own_contender(const BenchOptions& options, const std::string& backend);
+
 // muster first, once per named backend. NOT_FOUND when a peer's program is not there.
 Result<std::vector<Contender>> contenders(const BenchOptions& options);
 

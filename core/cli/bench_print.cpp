@@ -29,7 +29,8 @@ void print_bench_header(const BenchOptions& options, const BenchWorld& world) {
   }
   print(fmt::format("# muster {} | {} ranks, bootstrap {} | {} {} {}{} | checked, then timed",
                     MUSTER_VERSION, world.ranks, world.bootstrap, options.op_name,
-                    options.dtype_name, options.redop_name, options.in_place ? " in place" : ""));
+                    options.dtype_name, options.redop_name, options.in_place ? " in place" : "") +
+        (options.memory == "ordinary" ? "" : " | memory of muster_mem_alloc"));
   print(how_timed(options, world));
   if (world.meets_in_memory) {
     print(
@@ -74,6 +75,7 @@ void print_bench_end(const BenchOptions& options, const BenchWorld& world,
                                  {"bootstrap", world.bootstrap},
                                  {"loop", options.loop_name},
                                  {"place", options.in_place ? "in" : "out"},
+                                 {"memory", options.memory},
                                  {"floor_us", nullptr},
                                  {"rows", nlohmann::ordered_json::array()}};
   if (world.meets_in_memory) json["floor_us"] = world.floor;

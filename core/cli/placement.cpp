@@ -39,12 +39,32 @@ Shape shape_of(muster_op op) {
 
 }  // namespace
 
+Status BenchMemory::take(muster_group* group, uint64_t bytes) {
+  if (group == nullptr) {
+    pages_ = PageMemory(bytes);
+    return Status();
+  }
+  MUSTER_TRY(Status(muster_mem_alloc(group, bytes, MUSTER_HOST, &shared_)));
+  group_ = group;
+  return Status();
+}
+
+BenchMemory::~BenchMemory() {
+  if (group_ != nullptr) Status::destroy(muster_mem_free(group_, shared_));
+}
+
 bool Placement::has_in_place_form(muster_op op) {
   return op != MUSTER_BARRIER && op != MUSTER_SEND_RECV;
 }
 
-Placement::Placement(Exercise& exercise, uint32_t rank, uint32_t size, bool in_place)
-    : exercise_(exercise), call_(exercise.call()) {
+Result<std::unique_ptr<Placement>> Placement::make(Exercise& exercise, uint32_t rank, uint32_t size,
+                                                   const PlacementOptions& options) {
+  std::unique_ptr<Placement> placement(new Placement(exercise));
+  MUSTER_TRY(placement->lay_out(rank, size, options));
+  return placement;
+}
+
+Status Placement::lay_out(uint32_t rank, uint32_t size, const PlacementOptions& options) {
   const uint64_t part = call_.count * dtype_size(call_.dtype);
   const auto bytes = [&](Input input) {
     return input == Input::kNone ? 0 : part * (input == Input::kWhole ? size : 1);
@@ -52,19 +72,21 @@ Placement::Placement(Exercise& exercise, uint32_t rank, uint32_t size, bool in_p
   const Shape shape = shape_of(call_.op);
   send_bytes_ = bytes(shape.send);
   recv_bytes_ = bytes(shape.recv);
-  if (!in_place) {
-    send_ = PageMemory(send_bytes_);
-    recv_ = PageMemory(recv_bytes_);
+  if (options.memory_of != nullptr) call_.flags |= MUSTER_CALL_SYMMETRIC;
+  if (!options.in_place) {
+    MUSTER_TRY(send_.take(options.memory_of, send_bytes_));
+    MUSTER_TRY(recv_.take(options.memory_of, recv_bytes_));
     call_.send = send_.data();
     call_.recv = recv_.data();
-    return;
+    return Status();
   }
   // A rank's own part lies at its place in the whole vector, as in NCCL.
-  recv_ = PageMemory(std::max(send_bytes_, recv_bytes_));
+  MUSTER_TRY(recv_.take(options.memory_of, std::max(send_bytes_, recv_bytes_)));
   const bool own_part = shape.send != shape.recv;
   char* const mine = recv_.data() + (own_part ? rank * part : 0);
   call_.send = shape.send == Input::kPart ? mine : recv_.data();
   call_.recv = shape.recv == Input::kPart ? mine : recv_.data();
+  return Status();
 }
 
 void Placement::fill(uint64_t round) {

@@ -6,15 +6,42 @@
 #define MUSTER_CORE_CLI_PLACEMENT_HPP
 
 #include <cstdint>
+#include <memory>
 
 #include "core/agree/exercise.hpp"
+#include "core/base/status.hpp"
 #include "core/cli/page_memory.hpp"
+#include "muster/muster.h"
 
 namespace muster::cli {
 
+// Ordinary memory of this process, or of muster_mem_alloc.
+class BenchMemory {
+ public:
+  BenchMemory() = default;
+  // group: null for ordinary memory; equal bytes on all ranks. [collective]
+  Status take(muster_group* group, uint64_t bytes);
+  ~BenchMemory();
+  BenchMemory(const BenchMemory&) = delete;
+  BenchMemory& operator=(const BenchMemory&) = delete;
+  char* data() const { return group_ != nullptr ? static_cast<char*>(shared_) : pages_.data(); }
+
+ private:
+  PageMemory pages_;
+  muster_group* group_ = nullptr;
+  void* shared_ = nullptr;
+};
+
+struct PlacementOptions {
+  bool in_place = false;
+  muster_group* memory_of = nullptr;  // muster_mem_alloc of this group; null: ordinary memory
+};
+
 class Placement {
  public:
-  Placement(Exercise& exercise, uint32_t rank, uint32_t size, bool in_place);
+  // [collective] with memory of a group.
+  static Result<std::unique_ptr<Placement>> make(Exercise& exercise, uint32_t rank, uint32_t size,
+                                                 const PlacementOptions& options);
   Placement(const Placement&) = delete;
   Placement& operator=(const Placement&) = delete;
 
@@ -28,12 +55,15 @@ class Placement {
   Exercise::Wrong check();
 
  private:
+  explicit Placement(Exercise& exercise) : exercise_(exercise), call_(exercise.call()) {}
+  Status lay_out(uint32_t rank, uint32_t size, const PlacementOptions& options);
+
   Exercise& exercise_;
   muster_call call_;
   uint64_t send_bytes_ = 0;
   uint64_t recv_bytes_ = 0;
-  PageMemory send_;
-  PageMemory recv_;  // in place: the only one
+  BenchMemory send_;
+  BenchMemory recv_;  // in place: the only one
 };
 
 }  // namespace muster::cli

@@ -90,6 +90,14 @@ class Bench(support.Case):
                 rows = self.csv_rows("bench", operation, "--ranks", "3", "--in-place", "--backend", "shm", *SMALL)
                 self.assertEqual([("in", "0")] * 3, [(row["place"], row["wrong"]) for row in rows])
 
+    def test_given_every_operation_when_measured_in_memory_of_the_group_then_every_row_is_right(self):
+        for operation in OPERATIONS:
+            with self.subTest(operation=operation):
+                rows = self.csv_rows("bench", operation, "--memory", "alloc", "--backend", "shm", *SMALL)
+                self.assertEqual({("alloc", "0")}, {(row["memory"], row["wrong"]) for row in rows})
+        rows = self.csv_rows("bench", "all_gather", "--memory", "alloc", "--in-place", "--ranks", "3", *SMALL)
+        self.assertEqual({("alloc", "in", "0")}, {(row["memory"], row["place"], row["wrong"]) for row in rows})
+
     def test_given_no_count_when_measured_then_the_time_for_each_size_bounds_it(self):
         few, = self.csv_rows("bench", "all_reduce", "--sizes", "8M", "--seconds", "0.001")
         self.assertEqual("20", few["iterations"])

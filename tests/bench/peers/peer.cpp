@@ -179,6 +179,8 @@ int run_peer(int argc, char** argv, Library& library) {
                      probe.in_place ? " in place" : "", options->dtype.c_str(),
                      reduces(probe.op) ? options->redop.c_str() : "");
       }
+      // No rank leaves while another one is still connecting.
+      library.all(true);
       return kNoSuchOperation;
     }
     if (options->bind) cli::bind_to_processor(cli::local_place());

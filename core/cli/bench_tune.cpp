@@ -1,0 +1,245 @@
+#include "core/cli/bench_tune.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <system_error>
+#include <variant>
+
+#include "config/toml_node.hpp"
+#include "core/base/units.hpp"
+#include "core/cli/bench_peers.hpp"
+#include "core/cli/bench_turn.hpp"
+
+namespace muster::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Options = std::map<std::string, uint64_t>;
+
+// What runs of the same thing differ by on a busy machine: less is no reason to change a value.
+constexpr double kClearlyBetter = 0.97;
+
+Status wrong(const std::string& name, const TomlNode& at, std::string_view cause) {
+  return {MUSTER_INVALID_ARGUMENT, fmt::format("{}:{}: {}", name, at.at.line, cause),
+          "a limit is: option, candidates, sizes (texts like \"32KiB\"), operations"};
+}
+
+Result<std::vector<uint64_t>> sizes_of(const std::string& name, const TomlNode& node) {
+  const auto* const texts = std::get_if<std::vector<std::string>>(&node.value);
+  if (texts == nullptr || texts->empty()) return wrong(name, node, "texts are expected");
+  std::vector<uint64_t> sizes;
+  for (const std::string& text : *texts) {
+    Result<uint64_t> bytes = parse_bytes(text);
+    if (!bytes.ok()) return wrong(name, node, fmt::format("'{}' is not a size", text));
+    sizes.push_back(*bytes);
+  }
+  return sizes;
+}
+
+Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
+  TunedLimit limit;
+  for (const TomlNode& node : table.children) {
+    if (node.name == "option") {
+      const auto* const text = std::get_if<std::string>(&node.value);
+      if (text == nullptr) return wrong(name, node, "option is a text");
+      limit.option = *text;
+    } else if (node.name == "operations") {
+      const auto* const texts = std::get_if<std::vector<std::string>>(&node.value);
+      if (texts == nullptr) return wrong(name, node, "operations are texts");
+      limit.operations = *texts;
+    } else if (node.name == "candidates" || node.name == "sizes") {
+      Result<std::vector<uint64_t>> sizes = sizes_of(name, node);
+      if (!sizes.ok()) return sizes.take_status();
+      (node.name == "sizes" ? limit.sizes : limit.candidates) = std::move(*sizes);
+    } else {
+      return wrong(name, node, fmt::format("unknown key '{}'", node.name));
+    }
+  }
+  if (limit.option.empty() || limit.candidates.empty() || limit.sizes.empty() ||
+      limit.operations.empty()) {
+    return wrong(name, table, "a limit lacks a part");
+  }
+  return limit;
+}
+
+std::string config_of(const std::string& backend, const Options& options) {
+  std::string text = fmt::format("[backend.{}]\noptions = {{", backend);
+  for (const auto& [option, value] : options) {
+    text +=
+        fmt::format("{} {} = \"{}\"", text.back() == '{' ? "" : ",", option, format_bytes(value));
+  }
+  return text + " }\n";
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  file.close();
+  return !file.fail();
+}
+
+// The configuration of one candidate, in a file of its own for the ranks.
+class CandidateFile {
+ public:
+  CandidateFile() : path_((fs::temp_directory_path() / "muster-tune-XXXXXX").string()) {
+    const int fd = mkstemp(path_.data());
+    if (fd >= 0) close(fd);
+  }
+  ~CandidateFile() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+  }
+  CandidateFile(const CandidateFile&) = delete;
+  CandidateFile& operator=(const CandidateFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Microseconds per candidate and size: medians of repeats in turns.
+using Table = std::vector<std::vector<double>>;
+
+Result<Table> try_candidates(const BenchOptions& asked, const TunedLimit& limit,
+                             const std::string& backend, const Options& chosen) {
+  std::vector<std::vector<std::vector<double>>> seen(
+      limit.candidates.size(), std::vector<std::vector<double>>(limit.sizes.size()));
+  const CandidateFile file;
+  BenchOptions options = asked;
+  options.sizes = limit.sizes;
+  options.ranks.config_file = file.path();
+  const Contender contender = own_contender(options, backend);
+  for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
+    for (size_t c = 0; c < limit.candidates.size(); ++c) {
+      Options tried = chosen;
+      tried[limit.option] = limit.candidates[c];
+      if (!write_file(file.path(), config_of(backend, tried))) {
+        return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file.path()),
+                      "TMPDIR names another directory");
+      }
+      std::string left_out;
+      Result<std::vector<BenchRow>> rows = take_turn(options, contender, nullptr, &left_out);
+      if (!rows.ok()) {
+        return rows.status().within(
+            fmt::format("{} = {}", limit.option, format_bytes(limit.candidates[c])));
+      }
+      for (size_t s = 0; s < rows->size(); ++s) seen[c][s].push_back((*rows)[s].median);
+    }
+  }
+  Table medians;
+  for (auto& candidate : seen) {
+    std::vector<double>& row = medians.emplace_back();
+    for (std::vector<double>& us : candidate) row.push_back(median_of(us));
+  }
+  return medians;
+}
+
+// Geometric mean over the sizes, so that small ones count as much as large ones.
+double score(const std::vector<double>& us) {
+  double sum = 0;
+  for (const double one : us) sum += std::log(std::max(one, 0.001));
+  return std::exp(sum / static_cast<double>(us.size()));
+}
+
+size_t best_of(const Table& table) {
+  size_t best = 0;
+  for (size_t c = 1; c < table.size(); ++c) {
+    const double bar = best == 0 ? kClearlyBetter * score(table[0]) : score(table[best]);
+    if (score(table[c]) < bar) best = c;
+  }
+  return best;
+}
+
+void print_tried(const TunedLimit& limit, const Table& table, size_t best) {
+  std::string header = fmt::format("# {:>16}", limit.option);
+  for (const uint64_t bytes : limit.sizes) header += fmt::format(" {:>9}", format_bytes(bytes));
+  std::puts((header + fmt::format(" {:>9}", "mean")).c_str());
+  for (size_t c = 0; c < table.size(); ++c) {
+    std::string line = fmt::format("  {:>16}", format_bytes(limit.candidates[c]));
+    for (const double us : table[c]) line += fmt::format(" {:>9.2f}", us);
+    line += fmt::format(" {:>9.2f}{}", score(table[c]), c == best ? "  <- chosen" : "");
+    std::puts(line.c_str());
+  }
+  std::fflush(stdout);
+}
+
+Result<std::vector<TunedLimit>> load_limits(const std::string& backend) {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const fs::path path = self.parent_path().parent_path() / "share" / "muster" / "tuning" /
+                        fmt::format("{}.toml", backend);
+  std::ifstream file(path);
+  if (!file) {
+    return Status(
+        MUSTER_NOT_FOUND,
+        fmt::format("backend {} has nothing to tune: there is no {}", backend, path.string()),
+        "tests/bench/README.md says what such a file holds");
+  }
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return parse_limits(text, path.string());
+}
+
+}  // namespace
+
+Result<std::vector<TunedLimit>> parse_limits(const std::string& text, const std::string& name) {
+  Result<TomlNode> root = parse_toml(text, name);
+  if (!root.ok()) return root.take_status();
+  std::vector<TunedLimit> limits;
+  for (const TomlNode& node : root->children) {
+    if (node.name != "limit" || node.kind != TomlNode::Kind::kArray) {
+      return wrong(name, node, fmt::format("unknown key '{}'", node.name));
+    }
+    for (const TomlNode& table : node.children) {
+      Result<TunedLimit> limit = limit_of(name, table);
+      if (!limit.ok()) return limit.take_status();
+      limits.push_back(std::move(*limit));
+    }
+  }
+  return limits;
+}
+
+int tune(const BenchOptions& options) {
+  const std::string backend =
+      options.ranks.backends.empty() ? "shm" : options.ranks.backends.front();
+  Result<std::vector<TunedLimit>> limits = load_limits(backend);
+  if (!limits.ok()) return fail(limits.status());
+  std::puts(fmt::format("# {} of {} with {} ranks: microseconds, medians of {} runs in turns",
+                        options.op_name, backend, options.ranks.ranks, options.repeats)
+                .c_str());
+  Options chosen;
+  for (const TunedLimit& limit : *limits) {
+    const auto& names = limit.operations;
+    if (std::find(names.begin(), names.end(), options.op_name) == names.end()) continue;
+    Result<Table> table = try_candidates(options, limit, backend, chosen);
+    if (!table.ok()) return fail(table.status());
+    const size_t best = best_of(*table);
+    print_tried(limit, *table, best);
+    chosen[limit.option] = limit.candidates[best];
+  }
+  if (chosen.empty()) {
+    return fail(Status(MUSTER_NOT_FOUND,
+                       fmt::format("no option of {} is tuned by {}", backend, options.op_name),
+                       "all_reduce tunes most of them"));
+  }
+  const std::string text = fmt::format(
+      "# Tuned by: muster bench {} --ranks {} --tune\n# Read by --config, MUSTER_CONFIG, "
+      "or as part of muster.toml; the same on all ranks.\n{}",
+      options.op_name, options.ranks.ranks, config_of(backend, chosen));
+  if (!write_file(options.tune, text)) {
+    return fail(Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", options.tune),
+                       "name a file in a directory that you may write to"));
+  }
+  std::puts(fmt::format("# written to {}", options.tune).c_str());
+  return kOk;
+}
+
+}  // namespace muster::cli
