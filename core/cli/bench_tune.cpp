@@ -23,14 +23,14 @@ namespace muster::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Options = std::map<std::string, uint64_t>;
+using Options = std::map<std::string, std::string>;  // as the configuration has them
 
 // What runs of the same thing differ by on a busy machine: less is no reason to change a value.
 constexpr double kClearlyBetter = 0.97;
 
 Status wrong(const std::string& name, const TomlNode& at, std::string_view cause) {
   return {MUSTER_INVALID_ARGUMENT, fmt::format("{}:{}: {}", name, at.at.line, cause),
-          "a limit is: option, candidates, sizes (texts like \"32KiB\"), operations"};
+          "a limit is: option, candidates, sizes (texts like \"32KiB\"), operations, per_group"};
 }
 
 Result<std::vector<uint64_t>> sizes_of(const std::string& name, const TomlNode& node) {
@@ -52,6 +52,10 @@ Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
       const auto* const text = std::get_if<std::string>(&node.value);
       if (text == nullptr) return wrong(name, node, "option is a text");
       limit.option = *text;
+    } else if (node.name == "per_group") {
+      const auto* const flag = std::get_if<bool>(&node.value);
+      if (flag == nullptr) return wrong(name, node, "per_group is true or false");
+      limit.per_group = *flag;
     } else if (node.name == "operations") {
       const auto* const texts = std::get_if<std::vector<std::string>>(&node.value);
       if (texts == nullptr) return wrong(name, node, "operations are texts");
@@ -74,10 +78,15 @@ Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
 std::string config_of(const std::string& backend, const Options& options) {
   std::string text = fmt::format("[backend.{}]\noptions = {{", backend);
   for (const auto& [option, value] : options) {
-    text +=
-        fmt::format("{} {} = \"{}\"", text.back() == '{' ? "" : ",", option, format_bytes(value));
+    text += fmt::format("{} {} = \"{}\"", text.back() == '{' ? "" : ",", option, value);
   }
   return text + " }\n";
+}
+
+// What the option is set to for a candidate.
+std::string setting_of(const TunedLimit& limit, uint64_t candidate, const BenchOptions& options) {
+  if (!limit.per_group) return format_bytes(candidate);
+  return fmt::format("{}/{}={}", options.op_name, options.ranks.ranks, candidate);
 }
 
 bool write_file(const std::string& path, const std::string& text) {
@@ -121,7 +130,7 @@ Result<Table> try_candidates(const BenchOptions& asked, const TunedLimit& limit,
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t c = 0; c < limit.candidates.size(); ++c) {
       Options tried = chosen;
-      tried[limit.option] = limit.candidates[c];
+      tried[limit.option] = setting_of(limit, limit.candidates[c], asked);
       if (!write_file(file.path(), config_of(backend, tried))) {
         return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file.path()),
                       "TMPDIR names another directory");
@@ -223,7 +232,7 @@ int tune(const BenchOptions& options) {
     if (!table.ok()) return fail(table.status());
     const size_t best = best_of(*table);
     print_tried(limit, *table, best);
-    chosen[limit.option] = limit.candidates[best];
+    chosen[limit.option] = setting_of(limit, limit.candidates[best], options);
   }
   if (chosen.empty()) {
     return fail(Status(MUSTER_NOT_FOUND,

@@ -15,6 +15,7 @@ namespace muster::cli {
 // One option, from ../share/muster/tuning/<backend>.toml.
 struct TunedLimit {
   std::string option;
+  bool per_group = false;            // the option takes OPERATION/RANKS=BYTES instead of a size
   std::vector<uint64_t> candidates;  // the first stays where none is clearly better
   std::vector<uint64_t> sizes;       // that are measured
   std::vector<std::string> operations;

@@ -12,11 +12,13 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -99,16 +101,22 @@ class Meeting {
   uint32_t rank() const { return rank_; }
   uint32_t ranks() const { return ranks_; }
 
-  // Returns when all ranks have come here equally often. False: one did not, for a minute.
+  // Returns when all ranks have come here equally often. False: one did not (missing()), for a
+  // minute or because its process is gone.
   bool meet() {
     const uint64_t epoch = ++epoch_;
     line(rank_).epoch.store(epoch, std::memory_order_release);
     for (uint32_t r = 0; r < ranks_; ++r) {
       const std::atomic<uint64_t>& theirs = line(r).epoch;
-      if (theirs.load(std::memory_order_acquire) < epoch && !wait_for(theirs, epoch)) return false;
+      if (theirs.load(std::memory_order_acquire) < epoch && !wait_for(r, epoch)) {
+        missing_ = r;
+        return false;
+      }
     }
     return true;
   }
+  // After a meeting that failed: the rank that did not come.
+  uint32_t missing() const { return missing_; }
 
   // Replaces each value by the largest of all ranks. Equal n on all ranks; false as meet().
   bool largest(double* values, size_t n) {
@@ -133,6 +141,7 @@ class Meeting {
   struct Line {
     alignas(128) std::atomic<uint64_t> epoch;
     alignas(128) cpu_set_t processors;
+    std::atomic<int32_t> process;  // 0: not joined yet
     alignas(128) double values[kValues];
   };
   struct Shared {
@@ -157,11 +166,20 @@ class Meeting {
         lines_(reinterpret_cast<Line*>(shared + 1)),
         fd_(fd),
         rank_(rank),
-        ranks_(ranks) {}
+        ranks_(ranks) {
+    line(rank).process.store(static_cast<int32_t>(getpid()), std::memory_order_release);
+  }
+
+  // Whether the rank's process is known to have ended.
+  bool gone(uint32_t rank) const {
+    const int32_t process = lines_[rank].process.load(std::memory_order_acquire);
+    return process != 0 && kill(process, 0) != 0 && errno == ESRCH;
+  }
 
   Line& line(uint32_t rank) { return lines_[rank]; }
 
-  bool wait_for(const std::atomic<uint64_t>& word, uint64_t epoch) const {
+  bool wait_for(uint32_t rank, uint64_t epoch) const {
+    const std::atomic<uint64_t>& word = lines_[rank].epoch;
     constexpr uint32_t kPauses = 20000;  // about a millisecond, then the kernel is asked
     constexpr uint32_t kTurns = 4096;
     uint32_t pauses = crowded_ ? kPauses : 0;
@@ -175,6 +193,8 @@ class Meeting {
       }
       sched_yield();
       if (++turn % kTurns != 0) continue;
+      // Its last word counts: it may have come and ended.
+      if (gone(rank)) return word.load(std::memory_order_acquire) >= epoch;
       const auto now = std::chrono::steady_clock::now();
       if (give_up == std::chrono::steady_clock::time_point{}) {
         give_up = now + std::chrono::minutes(1);
@@ -198,6 +218,7 @@ class Meeting {
   uint32_t rank_;
   uint32_t ranks_;
   uint64_t epoch_ = 0;
+  uint32_t missing_ = 0;
   bool crowded_ = true;  // until the ranks have told each other where they may run
 };
 

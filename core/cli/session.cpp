@@ -28,9 +28,10 @@ struct ControlRanks {
   }
 };
 
-Status lost_rank() {
-  return {MUSTER_PEER_LOST, "a rank did not come to a measurement",
-          "its own messages say why; a rank that is stopped or killed is waited for one minute"};
+Status lost_rank(const Meeting& meeting) {
+  return {
+      MUSTER_PEER_LOST, fmt::format("rank {} did not come to a measurement", meeting.missing()),
+      "look for its exit or signal in its own output; one that is stopped is waited for a minute"};
 }
 
 }  // namespace
@@ -75,7 +76,7 @@ Status Session::make_meeting() {
   MUSTER_TRY(
       Status(muster_all_reduce(control_, &joined, &joined, 1, MUSTER_I32, MUSTER_MIN, nullptr)));
   if (joined == 0) return Status();
-  if (!meeting->open_with_all()) return lost_rank();
+  if (!meeting->open_with_all()) return lost_rank(*meeting);
   meeting_ = std::move(meeting);
   return Status();
 }
@@ -166,7 +167,7 @@ Result<std::vector<double>> Session::time_each(muster_group* group, const muster
   std::vector<double> microseconds;
   if (meeting_ != nullptr) {
     if (run_loop(*meeting_, options, execute, &microseconds)) return microseconds;
-    return failed.ok() ? lost_rank() : std::move(failed);
+    return failed.ok() ? lost_rank(*meeting_) : std::move(failed);
   }
   ControlRanks ranks{control_, Status()};
   if (run_loop(ranks, options, execute, &microseconds)) return microseconds;
@@ -175,7 +176,9 @@ Result<std::vector<double>> Session::time_each(muster_group* group, const muster
 
 Result<double> Session::floor(const LoopOptions& options) {
   double us = 0;
-  if (meeting_ != nullptr && !exchange_floor(*meeting_, options, &us)) return lost_rank();
+  if (meeting_ != nullptr && !exchange_floor(*meeting_, options, &us)) {
+    return lost_rank(*meeting_);
+  }
   return us;
 }
 

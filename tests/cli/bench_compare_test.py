@@ -145,6 +145,11 @@ class Tune(support.Case):
         self.environment["MUSTER_CONFIG"] = str(self.root / "tuned.toml")
         self.assertIn("box_bytes", self.muster("config", "show").stdout)
 
+    def test_given_a_limit_per_group_when_tuned_then_it_names_operation_and_ranks(self):
+        self.muster("bench", "reduce", "--tune", "tuned.toml", *FEW)
+        self.assertRegex((self.root / "tuned.toml").read_text(), r'bands = "reduce/2=\d+"')
+        self.muster("bench", "reduce", "--config", "tuned.toml", "--sizes", "64", *FEW[:4])
+
     def test_given_what_cannot_be_tuned_when_asked_then_the_reason_is_told(self):
         self.assertIn("no option of shm is tuned by barrier", self.muster("bench", "barrier", "--tune", "t", code=1).stderr)
         error = self.muster("bench", "all_reduce", "--backend", "skeleton", "--tune", "t", code=1).stderr

@@ -1,6 +1,8 @@
 #include "core/cli/meeting.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <functional>
 #include <thread>
@@ -62,6 +64,23 @@ TEST(Meeting, GivenMoreRanksThanCoresWhenTheyHaveMetThenTheyAreCrowded) {
   in_ranks(cores + 1, [](Meeting& meeting) { EXPECT_TRUE(meeting.crowded()); });
   if (cores < 2) GTEST_SKIP() << "one core only";
   in_ranks(2, [](Meeting& meeting) { EXPECT_FALSE(meeting.crowded()); });
+}
+
+TEST(Meeting, GivenARankWhoseProcessEndedWhenTheOthersMeetThenItIsMissingAtOnce) {
+  MeetingAddress address;
+  const std::unique_ptr<Meeting> first = Meeting::host(2, &address);
+  ASSERT_NE(nullptr, first);
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::unique_ptr<Meeting> second = Meeting::join(address, 1);
+    _exit(second != nullptr && second->meet() ? 0 : 1);
+  }
+  EXPECT_TRUE(first->meet());
+  int state = 0;
+  ASSERT_EQ(child, waitpid(child, &state, 0));
+  EXPECT_EQ(0, state);
+  EXPECT_FALSE(first->meet());
+  EXPECT_EQ(1u, first->missing());
 }
 
 TEST(Meeting, GivenAnAddressOfOtherMemoryWhenJoinedThenThereIsNoMeeting) {

@@ -14,7 +14,7 @@ namespace {
 
 // Small limits put every edge within reach of small counts.
 constexpr uint64_t kOneShot = 1024;
-Options small(const char* direct_bytes) {
+Options small(const std::string& direct_bytes) {
   return {{"chunk_bytes", "4096"},
           {"box_bytes", "192"},
           {"one_shot_bytes", std::to_string(kOneShot)},
@@ -53,10 +53,10 @@ std::vector<uint64_t> edge_counts(muster_dtype dtype) {
 }
 
 // Ranks, and from which size on operands that all can see are not staged.
-class Operations : public testing::TestWithParam<std::tuple<uint32_t, const char*>> {
+class Operations : public testing::TestWithParam<std::tuple<uint32_t, uint64_t>> {
  protected:
   static uint32_t ranks() { return std::get<0>(GetParam()); }
-  static const char* direct_bytes() { return std::get<1>(GetParam()); }
+  static std::string direct_bytes() { return std::to_string(std::get<1>(GetParam())); }
   static Options small() { return shm_test::small(direct_bytes()); }
 };
 
@@ -155,7 +155,7 @@ TEST_P(Operations, GivenAlternatingReductionsAndGathersThenNoRankIsLeftBehind) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Operations,
                          testing::Combine(testing::Values(2u, 3u, 5u, 8u),
-                                          testing::Values("0", "1073741824")));
+                                          testing::Values(uint64_t{0}, uint64_t{1} << 30)));
 
 double decoded(muster_dtype dtype, const unsigned char* at) {
   uint16_t half;
