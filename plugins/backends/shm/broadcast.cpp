@@ -18,9 +18,15 @@ void tiny(State& state, const muster_call& call, uint64_t bytes) {
   stage.finish(step);
 }
 
+// Bytes of a step: several steps, so that the others copy out while the root copies in.
+uint64_t step_bytes(const Stage& stage, uint64_t bytes) {
+  const uint64_t part = (bytes / kSlots + kCacheLine - 1) / kCacheLine * kCacheLine;
+  return std::min(stage.slot_bytes(), std::max(part, kPage));
+}
+
 void show_all(State& state, const muster_call& call, uint64_t bytes) {
   Stage& stage = state.stage;
-  const uint64_t most = stage.slot_bytes();
+  const uint64_t most = step_bytes(stage, bytes);
   const uint64_t steps = (bytes + most - 1) / most;
   const uint64_t first = stage.begin(steps);
   const Operands own = {state.operands.tell(call.send, bytes), {}};
@@ -37,7 +43,7 @@ void show_all(State& state, const muster_call& call, uint64_t bytes) {
 
 void take_all(State& state, const muster_call& call, uint64_t bytes) {
   Stage& stage = state.stage;
-  const uint64_t most = stage.slot_bytes();
+  const uint64_t most = step_bytes(stage, bytes);
   const uint64_t steps = (bytes + most - 1) / most;
   const uint64_t first = stage.begin(steps);
   const std::byte* direct = nullptr;
