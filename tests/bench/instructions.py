@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Instructions per call of each way of tests/bench/dispatch.cpp, and over a call through a pointer.
 
     tests/bench/instructions.py build/tests/bench_dispatch [LIMIT]

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Start-up by step: ten plugins, the default configuration, fresh processes of two ranks; the median of some runs.
 
     tests/bench/startup.py build/bin/muster build/tests/bench_startup build/lib/muster/plugins build/tests/cli/good.so [RUNS]
