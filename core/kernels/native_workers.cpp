@@ -9,7 +9,11 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
+#include <string>
+#include <system_error>
 
 #include "core/bootstrap/unique_fd.hpp"
 #include "core/kernels/native_build.hpp"
@@ -79,12 +83,39 @@ BuildOutcome read_outcome(const NativeKey& key, int fd, int wait_status) {
   return outcome;
 }
 
+// What compilers keep while they run. They are ended in the middle when the build is, and then
+// leave it behind, so it goes with the build.
+class CompilerScratch {
+ public:
+  CompilerScratch() {
+    std::error_code error;
+    std::string path =
+        (std::filesystem::temp_directory_path(error) / "muster-build-XXXXXX").string();
+    if (!error && mkdtemp(path.data()) != nullptr) path_ = path;
+  }
+  ~CompilerScratch() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  CompilerScratch(const CompilerScratch&) = delete;
+  CompilerScratch& operator=(const CompilerScratch&) = delete;
+
+  // For this process and those that it starts; without a directory they use the common one.
+  void use() const {
+    if (!path_.empty()) setenv("TMPDIR", path_.c_str(), 1);
+  }
+
+ private:
+  std::string path_;
+};
+
 }  // namespace
 
 std::vector<BuildOutcome> NativeBuild::run(
     const std::vector<NativeKey>& keys, unsigned jobs, int stop_fd,
     const std::function<void(const BuildOutcome&)>& done) const {
   const NotedSignals noted;
+  const CompilerScratch scratch;
   std::vector<BuildOutcome> outcomes;
   std::map<pid_t, Worker> workers;
   const pid_t self = getpid();
@@ -105,6 +136,7 @@ std::vector<BuildOutcome> NativeBuild::run(
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       NotedSignals::reset();
       if (getppid() != self) _exit(1);
+      scratch.use();
       const std::string text = written(build(keys[index]));
       const ssize_t n = write(to.get(), text.data(), text.size());
       _exit(n == static_cast<ssize_t>(text.size()) ? 0 : 1);
