@@ -1,8 +1,9 @@
 // How long to look again before sleeping: as long as it is worth it.
 //
 // Ranks that come within the time of a few messages are awaited by looking; where looking was in
-// vain, as with ranks that compute for unequal times, it is cut down and the core is free earlier.
-// One look that succeeds after a wait brings it back. Thread rule: [group-serial].
+// vain, as with ranks that compute for unequal times, it is cut to half and the core is free
+// earlier. One look that succeeds after a wait brings it back. Rationale for no less than half: two
+// ranks that look for less time than it takes to wake each other would sleep at every message. Thread rule: [group-serial].
 #ifndef MUSTER_PLUGINS_SHM_SPINS_HPP
 #define MUSTER_PLUGINS_SHM_SPINS_HPP
 
@@ -35,12 +36,11 @@ class Spins {
         return true;
       }
     }
-    now_ = std::max(std::min(most_, kLeast), now_ / 2);
+    now_ = std::max(most_ / 2, now_ / 2);
     return false;
   }
 
  private:
-  static constexpr uint32_t kLeast = 32;
   uint32_t most_;
   uint32_t now_;
 };
