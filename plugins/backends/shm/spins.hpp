@@ -3,7 +3,8 @@
 // Ranks that come within the time of a few messages are awaited by looking; where looking was in
 // vain, as with ranks that compute for unequal times, it is cut to half and the core is free
 // earlier. One look that succeeds after a wait brings it back. Rationale for no less than half: two
-// ranks that look for less time than it takes to wake each other would sleep at every message. Thread rule: [group-serial].
+// ranks that look for less time than it takes to wake each other would sleep at every message.
+// Thread rule: [group-serial].
 #ifndef MUSTER_PLUGINS_SHM_SPINS_HPP
 #define MUSTER_PLUGINS_SHM_SPINS_HPP
 
