@@ -51,7 +51,7 @@ Result<muster::LayoutWish> read_layout(const muster_runtime& runtime,
   if (options != nullptr) {
     if (options->struct_size < MUSTER_STRUCT_SIZE(muster_layout_options, roles)) {
       return Status(MUSTER_INVALID_ARGUMENT,
-                    std::string(function) + ": options.struct_size is not set",
+                    fmt::format("{}: options.struct_size is not set", function),
                     "set it to MUSTER_LAYOUT_OPTIONS_SIZE");
     }
     std::memcpy(&filled, options, std::min<size_t>(options->struct_size, sizeof(filled)));

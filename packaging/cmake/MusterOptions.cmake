@@ -1,6 +1,7 @@
 # Build options and the flags that every target of this tree shares.
 option(MUSTER_BUILD_TESTS "Build the tests and benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(MUSTER_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+option(MUSTER_PRECOMPILED_HEADERS "Read the large headers of libraries once per target, not once per file" ON)
 set(MUSTER_SANITIZE "" CACHE STRING "Sanitizer of the whole build: empty, address (with undefined) or thread")
 set_property(CACHE MUSTER_SANITIZE PROPERTY STRINGS "" address thread)
 
@@ -42,5 +43,12 @@ elseif(MUSTER_SANITIZE STREQUAL "thread")
 elseif(MUSTER_SANITIZE)
   message(FATAL_ERROR "MUSTER_SANITIZE is '${MUSTER_SANITIZE}'; use address, thread or nothing")
 endif()
+
+# muster_precompile_headers(<target> <header>...): for targets of many files that all include them anyway.
+function(muster_precompile_headers target)
+  if(MUSTER_PRECOMPILED_HEADERS)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
 
 include(MusterAddPlugin)

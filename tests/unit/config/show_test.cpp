@@ -1,5 +1,7 @@
 #include "config/show.hpp"
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -11,7 +13,7 @@ namespace muster {
 namespace {
 
 std::string file_text(const std::string& name) {
-  std::ifstream file(std::string(MUSTER_CONFIG_FOLDER) + "/" + name, std::ios::binary);
+  std::ifstream file(fmt::format("{}/{}", MUSTER_CONFIG_FOLDER, name), std::ios::binary);
   EXPECT_TRUE(file.good()) << name;
   std::ostringstream text;
   text << file.rdbuf();

@@ -1,6 +1,7 @@
 #include "tests/unit/kernels/kernel_sources.hpp"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <cstring>
 
@@ -13,7 +14,7 @@ namespace {
 std::string pack_file(const std::string& architecture) {
   std::string id = "kernels_" + architecture;
   for (char& c : id) c = c == '-' ? '_' : c;
-  return std::string(MUSTER_TEST_PLUGIN_DIRECTORY) + "/" + id + ".so";
+  return fmt::format("{}/{}.so", MUSTER_TEST_PLUGIN_DIRECTORY, id);
 }
 
 bool same(const char* wanted, const char* offered) {
