@@ -228,7 +228,7 @@ class GroupSetup {
       live.host.context = &group_->context;
       live.host.plugin = &candidate.plugin->host();
       live.host.options = candidate.options;
-      group_->context.operation += 1;
+      group_->context.begin_operation();
       Status status(
           live.table->group_prepare(candidate.plugin->instance(), &live.host, &live.state));
       if (status.ok() && live.state == nullptr)
@@ -241,7 +241,7 @@ class GroupSetup {
   Status connect(Exchange& exchange) {
     std::vector<std::string> causes;
     for (LiveBackend& live : group_->backends) {
-      group_->context.operation += 1;
+      group_->context.begin_operation();
       const Status status(live.table->group_connect(live.state));
       causes.push_back(status.ok() ? "" : "connect: " + status.cause());
     }

@@ -38,7 +38,7 @@ struct Question {
 std::string ask(muster_group& group, const LiveBackend& backend, const Question& question) {
   Exercise exercise = question.exercise(group);
   exercise.fill(0);
-  group.context.operation += 1;
+  group.context.begin_operation();
   if (const Status status(backend.table->execute(backend.state, &exercise.call())); !status.ok()) {
     return exercise.describe() + ": " + status.cause();
   }

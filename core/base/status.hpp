@@ -36,7 +36,9 @@ class [[nodiscard]] Status {
   Status& operator=(Status&& other) noexcept;
   Status(const Status&) = delete;
   Status& operator=(const Status&) = delete;
-  ~Status() { destroy(status_); }
+  ~Status() {
+    if (status_ != nullptr) destroy(status_);
+  }
 
   bool ok() const { return status_ == nullptr; }
   muster_code code() const { return ok() ? muster_code{MUSTER_OK} : status_->code; }

@@ -1,13 +1,13 @@
 // muster.h: explicit calls, started calls, batches, plans.
 #include <fmt/format.h>
 
-#include <array>
 #include <memory>
 #include <vector>
 
 #include "core/capi/boundary.hpp"
 #include "core/dispatch/batch.hpp"
 #include "core/dispatch/dispatch.hpp"
+#include "core/dispatch/plan.hpp"
 #include "core/dispatch/queue.hpp"
 #include "muster/muster.h"
 
@@ -19,71 +19,52 @@ using muster::Status;
 namespace {
 
 // Copies a program's record, which may be of an older header, and checks it.
+Refusal read_usable(const muster_group& group, const muster_call& call, bool in_batch,
+                    muster_call* out) {
+  if (call.struct_size >= sizeof(*out)) [[likely]] {
+    *out = call;
+  } else {  // a program of an older header gives less; what it does not know is zero
+    *out = muster_call{};
+    std::memcpy(out, &call, call.struct_size);
+  }
+  out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
+  const Refusal refusal = muster::prepare_any(group, *out);
+  if (refusal != Refusal::kNone) [[unlikely]]
+    return refusal;
+  const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
+  return message && out->peer == group.rank && !in_batch ? Refusal::kSelf : Refusal::kNone;
+}
+
+// Whether there is a record to read at all.
+bool is_call(const muster_group* group, const muster_call* call) {
+  return group != nullptr && call != nullptr &&
+         call->struct_size >= MUSTER_STRUCT_SIZE(muster_call, count);
+}
+
+// Both, with the words for what is wrong.
 Status read_call(const char* function, const muster_group* group, const muster_call* call,
                  bool in_batch, muster_call* out) {
   if (group == nullptr) return null_argument(function, "group");
   if (call == nullptr) return null_argument(function, "call");
-  if (call->struct_size < MUSTER_STRUCT_SIZE(muster_call, count)) {
+  if (!is_call(group, call)) {
     return Status(MUSTER_INVALID_ARGUMENT, std::string(function) + ": call.struct_size is not set",
                   "make the record with muster_call_init");
   }
-  if (call->struct_size >= sizeof(*out)) {
-    *out = *call;
-  } else {  // a program of an older header gives less; what it does not know is zero
-    *out = muster_call{};
-    std::memcpy(out, call, call->struct_size);
-  }
-  out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
-  Refusal refusal = muster::prepare_any(*group, *out);
-  const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
-  if (refusal == Refusal::kNone && message && out->peer == group->rank && !in_batch)
-    refusal = Refusal::kSelf;
+  const Refusal refusal = read_usable(*group, *call, in_batch, out);
   return refusal == Refusal::kNone ? Status() : Status(muster::refuse_call(*group, *out, refusal));
 }
 
 }  // namespace
 
-struct muster_plan {
-  muster::ExecuteFunction execute;
-  muster_backend_group* state;
-  muster_group* group;
-  muster::Counter* counter;
-  uint64_t bytes;
-  muster_call call;
-  std::array<std::vector<uint64_t>, 4> vectors;
-  muster_fused_rmsnorm fused;
-  std::array<unsigned char, 8> scalar;
-
-  // The record's arrays become the plan's own.
-  void own_operands() {
-    if (!muster::reads_send_counts(call, group->rank))
-      call.send_counts = call.send_displs = nullptr;
-    if (!muster::reads_recv_counts(call, group->rank))
-      call.recv_counts = call.recv_displs = nullptr;
-    const uint64_t** const pointers[] = {&call.send_counts, &call.send_displs, &call.recv_counts,
-                                         &call.recv_displs};
-    for (size_t i = 0; i < vectors.size(); ++i) {
-      if (*pointers[i] == nullptr) continue;
-      vectors[i].assign(*pointers[i], *pointers[i] + group->size);
-      *pointers[i] = vectors[i].data();
-    }
-    if (call.fused != nullptr) {
-      fused = *call.fused;
-      call.fused = &fused;
-    }
-    if (call.scalar != nullptr) {
-      std::memcpy(scalar.data(), call.scalar, muster::dtype_size(call.dtype));
-      call.scalar = scalar.data();
-    }
-  }
-};
-
 muster_status* muster_execute(muster_group* group, const muster_call* call) {
-  return at_boundary([&]() -> Status {
-    muster_call prepared;
-    MUSTER_TRY(read_call("muster_execute", group, call, false, &prepared));
-    return Status(muster::run_call(*group, prepared, prepared.op));
-  });
+  muster_call prepared;
+  if (!is_call(group, call)) [[unlikely]]
+    return at_boundary([&] { return read_call("muster_execute", group, call, false, &prepared); });
+  if (const Refusal refusal = read_usable(*group, *call, false, &prepared);
+      refusal != Refusal::kNone) [[unlikely]] {
+    return muster::refuse_call(*group, prepared, refusal);
+  }
+  return muster::run_call(*group, prepared, prepared.op);
 }
 
 muster_status* muster_start(muster_group* group, const muster_call* call, muster_work** out) {
@@ -146,50 +127,19 @@ muster_status* muster_batch(muster_group* group, const muster_call* calls, uint3
 muster_status* muster_plan_create(muster_group* group, const muster_call* call, muster_plan** out) {
   return at_boundary([&]() -> Status {
     if (out == nullptr) return null_argument("muster_plan_create", "out");
-    auto plan = std::make_unique<muster_plan>();
-    MUSTER_TRY(read_call("muster_plan_create", group, call, false, &plan->call));
-    const muster::Candidate* const candidate = muster::find_candidate(*group, plan->call);
-    if (candidate == nullptr) return Status(muster::not_offered(*group, plan->call));
-    plan->group = group;
-    plan->execute = candidate->execute;
-    plan->state = candidate->state;
-    plan->counter = candidate->counters + plan->call.op;
-    plan->bytes = muster::counted_bytes(plan->call, plan->call.op);
-    plan->own_operands();
-    group->outstanding.fetch_add(1);
-    *out = plan.release();
+    muster_call prepared;
+    MUSTER_TRY(read_call("muster_plan_create", group, call, false, &prepared));
+    const muster::Candidate* const candidate = muster::find_candidate(*group, prepared);
+    if (candidate == nullptr) return Status(muster::not_offered(*group, prepared));
+    *out = new muster_plan(*group, prepared, *candidate);
     return Status();
   });
 }
 
 muster_status* muster_plan_run(muster_plan* plan) {
   if (plan == nullptr) [[unlikely]]
-    return null_argument("muster_plan_run", "plan").release();
-  muster_group& group = *plan->group;
-  if (group.attention.load(std::memory_order_relaxed) != 0 || group.phase != plan->call.phase)
-      [[unlikely]] {
-    return at_boundary([&] {
-      if (group.phase != plan->call.phase) {
-        return Status(MUSTER_FAILED_PRECONDITION,
-                      fmt::format("the plan was made in phase {}, group {} is in phase {}",
-                                  muster::phase_name(plan->call.phase), group.name,
-                                  muster::phase_name(group.phase)),
-                      "make a plan per phase");
-      }
-      return Status(muster::run_with_attention(group, plan->call));
-    });
-  }
-  plan->counter->calls += 1;
-  plan->counter->bytes += plan->bytes;
-  group.context.operation += 1;
-  muster_status* const status = plan->execute(plan->state, &plan->call);
-  if (status != nullptr) [[unlikely]]
-    return muster::call_failed(group, plan->call, status);
-  return nullptr;
+    return muster::plan_is_null();
+  return muster::run_plan(*plan);
 }
 
-void muster_plan_release(muster_plan* plan) {
-  if (plan == nullptr) return;
-  plan->group->outstanding.fetch_sub(1);
-  delete plan;
-}
+void muster_plan_release(muster_plan* plan) { delete plan; }

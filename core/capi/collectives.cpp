@@ -1,5 +1,7 @@
 // muster.h: the collectives. Each writes its operands into a record: the group's own where the call
 // is a plain one (plain_call.hpp), else one on the stack that takes the path of dispatch.hpp.
+#include <fmt/format.h>
+
 #include "core/capi/boundary.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/plain_call.hpp"
@@ -277,7 +279,7 @@ template <typename Operation, typename... Operands>
                                          const muster_call_options* options) {
   constexpr muster_op kOp = Operation::kOp;
   if (group == nullptr) [[unlikely]] {
-    const std::string function = std::string("muster_") + muster::op_name(kOp);
+    const std::string function = fmt::format("muster_{}", muster::op_name(kOp));
     return muster::null_argument(function.c_str(), "group").release();
   }
   if (options != nullptr && says_nothing(*options))
@@ -296,8 +298,9 @@ inline __attribute__((always_inline)) muster_status* run(muster_group* group,
     // One comparison for both: no options, no attention.
     if (group != nullptr && (reinterpret_cast<uintptr_t>(options) |
                              group->attention.load(std::memory_order_relaxed)) == 0) [[likely]] {
-      Operation::write(group->plain_calls[Operation::kOp], operands...);
-      return muster::run_plain<Operation::kOp>(*group);
+      muster_status* status;
+      if (muster::run_plain<Operation>(*group, &status, operands...)) [[likely]]
+        return status;
     }
   }
   return run_any<Operation, Operands...>(group, operands..., options);

@@ -12,6 +12,7 @@
 #include "core/capi/options.hpp"
 #include "core/compose/parts.hpp"
 #include "core/dispatch/dispatch.hpp"
+#include "core/dispatch/plan.hpp"
 #include "core/dispatch/queue.hpp"
 #include "core/explain/explain.hpp"
 #include "core/tensors/dimension.hpp"
@@ -25,7 +26,7 @@ namespace {
 
 // The AND over all ranks, and who said no.
 muster::Result<std::string> agree_ok(muster_group& group, bool ok) {
-  group.context.operation += 1;
+  group.context.begin_operation();
   muster::Exchange exchange(*group.context.world, group.context.world_ranks, group.context.info.tag,
                             group.context.deadline());
   const std::vector<std::string> causes = {ok ? std::string() : std::string("aborted its capture")};
@@ -197,6 +198,7 @@ muster_status* muster_group_counters(muster_group* group, muster_counter_sink si
     if (group == nullptr) return null_argument("muster_group_counters", "group");
     if (sink == nullptr) return null_argument("muster_group_counters", "sink");
     group->queue->drain();  // its thread counts too
+    for (muster_plan* const plan : group->plans) plan->settle();
     for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
       for (size_t row = 0; row <= group->shown_names.size(); ++row) {
         const muster::Counter& counter = group->counters[row * MUSTER_OP_END + op];

@@ -73,7 +73,7 @@ class Compiler {
         if (const Recipe recipe = usable_recipe(key); recipe != Recipe::kEnd)
           found.emplace_back(key, row, recipe);
       });
-      for (const auto& [key, row, recipe] : found) append_recipe(row, key.op, recipe);
+      for (const auto& [key, row, recipe] : found) append_recipe(row, key, recipe);
     } while (!found.empty());
   }
 
@@ -134,11 +134,11 @@ class Compiler {
     for (size_t p = 0; p < chain_.policy.size(); ++p) {
       if (policy_matches_cell(chain_.policy[p], key)) policy.push_back(static_cast<uint16_t>(p));
     }
-    // Rows with the same rules share their bands.
+    // Rows with the same rules and size of element share their bands.
     std::string signature(reinterpret_cast<const char*>(matching.data()),
                           matching.size() * sizeof(matching[0]));
-    signature.append("|").append(reinterpret_cast<const char*>(policy.data()),
-                                 policy.size() * sizeof(policy[0]));
+    signature.append(1, static_cast<char>(dtype_size(key.dtype)))
+        .append(reinterpret_cast<const char*>(policy.data()), policy.size() * sizeof(policy[0]));
     const auto [known, is_new] =
         shared_.try_emplace(signature, static_cast<uint32_t>(table_.bands.size()));
     table_.rows[row] = known->second;
@@ -166,7 +166,8 @@ class Compiler {
         candidate.rule = m.rule;
         table_.candidates.push_back(candidate);
       }
-      table_.bands.push_back({end, first, static_cast<uint32_t>(table_.candidates.size()) - first});
+      table_.bands.push_back({end, dtype_size(key.dtype), first,
+                              static_cast<uint32_t>(table_.candidates.size()) - first});
     }
   }
 
@@ -245,15 +246,16 @@ class Compiler {
   }
 
   // Gives the row bands of its own, with the recipe last wherever nothing takes every call.
-  void append_recipe(uint32_t row, muster_op op, Recipe recipe) {
+  void append_recipe(uint32_t row, const CellKey& key, Recipe recipe) {
     std::vector<Band> bands;
     for (const Band* band = table_.bands.data() + table_.rows[row];; ++band) {
       bands.push_back(*band);
       if (band->bytes_to == kUnsized) break;
     }
-    if (table_.rows[row] == 0) bands.insert(bands.begin(), Band{kUnsized - 1, 0, 0});
+    if (table_.rows[row] == 0) bands.insert(bands.begin(), Band{kUnsized - 1});
     for (Band& band : bands) {
-      if (has_unconditional(band, op)) continue;
+      band.element = dtype_size(key.dtype);
+      if (has_unconditional(band, key.op)) continue;
       const uint32_t first = static_cast<uint32_t>(table_.candidates.size());
       for (uint32_t i = 0; i < band.count; ++i) {
         const Candidate kept = table_.candidates[band.first + i];

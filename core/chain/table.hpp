@@ -61,6 +61,7 @@ struct Candidate {
 // row holds the unsized calls.
 struct Band {
   uint64_t bytes_to = kUnsized;
+  uint64_t element = 0;  // bytes, of the row's dtype; 0: nobody offers the row
   uint32_t first = 0;
   uint32_t count = 0;
   const Candidate* head = nullptr;  // once linked: the first candidate, or one that refuses all

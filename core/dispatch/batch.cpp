@@ -31,7 +31,7 @@ muster_status* run_together(muster_group& group, const LiveBackend& live, uint16
     counter.calls += 1;
     counter.bytes += counted_bytes(call, call.op);
   }
-  group.context.operation += 1;
+  group.context.begin_operation();
   muster_status* const status =
       live.table->execute_batch(live.state, calls.data(), static_cast<uint32_t>(calls.size()));
   return status == nullptr ? nullptr : call_failed(group, calls.front(), status);

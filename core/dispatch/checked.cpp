@@ -190,7 +190,7 @@ Status check_across_ranks(muster_group& group, const muster_call& call) {
   if (op_is_point_to_point(call.op) || group.size == 1) return fault;
   // A rank that found a fault of its own still takes part, so that the others hear of it instead of
   // waiting.
-  group.context.operation += 1;  // the comparison has a deadline of its own
+  group.context.begin_operation();  // the comparison has a deadline of its own
   const std::string mine = fault.ok() ? key_text(call) : "fault: " + fault.cause();
   Result<std::vector<std::string>> keys = group.context.world->all_gather(
       group.context.world_ranks, group.context.info.tag, mine, group.context.deadline());

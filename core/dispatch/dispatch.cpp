@@ -28,14 +28,17 @@ void muster_group::enter(muster_phase next) {
     plane = &table.linked_rows[muster::cell_index(slot, phase_class, MUSTER_OP_NONE,
                                                   MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE)];
   }
-  for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
-    muster_call& call = plain_calls[op];
-    call = muster_call{};
-    call.struct_size = MUSTER_CALL_SIZE;
-    call.op = op;
-    call.send_memory = call.recv_memory =
-        op == MUSTER_BARRIER ? muster_memory{MUSTER_HOST} : memory;
-    call.phase = phase;
+  for (const bool in_place : {false, true}) {
+    for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
+      muster_call& call = plain_calls[in_place ? 1 : 0][op];
+      call = muster_call{};
+      call.struct_size = MUSTER_CALL_SIZE;
+      call.op = op;
+      call.send_memory = call.recv_memory =
+          op == MUSTER_BARRIER ? muster_memory{MUSTER_HOST} : memory;
+      call.phase = phase;
+      call.flags = in_place ? uint32_t{MUSTER_CALL_IN_PLACE} : 0u;
+    }
   }
 }
 
@@ -128,8 +131,9 @@ muster_status* call_failed(muster_group& group, const muster_call& call, muster_
   });
 }
 
-muster_status* plain_call_failed(muster_group& group, muster_op op, muster_status* status) {
-  return call_failed(group, group.plain_calls[op], status);
+muster_status* plain_call_failed(muster_group& group, muster_op op, bool in_place,
+                                 muster_status* status) {
+  return call_failed(group, group.plain_calls[in_place ? 1 : 0][op], status);
 }
 
 }  // namespace muster

@@ -53,7 +53,7 @@ inline __attribute__((always_inline)) muster_status* run_candidate(muster_group&
   Counter& counter = candidate.counters[op];
   counter.calls += 1;
   counter.bytes += bytes;
-  group.context.operation += 1;
+  group.context.begin_operation();
   return candidate.execute(candidate.state, &call);
 }
 

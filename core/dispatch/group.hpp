@@ -44,6 +44,7 @@ class CallQueue;
 }  // namespace muster
 
 struct muster_layout;
+struct muster_plan;
 
 struct muster_group {
   // ---- read by every call ----
@@ -57,10 +58,10 @@ struct muster_group {
   // that kind).
   const muster::Band* const* plane = nullptr;
   muster::GroupContext context;
-  // By operation: the record of a call without options, complete but for what such a call gives.
-  // Filled in place by each, since a group runs one call at a time and writing all of a record
-  // costs more than all checks and the lookup.
-  std::array<muster_call, MUSTER_OP_END> plain_calls;
+  // By [in place][operation]: the record of a call without options, complete but for what such a
+  // call gives. Each writes only that, since a group runs one call at a time and writing all of a
+  // record costs more than all checks and the lookup.
+  std::array<std::array<muster_call, MUSTER_OP_END>, 2> plain_calls;
 
   // ---- cold ----
   muster_runtime* runtime = nullptr;
@@ -74,6 +75,7 @@ struct muster_group {
   std::unique_ptr<muster::CallQueue> queue;
   muster::GroupMemory registered{*this};  // goes after the backends' parts
   std::atomic<uint32_t> outstanding{0};   // works and plans not released
+  std::vector<muster_plan*> plans;        // that live; they count their runs themselves
   std::atomic<bool> in_call{false};       // checked mode: a thread is in a call
   std::string broken_by;                  // the cause, once broken
   muster::StepTimes setup_times;

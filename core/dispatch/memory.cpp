@@ -21,7 +21,7 @@ constexpr std::string_view kFault = "fault: ";
 
 // An exchange among the ranks of a group, with a deadline of its own.
 Exchange exchange_of(muster_group& group) {
-  group.context.operation += 1;
+  group.context.begin_operation();
   return Exchange(*group.context.world, group.context.world_ranks, group.context.info.tag,
                   group.context.deadline());
 }
@@ -185,7 +185,7 @@ void GroupMemory::record(const LiveBackend& backend, const Piece& piece,
 
 void GroupMemory::deregister(const LiveBackend& backend, void* registration) {
   if (backend.table->memory_deregister == nullptr) return;
-  group_.context.operation += 1;
+  group_.context.begin_operation();
   backend.table->memory_deregister(backend.state, registration);
 }
 
@@ -197,7 +197,7 @@ Status GroupMemory::keep(Piece made) {
   std::vector<std::pair<const LiveBackend*, void*>> tried;
   for (const LiveBackend& backend : group_.backends) {
     if (backend.table->memory_register == nullptr) continue;
-    group_.context.operation += 1;
+    group_.context.begin_operation();
     void* registration = nullptr;
     const Status status(backend.table->memory_register(backend.state, piece.begin, piece.bytes,
                                                        piece.kind, &registration));

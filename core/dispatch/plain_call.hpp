@@ -26,12 +26,6 @@ namespace plain {
 constexpr uint64_t kCountEnd = uint64_t{1} << 28;
 inline bool usual_count(uint64_t count) { return count - 1 < kCountEnd - 1; }
 
-constexpr std::array<uint64_t, cell::kAxis> kElement = [] {
-  std::array<uint64_t, cell::kAxis> element{};
-  for (muster_dtype dtype = 0; dtype < cell::kAxis; ++dtype) element[dtype] = dtype_size(dtype);
-  return element;
-}();
-
 // Whether the operands beside buffers, dtype and redop are as usual.
 template <muster_op Op>
 inline __attribute__((always_inline)) bool usual_operands(const muster_group& group,
@@ -68,54 +62,67 @@ inline __attribute__((always_inline)) bool in_place(const muster_group& group,
 
 }  // namespace plain
 
-// What is not as usual: the call of group.plain_calls anew, by the rules of prepare_call.
-template <muster_op Op>
-[[gnu::cold, gnu::noinline]] muster_status* run_unusual(muster_group& group) {
-  muster_call call = group.plain_calls[Op];
-  return checked_run<Op>(group, call);
-}
 // The record is found again here, so that the path of a call need not keep its address.
 [[gnu::cold, gnu::noinline]] muster_status* plain_call_failed(muster_group& group, muster_op op,
-                                                              muster_status* status);
+                                                              bool in_place, muster_status* status);
 
-// Completes and runs the record of group.plain_calls; the operands have been written into it.
-template <muster_op Op>
-inline __attribute__((always_inline)) muster_status* run_plain(muster_group& group) {
-  muster_call& call = group.plain_calls[Op];
-  // Of dtype and redop only the range is checked: what does not exist has an empty row. The checks
-  // stand between stores, for side by side the compiler joins them, at more instructions than
-  // branches take. Which buffer a rank beside the root needs is left to prepare_call.
-  if ((call.dtype | call.redop) >= cell::kAxis) [[unlikely]]
-    return run_unusual<Op>(group);
-  if constexpr (Op == MUSTER_BARRIER) {  // it runs in host memory, whatever the group's is
-    if (group.memory != MUSTER_HOST) [[unlikely]]
-      return run_unusual<Op>(group);
-  }
-  uint64_t bytes = 0;
-  uint32_t in_place = 0;
-  if constexpr (Op != MUSTER_BARRIER) {
-    if (!plain::usual_operands<Op>(group, call)) [[unlikely]]
-      return run_unusual<Op>(group);
-    bytes = call.count * plain::kElement[call.dtype];
-    call.selection_bytes = op_is_point_to_point(Op) ? kUnsized : bytes;
-    if (Op != MUSTER_RECV && call.send == nullptr) [[unlikely]]
-      return run_unusual<Op>(group);
-    in_place = plain::in_place<Op>(group, call, bytes) ? 1 : 0;
-    call.flags = in_place;
-    if (Op != MUSTER_SEND && call.recv == nullptr) [[unlikely]]
-      return run_unusual<Op>(group);
-  }
-  const Band* band = group.plane[cell::row(Op, call.dtype, call.redop)];
-  if constexpr (!op_is_point_to_point(Op)) {  // their rows begin with the band of unsized calls
+namespace plain {
+
+// Looks the call up and runs it; false, when its first candidate may refuse it.
+template <typename Operation, bool InPlace, typename... Operands>
+inline __attribute__((always_inline)) bool run_as(muster_group& group, const Band* band,
+                                                  uint64_t bytes, muster_status** status,
+                                                  Operands... operands) {
+  constexpr muster_op kOp = Operation::kOp;
+  if constexpr (!op_is_point_to_point(kOp)) {  // their rows begin with the band of unsized calls
     while (band->bytes_to < bytes) ++band;
   }
   const Candidate& candidate = *band->head;
-  if (candidate.refuses_plain[in_place] != 0) [[unlikely]]
-    return run_unusual<Op>(group);
-  muster_status* const status = run_candidate(group, call, candidate, Op, bytes);
-  if (status != nullptr) [[unlikely]]
-    return plain_call_failed(group, Op, status);
-  return nullptr;
+  if (candidate.refuses_plain[InPlace ? 1 : 0] != 0) [[unlikely]]
+    return false;
+  muster_call& record = group.plain_calls[InPlace ? 1 : 0][kOp];
+  Operation::write(record, operands...);
+  if constexpr (kOp != MUSTER_BARRIER)
+    record.selection_bytes = op_is_point_to_point(kOp) ? kUnsized : bytes;
+  *status = run_candidate(group, record, candidate, kOp, bytes);
+  if (*status != nullptr) [[unlikely]]
+    *status = plain_call_failed(group, kOp, InPlace, *status);
+  return true;
+}
+
+}  // namespace plain
+
+// Runs the call, unless something is not as usual: then false, nothing has been done, and the call
+// is prepare_call's.
+template <typename Operation, typename... Operands>
+inline __attribute__((always_inline)) bool run_plain(muster_group& group, muster_status** status,
+                                                     Operands... operands) {
+  constexpr muster_op kOp = Operation::kOp;
+  muster_call call;  // only what the operation writes; lives in registers
+  call.dtype = MUSTER_DTYPE_NONE;
+  call.redop = MUSTER_REDOP_NONE;
+  Operation::write(call, operands...);
+  // Of dtype and redop only the range is checked: what does not exist has an empty row. Which
+  // buffer a rank beside the root needs is left to prepare_call.
+  if ((call.dtype | call.redop) >= cell::kAxis) [[unlikely]]
+    return false;
+  const Band* const band = group.plane[cell::row(kOp, call.dtype, call.redop)];
+  if constexpr (kOp == MUSTER_BARRIER) {  // it runs in host memory, whatever the group's is
+    if (group.memory != MUSTER_HOST) [[unlikely]]
+      return false;
+    return plain::run_as<Operation, false>(group, band, 0, status, operands...);
+  } else {
+    if (!plain::usual_operands<kOp>(group, call)) [[unlikely]]
+      return false;
+    const uint64_t bytes = call.count * band->element;
+    if (kOp != MUSTER_RECV && call.send == nullptr) [[unlikely]]
+      return false;
+    if (plain::in_place<kOp>(group, call, bytes))
+      return plain::run_as<Operation, true>(group, band, bytes, status, operands...);
+    if (kOp != MUSTER_SEND && call.recv == nullptr) [[unlikely]]
+      return false;
+    return plain::run_as<Operation, false>(group, band, bytes, status, operands...);
+  }
 }
 
 }  // namespace muster

@@ -43,7 +43,7 @@ void CallQueue::start(muster_work* work) {
         Counter& counter = candidate->counters[work->call.op];
         counter.calls += 1;
         counter.bytes += counted_bytes(work->call, work->call.op);
-        group_.context.operation += 1;
+        group_.context.begin_operation();
         work->backend = &*live;
         muster_status* const status = live->table->start(live->state, &work->call, &work->request);
         if (status != nullptr) {

@@ -123,10 +123,7 @@ muster_status* wait(muster_host_group* group, muster_wait_word* word, uint64_t a
 }  // namespace
 
 uint64_t GroupContext::deadline() {
-  if (deadline_operation != operation) {
-    deadline_operation = operation;
-    deadline_ns = now_ns() + timeout_ns;
-  }
+  if (deadline_ns == 0) deadline_ns = now_ns() + timeout_ns;
   return deadline_ns;
 }
 

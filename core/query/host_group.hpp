@@ -33,12 +33,11 @@ struct GroupContext {
   std::atomic<uint32_t> aborted{0};
   const Devices* devices = nullptr;
   Scratch scratch;
-  // Counts operations, so that the first wait of each sets its deadline: no clock is read on the
-  // path of a call that does not wait.
-  uint64_t operation = 1;
-  uint64_t deadline_operation = 0;
+  // Of the operation that runs; 0 until its first wait sets it: no clock is read on the path of a
+  // call that does not wait.
   uint64_t deadline_ns = 0;
 
+  void begin_operation() { deadline_ns = 0; }
   uint64_t deadline();
   // The device that this rank is bound to; 0 when it is bound to none.
   uint32_t device() const {

@@ -373,9 +373,7 @@ TEST_F(Checked, GivenALongPauseSinceTheLastCallThenTheComparisonHasADeadlineOfIt
   EXPECT_CALL(mock_, execute).Times(4);
   for (const Failed& failed : failures_of([](api::Group& group) {
          // As if the last operation had waited, and ended, long ago.
-         GroupContext& context = group.get()->context;
-         context.deadline_operation = context.operation;
-         context.deadline_ns = 1;
+         group.get()->context.deadline_ns = 1;
          group.all_reduce(data, data + 128, 5, MUSTER_I32, MUSTER_SUM);
        }))
     EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;

@@ -39,6 +39,28 @@ TEST(Plan, GivenAPlanThenEveryRunHandsOverTheSameRecord) {
   });
 }
 
+TEST(Plan, GivenRunsOfPlansThatComeAndGoThenEachIsCountedOnce) {
+  using Pair = std::pair<uint64_t, uint64_t>;
+  MockBackend mock("fast");
+  with_group(2, mock, [](api::Group& group) {
+    {
+      api::Plan kept = group.plan(all_reduce_of(data, data + 32, 5));
+      {
+        api::Plan gone = group.plan(all_reduce_of(data, data + 32, 1));
+        gone.run();
+        kept.run();
+        EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{2, 24}));
+        EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{2, 24}));
+        gone.run();
+      }
+      EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{3, 28}));
+      kept.run();
+    }
+    group.all_reduce(data, data + 32, 5, MUSTER_I32, MUSTER_SUM);
+    EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{5, 68}));
+  });
+}
+
 TEST(Plan, GivenOperandsThatChangeAfterwardsThenThePlanKeepsItsOwn) {
   MockBackend mock("fast");
   ON_CALL(mock, execute).WillByDefault([](MockGroup&, const muster_call& call) {
