@@ -70,7 +70,7 @@ void broadcast(State& state, const muster_call& call) {
   } else {
     take_all(state, call, bytes);
   }
-  if (is_root && call.recv != nullptr) copy_own(call.recv, call.send, bytes);
+  if (is_root && call.recv != nullptr) state.copies.own(call.recv, call.send, bytes, bytes);
 }
 
 void barrier(State& state) {

@@ -14,11 +14,6 @@ namespace muster::shm {
 inline void copy_bytes(void* to, const void* from, uint64_t bytes) {
   if (bytes != 0) std::memcpy(to, from, bytes);
 }
-// Out of place; in place there is nothing to do.
-inline void copy_own(void* to, const void* from, uint64_t bytes) {
-  if (to != from) copy_bytes(to, from, bytes);
-}
-
 // The runtime's copy kernels; plain memcpy where it has none.
 class CopyTable {
  public:
@@ -36,6 +31,10 @@ class CopyTable {
     } else {
       copy_bytes(to, from, bytes);
     }
+  }
+  // This rank's own part of it. In place there is nothing to do.
+  void own(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
+    if (to != from && bytes != 0) result(to, from, bytes, whole);
   }
 
  private:

@@ -69,7 +69,8 @@ void all_gather(State& state, const muster_call& call) {
     chunked(state, call, blocks, state.size() * blocks.largest(), true);
   }
   const Block& own = blocks[state.rank()];
-  if (own.bytes != 0) copy_own(at(call.recv, own.offset), call.send, own.bytes);
+  state.copies.own(at(call.recv, own.offset), call.send, own.bytes,
+                   state.size() * blocks.largest());
 }
 
 void gather(State& state, const muster_call& call) {
@@ -93,7 +94,9 @@ void gather(State& state, const muster_call& call) {
     }
     stage.finish(step);
   }
-  if (is_root) copy_own(at(call.recv, call.root * bytes), call.send, bytes);
+  if (is_root) {
+    state.copies.own(at(call.recv, call.root * bytes), call.send, bytes, state.size() * bytes);
+  }
 }
 
 }  // namespace muster::shm

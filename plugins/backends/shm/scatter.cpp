@@ -41,7 +41,7 @@ void scatter(State& state, const muster_call& call) {
     }
     if (!told.staged()) stage.await_done(first + steps - 1);
   }
-  if (is_root) copy_own(call.recv, at(call.send, rank * bytes), bytes);
+  if (is_root) state.copies.own(call.recv, at(call.send, rank * bytes), bytes, bytes);
 }
 
 // In place a piece is overwritten only after the step in which it was shown was published: it is
@@ -80,7 +80,7 @@ void all_to_all(State& state, const muster_call& call) {
         stage, pieces.steps(), [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
     if (!told.staged()) stage.await_done(last);
   }
-  copy_own(at(call.recv, rank * bytes), at(call.send, rank * bytes), bytes);
+  state.copies.own(at(call.recv, rank * bytes), at(call.send, rank * bytes), bytes, whole);
 }
 
 }  // namespace muster::shm

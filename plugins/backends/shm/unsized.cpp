@@ -18,7 +18,7 @@ void gatherv(State& state, const muster_call& call) {
       state.transfers.push_back(
           Transfer::receive(r, at(call.recv, blocks[r].offset), blocks[r].bytes));
     }
-    if (bytes != 0) copy_own(at(call.recv, blocks[rank].offset), call.send, bytes);
+    state.copies.own(at(call.recv, blocks[rank].offset), call.send, bytes, bytes);
   }
   state.mailbox.run(Channel::kCollective, state.transfers);
 }
@@ -37,7 +37,7 @@ void scatterv(State& state, const muster_call& call) {
       state.transfers.push_back(
           Transfer::send(r, at(call.send, blocks[r].offset), blocks[r].bytes));
     }
-    if (bytes != 0) copy_own(call.recv, at(call.send, blocks[rank].offset), bytes);
+    state.copies.own(call.recv, at(call.send, blocks[rank].offset), bytes, bytes);
   }
   state.mailbox.run(Channel::kCollective, state.transfers);
 }
@@ -58,8 +58,8 @@ void all_to_allv(State& state, const muster_call& call) {
     if (in_place) receive.behind = static_cast<int64_t>(state.transfers.size()) - 1;
     state.transfers.push_back(receive);
   }
-  copy_own(at(call.recv, incoming[rank].offset), at(call.send, outgoing[rank].offset),
-           incoming[rank].bytes);
+  state.copies.own(at(call.recv, incoming[rank].offset), at(call.send, outgoing[rank].offset),
+                   incoming[rank].bytes, incoming[rank].bytes);
   state.mailbox.run(Channel::kCollective, state.transfers);
 }
 
