@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Start-up by step: ten plugins, the default configuration, fresh processes of two ranks; the median of some runs.
 
-    tests/bench/startup.py build/bin/muster build/tests/bench_startup build/lib/muster/plugins build/tests/cli/good.so [RUNS]
+    tests/bench/startup.py build/bin/muster build/tests/bench_startup build/lib/muster/plugins [RUNS]
 """
 import os
 import pathlib
@@ -13,14 +13,14 @@ import tempfile
 PLUGINS = 10
 
 
-def fill(directory, installed, trivial):
-    """The installed plugins, and copies of a trivial one under ids of their own."""
+def fill(directory, installed):
+    """The installed plugins, and copies of the skeleton, which opens and offers nothing, under ids of their own."""
     directory.mkdir(mode=0o755)
     for plugin in sorted(installed.glob("*.so")):
         (directory / plugin.name).write_bytes(plugin.read_bytes())
-    binary = trivial.read_bytes()
+    binary = (installed / "skeleton.so").read_bytes()
     for i in range(PLUGINS - len(list(directory.iterdir()))):
-        (directory / f"p{i:03}.so").write_bytes(binary.replace(b"good\0", f"p{i:03}\0".encode()))
+        (directory / f"skelet{i:02}.so").write_bytes(binary.replace(b"skeleton\0", f"skelet{i:02}\0".encode()))
     for plugin in directory.iterdir():
         plugin.chmod(0o755)
 
@@ -34,7 +34,7 @@ def measure(root, muster, program, runs):
     site = root / "site.toml"
     site.write_text(f'[plugins]\ninstalled = false\npath = ["{root}/plugins"]\n')
     environment.update(HOME=f"{root}/home", XDG_CACHE_HOME=f"{root}/cache", XDG_CONFIG_HOME=f"{root}/config",
-                       MUSTER_CONFIG=str(site), MUSTER_TEST_TRACE_DIR=str(root))
+                       MUSTER_CONFIG=str(site))
     steps = {}
     for run in range(runs + 1):
         out = root / f"run{run}"
@@ -47,10 +47,10 @@ def measure(root, muster, program, runs):
 
 def main():
     muster, program = (str(pathlib.Path(argument).resolve()) for argument in sys.argv[1:3])
-    runs = int(sys.argv[5]) if len(sys.argv) > 5 else 20
+    runs = int(sys.argv[4]) if len(sys.argv) > 4 else 20
     with tempfile.TemporaryDirectory(prefix="muster-startup-") as directory:
         root = pathlib.Path(directory).resolve()
-        fill(root / "plugins", pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4]))
+        fill(root / "plugins", pathlib.Path(sys.argv[3]))
         steps = measure(root, muster, program, runs)
     print("| step | ms, median | most |\n|---|---|---|")
     for name, times in steps.items():
