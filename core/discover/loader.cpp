@@ -138,8 +138,11 @@ Result<const muster_entry*> open_file(Ltdl& state, const FoundPlugin& plugin) {
   }
   // libltdl reports every failure as "file not found" and binds lazily, so that an unresolved
   // function would end the process at its first call. Opening with everything bound first gives the
-  // true cause, before any constructor has run.
-  void* const bound = dlopen(plugin.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // true cause, before any constructor has run. Where a probe has done that, in a child and to this
+  // very file, only the plugin itself is bound (it was linked so): the functions of a large library
+  // that it needs take longer to bind than all else in starting a runtime.
+  const int binding = plugin.identity.empty() ? RTLD_NOW : RTLD_LAZY;
+  void* const bound = dlopen(plugin.path.c_str(), binding | RTLD_LOCAL);
   if (bound == nullptr) {
     const char* const text = dlerror();
     return Status(MUSTER_UNAVAILABLE,

@@ -1,6 +1,7 @@
 // What dispatch costs: the same backend function called directly through a pointer, through
 // muster_all_reduce with a chain of three backends and 200 rules, through muster_execute and
-// through a plan. The backend does nothing, so everything is overhead.
+// through a plan. The backend does nothing, so everything is overhead. "forwarded" is the floor of
+// whatever lies in a shared library: a function of one that only calls on (forward.cpp).
 //
 //   build/tests/bench_dispatch                     nanoseconds
 //   build/tests/bench_dispatch --count WAY CALLS   only makes calls, for instructions.py
@@ -15,6 +16,7 @@
 
 #include "muster/muster.h"
 #include "muster/plugin.hpp"
+#include "tests/bench/forward.hpp"
 
 namespace {
 
@@ -155,6 +157,19 @@ void direct(Turns& turns) {
 }
 
 template <typename Turns>
+void forwarded(Turns& turns) {
+  alignas(NullGroup) static unsigned char storage[sizeof(NullGroup)];
+  muster::plugin::detail::GroupState<NullGroup> backend_group{nullptr, nullptr};
+  std::memset(storage, 0, sizeof(storage));
+  backend_group.group.reset(reinterpret_cast<NullGroup*>(storage));
+  const muster_call call = make_call();
+  Forward forward{Tables::table.execute, reinterpret_cast<muster_backend_group*>(&backend_group),
+                  &call};
+  for ([[maybe_unused]] auto turn : turns) benchmark::DoNotOptimize(bench_forward(&forward));
+  (void)backend_group.group.release();
+}
+
+template <typename Turns>
 void through_the_chain(Turns& turns) {
   muster_group* const g = group();
   for ([[maybe_unused]] auto turn : turns)
@@ -203,6 +218,7 @@ struct Way {
   void (*counted)(Counted&);
 };
 constexpr Way kWays[] = {{"direct", direct, direct},
+                         {"forwarded", forwarded, forwarded},
                          {"through_the_chain", through_the_chain, through_the_chain},
                          {"in_place", in_place, in_place},
                          {"all_gather", all_gather, all_gather},

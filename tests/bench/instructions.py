@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-WAYS = ("direct", "through_the_chain", "in_place", "all_gather", "by_plan", "by_execute")
+WAYS = ("direct", "forwarded", "through_the_chain", "in_place", "all_gather", "by_plan", "by_execute")
 LIMITED = ("through_the_chain", "in_place", "all_gather", "by_plan")
 # Waiting threads spin while the world is made, more or less of it: many calls make that no matter.
 FEW, MANY = 1000, 301000

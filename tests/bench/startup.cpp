@@ -3,9 +3,14 @@
 // starts it again and again under `muster run`.
 //
 //   muster run -n 2 -- bench_startup FILE
+//
+// The ranks begin together: the launcher starts one after the other, and that is not about them.
 #include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -23,7 +28,22 @@ void append_steps(std::string& lines, const char* whole, const StepTimes& times,
   lines += fmt::format("{}\t{}\n", whole, total);
 }
 
+// Returns once all ranks are here: each leaves a file beside FILE.
+void meet(const std::string& file) {
+  const char* const rank = std::getenv("MUSTER_LOCAL_RANK");
+  const char* const size = std::getenv("MUSTER_LOCAL_SIZE");
+  if (rank == nullptr || size == nullptr) return;
+  const auto here = [&](int r) { return fmt::format("{}.rank{}", file, r); };
+  std::FILE* const mine = std::fopen(here(std::atoi(rank)).c_str(), "w");
+  if (mine == nullptr) throw std::runtime_error("cannot write beside " + file);
+  std::fclose(mine);
+  for (int r = 0; r < std::atoi(size); ++r) {
+    while (access(here(r).c_str(), F_OK) != 0) sched_yield();
+  }
+}
+
 int run(const char* file) {
+  meet(file);
   const uint64_t begin = now_ns();
   api::Runtime runtime = api::Runtime::init(api::RuntimeOptions());
   const uint64_t started = now_ns();
