@@ -41,224 +41,58 @@ inline __attribute__((always_inline)) muster_call make_call(muster_op op,
   return call;
 }
 
-// What each function writes into a record, the same fields each time.
-struct AllReduce {
-  static constexpr muster_op kOp = MUSTER_ALL_REDUCE;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, muster_redop redop) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.redop = redop;
+// What each function writes into a record: its operands, in the order of its parameters.
+template <muster_op Op, auto... Fields>
+struct Operands {
+  static constexpr muster_op kOp = Op;
+  template <typename... Values>
+  static inline __attribute__((always_inline)) void write(muster_call& call, Values... values) {
+    ((call.*Fields = values), ...);
   }
 };
 
-struct Reduce {
-  static constexpr muster_op kOp = MUSTER_REDUCE;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, muster_redop redop, uint32_t root) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.redop = redop;
-    call.root = root;
-  }
-};
-
-struct ReduceScatter {
-  static constexpr muster_op kOp = MUSTER_REDUCE_SCATTER;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, muster_redop redop) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.redop = redop;
-  }
-};
-
-struct ReduceScatterv {
-  static constexpr muster_op kOp = MUSTER_REDUCE_SCATTERV;
-  static void write(muster_call& call, const void* send, void* recv, const uint64_t* counts,
-                    muster_dtype dtype, muster_redop redop) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.redop = redop;
-    call.recv_counts = counts;
-  }
-};
-
-struct FusedAllReduceRmsNorm {
-  static constexpr muster_op kOp = MUSTER_FUSED_ALL_REDUCE_RMSNORM;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, const muster_fused_rmsnorm* fused) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.redop = MUSTER_SUM;
-    call.fused = fused;
-  }
-};
-
-struct Broadcast {
-  static constexpr muster_op kOp = MUSTER_BROADCAST;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, uint32_t root) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.root = root;
-  }
-};
-
-struct AllGather {
-  static constexpr muster_op kOp = MUSTER_ALL_GATHER;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-  }
-};
-
-struct AllGatherv {
-  static constexpr muster_op kOp = MUSTER_ALL_GATHERV;
-  static void write(muster_call& call, const void* send, void* recv, const uint64_t* counts,
-                    const uint64_t* displs, muster_dtype dtype) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.recv_counts = counts;
-    call.recv_displs = displs;
-  }
-};
-
-struct Gather {
-  static constexpr muster_op kOp = MUSTER_GATHER;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, uint32_t root) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.root = root;
-  }
-};
-
-struct Gatherv {
-  static constexpr muster_op kOp = MUSTER_GATHERV;
-  static void write(muster_call& call, const void* send, uint64_t count, void* recv,
-                    const uint64_t* recv_counts, const uint64_t* recv_displs, muster_dtype dtype,
-                    uint32_t root) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.root = root;
-    call.recv_counts = recv_counts;
-    call.recv_displs = recv_displs;
-  }
-};
-
-struct Scatter {
-  static constexpr muster_op kOp = MUSTER_SCATTER;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype, uint32_t root) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.root = root;
-  }
-};
-
-struct Scatterv {
-  static constexpr muster_op kOp = MUSTER_SCATTERV;
-  static void write(muster_call& call, const void* send, const uint64_t* send_counts,
-                    const uint64_t* send_displs, void* recv, uint64_t count, muster_dtype dtype,
-                    uint32_t root) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-    call.root = root;
-    call.send_counts = send_counts;
-    call.send_displs = send_displs;
-  }
-};
-
-struct AllToAll {
-  static constexpr muster_op kOp = MUSTER_ALL_TO_ALL;
-  static void write(muster_call& call, const void* send, void* recv, uint64_t count,
-                    muster_dtype dtype) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = count;
-  }
-};
-
-struct AllToAllv {
-  static constexpr muster_op kOp = MUSTER_ALL_TO_ALLV;
-  static void write(muster_call& call, const void* send, const uint64_t* send_counts,
-                    const uint64_t* send_displs, void* recv, const uint64_t* recv_counts,
-                    const uint64_t* recv_displs, muster_dtype dtype) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.send_counts = send_counts;
-    call.send_displs = send_displs;
-    call.recv_counts = recv_counts;
-    call.recv_displs = recv_displs;
-  }
-};
-
-struct Send {
-  static constexpr muster_op kOp = MUSTER_SEND;
-  static void write(muster_call& call, const void* send, uint64_t count, muster_dtype dtype,
-                    uint32_t peer) {
-    call.dtype = dtype;
-    call.send = send;
-    call.count = count;
-    call.peer = peer;
-  }
-};
-
-struct Recv {
-  static constexpr muster_op kOp = MUSTER_RECV;
-  static void write(muster_call& call, void* recv, uint64_t count, muster_dtype dtype,
-                    uint32_t peer) {
-    call.dtype = dtype;
-    call.recv = recv;
-    call.count = count;
-    call.peer = peer;
-  }
-};
-
-struct SendRecv {
-  static constexpr muster_op kOp = MUSTER_SEND_RECV;
-  static void write(muster_call& call, const void* send, uint64_t send_count, uint32_t send_peer,
-                    void* recv, uint64_t recv_count, uint32_t recv_peer, muster_dtype dtype) {
-    call.dtype = dtype;
-    call.send = send;
-    call.recv = recv;
-    call.count = send_count;
-    call.peer = send_peer;
-    call.recv_peer = recv_peer;
-    call.recv_count = recv_count;
-  }
-};
-
-struct Barrier {
-  static constexpr muster_op kOp = MUSTER_BARRIER;
-  static void write(muster_call&) {}
-};
+using AllReduce = Operands<MUSTER_ALL_REDUCE, &muster_call::send, &muster_call::recv,
+                           &muster_call::count, &muster_call::dtype, &muster_call::redop>;
+using Reduce = Operands<MUSTER_REDUCE, &muster_call::send, &muster_call::recv, &muster_call::count,
+                        &muster_call::dtype, &muster_call::redop, &muster_call::root>;
+using ReduceScatter = Operands<MUSTER_REDUCE_SCATTER, &muster_call::send, &muster_call::recv,
+                               &muster_call::count, &muster_call::dtype, &muster_call::redop>;
+using ReduceScatterv =
+    Operands<MUSTER_REDUCE_SCATTERV, &muster_call::send, &muster_call::recv,
+             &muster_call::recv_counts, &muster_call::dtype, &muster_call::redop>;
+using Broadcast = Operands<MUSTER_BROADCAST, &muster_call::send, &muster_call::recv,
+                           &muster_call::count, &muster_call::dtype, &muster_call::root>;
+using AllGather = Operands<MUSTER_ALL_GATHER, &muster_call::send, &muster_call::recv,
+                           &muster_call::count, &muster_call::dtype>;
+using AllGatherv =
+    Operands<MUSTER_ALL_GATHERV, &muster_call::send, &muster_call::recv, &muster_call::recv_counts,
+             &muster_call::recv_displs, &muster_call::dtype>;
+using Gather = Operands<MUSTER_GATHER, &muster_call::send, &muster_call::recv, &muster_call::count,
+                        &muster_call::dtype, &muster_call::root>;
+using Gatherv = Operands<MUSTER_GATHERV, &muster_call::send, &muster_call::count,
+                         &muster_call::recv, &muster_call::recv_counts, &muster_call::recv_displs,
+                         &muster_call::dtype, &muster_call::root>;
+using Scatter = Operands<MUSTER_SCATTER, &muster_call::send, &muster_call::recv,
+                         &muster_call::count, &muster_call::dtype, &muster_call::root>;
+using Scatterv = Operands<MUSTER_SCATTERV, &muster_call::send, &muster_call::send_counts,
+                          &muster_call::send_displs, &muster_call::recv, &muster_call::count,
+                          &muster_call::dtype, &muster_call::root>;
+using AllToAll = Operands<MUSTER_ALL_TO_ALL, &muster_call::send, &muster_call::recv,
+                          &muster_call::count, &muster_call::dtype>;
+using AllToAllv = Operands<MUSTER_ALL_TO_ALLV, &muster_call::send, &muster_call::send_counts,
+                           &muster_call::send_displs, &muster_call::recv, &muster_call::recv_counts,
+                           &muster_call::recv_displs, &muster_call::dtype>;
+using Send = Operands<MUSTER_SEND, &muster_call::send, &muster_call::count, &muster_call::dtype,
+                      &muster_call::peer>;
+using Recv = Operands<MUSTER_RECV, &muster_call::recv, &muster_call::count, &muster_call::dtype,
+                      &muster_call::peer>;
+using SendRecv = Operands<MUSTER_SEND_RECV, &muster_call::send, &muster_call::count,
+                          &muster_call::peer, &muster_call::recv, &muster_call::recv_count,
+                          &muster_call::recv_peer, &muster_call::dtype>;
+using Barrier = Operands<MUSTER_BARRIER>;
+using FusedAllReduceRmsNorm =
+    Operands<MUSTER_FUSED_ALL_REDUCE_RMSNORM, &muster_call::send, &muster_call::recv,
+             &muster_call::count, &muster_call::dtype, &muster_call::redop, &muster_call::fused>;
 
 // As muster.hpp gives them to calls that are given none.
 bool says_nothing(const muster_call_options& options) {
@@ -267,15 +101,15 @@ bool says_nothing(const muster_call_options& options) {
          (options.stream.handle | options.max_bytes) == 0 && options.scalar == nullptr;
 }
 
-template <typename Operation, typename... Operands>
+template <typename Operation, typename... Values>
 inline __attribute__((always_inline)) muster_status* run(muster_group* group,
                                                          const muster_call_options* options,
-                                                         Operands... operands);
+                                                         Values... operands);
 
 // For every call. Out of line, so that its stack and registers are no matter of plain calls; with
 // the parameters of the function itself, so that going there is a jump.
-template <typename Operation, typename... Operands>
-[[gnu::noinline]] muster_status* run_any(muster_group* group, Operands... operands,
+template <typename Operation, typename... Values>
+[[gnu::noinline]] muster_status* run_any(muster_group* group, Values... operands,
                                          const muster_call_options* options) {
   constexpr muster_op kOp = Operation::kOp;
   if (group == nullptr) [[unlikely]] {
@@ -290,10 +124,10 @@ template <typename Operation, typename... Operands>
   return muster::checked_run<kOp>(*group, call);
 }
 
-template <typename Operation, typename... Operands>
+template <typename Operation, typename... Values>
 inline __attribute__((always_inline)) muster_status* run(muster_group* group,
                                                          const muster_call_options* options,
-                                                         Operands... operands) {
+                                                         Values... operands) {
   if constexpr (muster::op_has_plain_form(Operation::kOp)) {
     // One comparison for both: no options, no attention.
     if (group != nullptr && (reinterpret_cast<uintptr_t>(options) |
@@ -303,7 +137,7 @@ inline __attribute__((always_inline)) muster_status* run(muster_group* group,
         return status;
     }
   }
-  return run_any<Operation, Operands...>(group, operands..., options);
+  return run_any<Operation, Values...>(group, operands..., options);
 }
 
 }  // namespace
@@ -336,7 +170,8 @@ muster_status* muster_fused_all_reduce_rmsnorm(muster_group* group, const void* 
                                                uint64_t count, muster_dtype dtype,
                                                const muster_fused_rmsnorm* fused,
                                                const muster_call_options* options) {
-  return run<FusedAllReduceRmsNorm>(group, options, send, recv, count, dtype, fused);
+  return run<FusedAllReduceRmsNorm>(group, options, send, recv, count, dtype,
+                                    muster_redop{MUSTER_SUM}, fused);
 }
 
 muster_status* muster_broadcast(muster_group* group, const void* send, void* recv, uint64_t count,
