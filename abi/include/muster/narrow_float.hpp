@@ -1,6 +1,7 @@
 // The narrow floats of types.h and f32, both ways: to the nearest, ties to even; NaN stays NaN
 // (quiet); subnormals kept. f16 and bf16 overflow to infinity, as F16C's vcvtps2ph does; f8e4m3 has
-// no infinity and saturates at 448, as CUDA's cvt.rn.satfinite.e4m3x2.f32 does.
+// no infinity and saturates at 448, and has one NaN, 0x7f, as CUDA's cvt.rn.satfinite.e4m3x2.f32
+// does.
 //
 // Branch-free, so that loops over them are vectorised. Pure, any thread.
 #ifndef MUSTER_NARROW_FLOAT_HPP
@@ -82,8 +83,9 @@ inline uint8_t f32_to_f8e4m3(float value) {
   const uint32_t subnormal =
       detail::bits_of(detail::float_of(magnitude) + 0x1p14f) - detail::bits_of(0x1p14f);
   const uint32_t finite = magnitude < (121u << 23) ? subnormal : normal;
-  const uint32_t large = magnitude > 0x7f800000u ? 0x7fu : 0x7eu;
-  return static_cast<uint8_t>(sign | (magnitude >= detail::bits_of(448.0f) ? large : finite));
+  const uint32_t number = sign | (magnitude >= detail::bits_of(448.0f) ? 0x7eu : finite);
+  // One NaN: which sign arithmetic gives it is the compiler's choice.
+  return static_cast<uint8_t>(magnitude > 0x7f800000u ? 0x7fu : number);
 }
 
 }  // namespace muster

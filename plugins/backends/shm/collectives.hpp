@@ -67,7 +67,8 @@ inline const std::byte* at(const void* base, uint64_t offset) {
   return static_cast<const std::byte*>(base) + offset;
 }
 // Shows one step ahead of the step that it takes, so that ranks seldom wait for each other: what
-// the others need of a step is there before this rank looks at theirs.
+// the others need of a step is there before this rank looks at theirs. steps: at least one, or a
+// step would be shown that no rank is ever done with.
 template <typename Show, typename Take>
 void pipeline(Stage& stage, uint64_t steps, const Show& show, const Take& take) {
   const uint64_t first = stage.begin(steps);

@@ -36,7 +36,7 @@ void reduce_scatter(State& state, const muster_call& call) {
   const uint64_t element = element_bytes(call);
   Blocks& blocks = state.send_blocks;
   if (call.op == MUSTER_REDUCE_SCATTERV) {
-    blocks.assign(element, call.recv_counts, call.recv_displs);
+    blocks.assign(element, call.recv_counts, nullptr);  // always packed
   } else {
     blocks.assign(element, call.count);
   }

@@ -58,7 +58,7 @@ class Operands {
   Operands(const std::vector<Bytes>& sources, uint64_t shift) : shift_(shift) {
     for (const Bytes& source : sources) {
       memory_.emplace_back(source.size() + 192, static_cast<unsigned char>(0xa5));
-      std::memcpy(at(memory_.size() - 1), source.data(), source.size());
+      std::copy(source.begin(), source.end(), at(memory_.size() - 1));
       pointers_.push_back(at(memory_.size() - 1));
     }
     memory_.emplace_back(sources[0].size() + 192, static_cast<unsigned char>(0xa5));
@@ -224,7 +224,8 @@ TEST_P(Variants, GivenBytesThenBothCopiesMoveThemAndNothingElse) {
         Operands operands({source, source}, shift);
         std::memset(operands.at(2), 0, bytes);
         copy(operands.at(2), operands.at(shift == 1 ? 0 : 1), bytes);
-        EXPECT_EQ(std::memcmp(operands.at(2), source.data(), bytes), 0) << bytes << ' ' << shift;
+        EXPECT_TRUE(std::equal(source.begin(), source.end(), operands.at(2)))
+            << bytes << ' ' << shift;
         EXPECT_TRUE(operands.untouched_around(2, bytes)) << bytes << ' ' << shift;
       }
     }

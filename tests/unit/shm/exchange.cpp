@@ -18,6 +18,9 @@ bool has_pairs(muster_op op) {
          op == MUSTER_SCATTERV || op == MUSTER_ALL_TO_ALLV || op == MUSTER_SEND_RECV;
 }
 
+// Blocks of reduce_scatterv are always packed: no backend sees displacements there.
+bool has_gaps(const Exchange& x) { return x.gaps && x.op != MUSTER_REDUCE_SCATTERV; }
+
 // The counts of a v-operation and where its blocks lie.
 struct Shape {
   std::vector<uint64_t> counts, displs;
@@ -43,7 +46,7 @@ class Builder {
   Bytes input(uint32_t rank, uint64_t count) const {
     return random_elements(x_.dtype, count, x_.seed * 1000 + rank);
   }
-  Shape shape(const std::vector<uint64_t>& counts) const { return shape_of(counts, x_.gaps); }
+  Shape shape(const std::vector<uint64_t>& counts) const { return shape_of(counts, has_gaps(x_)); }
   // Block counts as rank `owner` sees them: what it gives each, or gets from each.
   std::vector<uint64_t> gives(uint32_t owner) const {
     std::vector<uint64_t> counts;
@@ -121,11 +124,11 @@ void build(const Exchange& x, uint32_t rank, Side& side) {
   Builder b(x, rank, &side);
   const uint64_t n = x.size;
   const auto recv_shape = [&](const Shape& shape) {
-    set_counts(shape, !x.gaps, &side.recv_counts, &side.recv_displs, &side.call.recv_counts,
+    set_counts(shape, !has_gaps(x), &side.recv_counts, &side.recv_displs, &side.call.recv_counts,
                &side.call.recv_displs);
   };
   const auto send_shape = [&](const Shape& shape) {
-    set_counts(shape, !x.gaps, &side.send_counts, &side.send_displs, &side.call.send_counts,
+    set_counts(shape, !has_gaps(x), &side.send_counts, &side.send_displs, &side.call.send_counts,
                &side.call.send_displs);
   };
   switch (x.op) {
