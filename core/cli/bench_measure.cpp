@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/names.hpp"
+#include "core/cli/bench_device.hpp"
 
 namespace muster::cli {
 namespace {
@@ -36,16 +37,23 @@ Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
   row.count = op == MUSTER_BARRIER ? 0 : bytes / element / parts;
   row.bytes = row.count * parts * element;
   row.in_place = options.in_place;
-  row.back_to_back = options.loop.back_to_back;
+  DeviceRun* const device = session.device();
+  row.loop = device == nullptr ? options.loop_name : options.graph ? "graph" : "stream";
   row.memory = options.memory;
   row.floor = floor;
   Exercise exercise(op, options.dtype, options.redop, row.count, session.rank(), session.size());
   PlacementOptions where;
   where.in_place = options.in_place;
+  where.device = device;
   if (options.memory == "alloc") where.memory_of = *group;
-  auto made = Placement::make(exercise, session.rank(), session.size(), where);
-  if (!made.ok()) return made.take_status();
-  Placement& placement = **made;
+  std::vector<std::unique_ptr<Placement>> placements;
+  for (uint32_t i = 0; i < (device == nullptr ? 1 : options.buffers); ++i) {
+    auto made = Placement::make(exercise, session.rank(), session.size(), where);
+    if (!made.ok()) return made.take_status();
+    MUSTER_TRY((*made)->fill(0));
+    placements.push_back(std::move(*made));
+  }
+  Placement& placement = *placements.front();
   Result<std::string> served = session.backend_of(*group, placement.call());
   if (!served.ok()) return served.take_status();
   row.backend = *served;
@@ -58,6 +66,10 @@ Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
     if (!checked.ok()) return checked.take_status();
     row.wrong += checked->wrong;
     if (measured.what_was_wrong.empty()) measured.what_was_wrong = checked->text();
+  }
+  if (device != nullptr) {
+    MUSTER_TRY(measure_on_device(session, options, *group, placements, measured));
+    return measured;
   }
   Result<std::vector<double>> times = session.time_each(*group, placement.call(), options.loop);
   if (!times.ok()) return times.take_status();

@@ -100,6 +100,19 @@ void add_bench_options(CLI::App& verb, BenchOptions& options) {
       ->check(CLI::IsMember({"ordinary", "alloc"}))
       ->capture_default_str();
   verb.add_flag("--in-place", options.in_place, "The result replaces the input, as in NCCL");
+  verb.add_option("--device", options.ranks.device,
+                  "Measure in this kind of device memory, for example cuda; needs its plugin");
+  verb.add_option("--devices", options.ranks.devices,
+                  "Devices of a node, used in turn by its ranks (default: one for each rank)")
+      ->check(CLI::Range(1, 1024));
+  verb.add_flag("--graph", options.graph,
+                "On a device: record the calls once, launch them again and again");
+  verb.add_option("--depth", options.depth, "On a device: calls in a row of which one is timed")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  verb.add_option("--buffers", options.buffers, "On a device: sets of buffers in rotation")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   verb.add_option("--compare", options.peers,
                   fmt::format("Measure these peers in turns with muster: {}", known_peers()))
       ->delimiter(',');
@@ -139,6 +152,20 @@ int understand(BenchOptions& options) {
                                 !options.ranks.config_file.empty() || !options.plot.empty())) {
     return usage("--tune goes with one --backend, and without --compare, --config and --plot",
                  "a configuration to start from is read from MUSTER_CONFIG");
+  }
+  const std::string& device = options.ranks.device;
+  if (!device.empty()) {
+    const auto kind = memory_from_name(device);
+    if (!kind || *kind == MUSTER_HOST) {
+      return wrong_name("device memory", device, all_memory_names());
+    }
+    if (*op == MUSTER_BARRIER || options.loop_name != "synchronised" || !options.peers.empty() ||
+        !options.tune.empty()) {
+      return usage("--device goes without barrier, --loop, --compare and --tune",
+                   "name several backends with --backend to see them side by side");
+    }
+  } else if (options.graph || options.ranks.devices != 0) {
+    return usage("--graph and --devices are about a device", "add --device, for example cuda");
   }
   if (options.in_place && !Placement::has_in_place_form(*op)) {
     return usage(fmt::format("{} has no in-place form", options.op_name), "leave --in-place out");

@@ -27,6 +27,9 @@ struct BenchOptions {
   std::string bind = "core";
   std::string memory = "ordinary";
   bool in_place = false;
+  bool graph = false;              // on a device: calls recorded once and launched again and again
+  uint32_t depth = 50;             // on a device: calls in a row of which one is timed
+  uint32_t buffers = 4;            // on a device: sets of buffers in rotation
   std::vector<std::string> peers;  // measured in turns with muster; empty: none
   uint32_t repeats = 3;            // of each, when there are peers
   std::string peers_directory;

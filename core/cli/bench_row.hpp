@@ -30,8 +30,9 @@ struct BenchRow {
   uint64_t iterations = 0;
   bool in_place = false;
   std::string memory = "ordinary";
-  bool back_to_back = false;
+  std::string loop = "synchronised";
   double floor = 0;  // microseconds of an exchange of nothing; 0: not measured
+  double host = 0;   // microseconds that the host takes to enqueue a call; 0: not measured
 
   // From the microseconds of each iteration, which it sorts.
   void set_times(std::vector<double>& us);
@@ -65,7 +66,7 @@ inline void BenchRow::set_times(std::vector<double>& us) {
 inline const char* bench_csv_header() {
   return "op,dtype,redop,ranks,bytes,count,median_us,min_us,max_us,p99_us,algbw_gbs,busbw_gbs,"
          "wrong,"
-         "backend,iterations,place,memory,loop,floor_us";
+         "backend,iterations,place,memory,loop,floor_us,host_us";
 }
 
 inline std::string bench_csv_line(const BenchRow& row) {
@@ -75,9 +76,9 @@ inline std::string bench_csv_line(const BenchRow& row) {
                 static_cast<unsigned long long>(row.count), row.median, row.min, row.max, row.p99,
                 row.algbw, row.busbw, static_cast<unsigned long long>(row.wrong));
   char tail[128];
-  std::snprintf(tail, sizeof(tail), ",%llu,%s,%s,%s,%.3f",
+  std::snprintf(tail, sizeof(tail), ",%llu,%s,%s,%s,%.3f,%.3f",
                 static_cast<unsigned long long>(row.iterations), row.in_place ? "in" : "out",
-                row.memory.c_str(), row.back_to_back ? "back-to-back" : "synchronised", row.floor);
+                row.memory.c_str(), row.loop.c_str(), row.floor, row.host);
   return row.op + "," + row.dtype + "," + row.redop + numbers + row.backend + tail;
 }
 

@@ -39,18 +39,24 @@ Shape shape_of(muster_op op) {
 
 }  // namespace
 
-Status BenchMemory::take(muster_group* group, uint64_t bytes) {
-  if (group == nullptr) {
+Status BenchMemory::take(const PlacementOptions& where, uint64_t bytes) {
+  if (where.memory_of != nullptr) {
+    const muster_memory kind =
+        where.device != nullptr ? where.device->memory() : muster_memory{MUSTER_HOST};
+    MUSTER_TRY(Status(muster_mem_alloc(where.memory_of, bytes, kind, &taken_)));
+    group_ = where.memory_of;
+  } else if (where.device != nullptr) {
+    MUSTER_TRY(where.device->allocate(bytes, &taken_));
+    device_ = where.device;
+  } else {
     pages_ = PageMemory(bytes);
-    return Status();
   }
-  MUSTER_TRY(Status(muster_mem_alloc(group, bytes, MUSTER_HOST, &shared_)));
-  group_ = group;
   return Status();
 }
 
 BenchMemory::~BenchMemory() {
-  if (group_ != nullptr) Status::destroy(muster_mem_free(group_, shared_));
+  if (group_ != nullptr) Status::destroy(muster_mem_free(group_, taken_));
+  if (device_ != nullptr) device_->free(taken_);
 }
 
 bool Placement::has_in_place_form(muster_op op) {
@@ -73,15 +79,20 @@ Status Placement::lay_out(uint32_t rank, uint32_t size, const PlacementOptions& 
   send_bytes_ = bytes(shape.send);
   recv_bytes_ = bytes(shape.recv);
   if (options.memory_of != nullptr) call_.flags |= MUSTER_CALL_SYMMETRIC;
+  device_ = options.device;
+  if (device_ != nullptr) {
+    call_.send_memory = call_.recv_memory = device_->memory();
+    call_.stream = device_->stream();
+  }
   if (!options.in_place) {
-    MUSTER_TRY(send_.take(options.memory_of, send_bytes_));
-    MUSTER_TRY(recv_.take(options.memory_of, recv_bytes_));
+    MUSTER_TRY(send_.take(options, send_bytes_));
+    MUSTER_TRY(recv_.take(options, recv_bytes_));
     call_.send = send_.data();
     call_.recv = recv_.data();
     return Status();
   }
   // A rank's own part lies at its place in the whole vector, as in NCCL.
-  MUSTER_TRY(recv_.take(options.memory_of, std::max(send_bytes_, recv_bytes_)));
+  MUSTER_TRY(recv_.take(options, std::max(send_bytes_, recv_bytes_)));
   const bool own_part = shape.send != shape.recv;
   char* const mine = recv_.data() + (own_part ? rank * part : 0);
   call_.send = shape.send == Input::kPart ? mine : recv_.data();
@@ -89,16 +100,20 @@ Status Placement::lay_out(uint32_t rank, uint32_t size, const PlacementOptions& 
   return Status();
 }
 
-void Placement::fill(uint64_t round) {
-  exercise_.fill(round);
-  if (recv_bytes_ != 0) std::memset(call_.recv, 0x5a, recv_bytes_);
-  if (send_bytes_ != 0) {
-    std::memcpy(const_cast<void*>(call_.send), exercise_.call().send, send_bytes_);
-  }
+Status Placement::move(void* to, const void* from, uint64_t bytes) {
+  if (device_ != nullptr) return device_->copy(to, from, bytes);
+  if (bytes != 0) std::memcpy(to, from, bytes);
+  return Status();
 }
 
-Exercise::Wrong Placement::check() {
-  if (recv_bytes_ != 0) std::memcpy(exercise_.call().recv, call_.recv, recv_bytes_);
+Status Placement::fill(uint64_t round) {
+  exercise_.fill(round);
+  MUSTER_TRY(move(call_.recv, exercise_.call().recv, recv_bytes_));
+  return move(const_cast<void*>(call_.send), exercise_.call().send, send_bytes_);
+}
+
+Result<Exercise::Wrong> Placement::check() {
+  MUSTER_TRY(move(exercise_.call().recv, call_.recv, recv_bytes_));
   return exercise_.check();
 }
 

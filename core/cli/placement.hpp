@@ -1,5 +1,5 @@
-// Where the buffers of a measured call lie: in page-aligned memory that this rank has touched, in
-// place or not, with the values of an Exercise around every checked round.
+// Where the buffers of a measured call lie: in page-aligned memory that this rank has touched, or
+// on a device; in place or not, with the values of an Exercise around every checked round.
 //
 // One thread. Lives while the call is made; the Exercise outlives it.
 #ifndef MUSTER_CORE_CLI_PLACEMENT_HPP
@@ -10,31 +10,34 @@
 
 #include "core/agree/exercise.hpp"
 #include "core/base/status.hpp"
+#include "core/cli/device_run.hpp"
 #include "core/cli/page_memory.hpp"
 #include "muster/muster.h"
 
 namespace muster::cli {
 
-// Ordinary memory of this process, or of muster_mem_alloc.
+struct PlacementOptions {
+  bool in_place = false;
+  muster_group* memory_of = nullptr;  // muster_mem_alloc of this group; null: ordinary memory
+  DeviceRun* device = nullptr;        // null: the host
+};
+
+// Ordinary memory of this process or device, or of muster_mem_alloc.
 class BenchMemory {
  public:
   BenchMemory() = default;
-  // group: null for ordinary memory; equal bytes on all ranks. [collective]
-  Status take(muster_group* group, uint64_t bytes);
+  // With memory of a group: equal bytes on all ranks. [collective]
+  Status take(const PlacementOptions& where, uint64_t bytes);
   ~BenchMemory();
   BenchMemory(const BenchMemory&) = delete;
   BenchMemory& operator=(const BenchMemory&) = delete;
-  char* data() const { return group_ != nullptr ? static_cast<char*>(shared_) : pages_.data(); }
+  char* data() const { return taken_ != nullptr ? static_cast<char*>(taken_) : pages_.data(); }
 
  private:
   PageMemory pages_;
   muster_group* group_ = nullptr;
-  void* shared_ = nullptr;
-};
-
-struct PlacementOptions {
-  bool in_place = false;
-  muster_group* memory_of = nullptr;  // muster_mem_alloc of this group; null: ordinary memory
+  DeviceRun* device_ = nullptr;
+  void* taken_ = nullptr;  // of the group or the device
 };
 
 class Placement {
@@ -50,16 +53,18 @@ class Placement {
 
   const muster_call& call() const { return call_; }
   // New inputs, poisoned outputs; both in this memory.
-  void fill(uint64_t round);
+  Status fill(uint64_t round);
   // Of what arrived in this memory.
-  Exercise::Wrong check();
+  Result<Exercise::Wrong> check();
 
  private:
   explicit Placement(Exercise& exercise) : exercise_(exercise), call_(exercise.call()) {}
   Status lay_out(uint32_t rank, uint32_t size, const PlacementOptions& options);
+  Status move(void* to, const void* from, uint64_t bytes);
 
   Exercise& exercise_;
   muster_call call_;
+  DeviceRun* device_ = nullptr;
   uint64_t send_bytes_ = 0;
   uint64_t recv_bytes_ = 0;
   BenchMemory send_;

@@ -17,6 +17,8 @@ struct RankOptions {
   bool dry_run = false;
   std::string fault;  // "RANK:OPERATION"
   std::string config_file;
+  std::string device;    // the kind of memory to measure in; "": the host's
+  uint32_t devices = 0;  // of a node, used in turn by its ranks; 0: one for each
 };
 
 void add_rank_options(CLI::App& verb, RankOptions& options);

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/agree/runtime.hpp"
+#include "core/base/names.hpp"
+#include "core/cli/processors.hpp"
+
 namespace muster::cli {
 namespace {
 
@@ -59,8 +63,21 @@ Result<std::unique_ptr<Session>> Session::open(const RankOptions& options) {
   runtime_options.struct_size = MUSTER_RUNTIME_OPTIONS_SIZE;
   runtime_options.config_text = toml.c_str();
   if (!options.config_file.empty()) runtime_options.config_file = options.config_file.c_str();
+  muster_memory kind = MUSTER_HOST;
+  uint32_t device = 0;
+  if (!options.device.empty()) {
+    kind = *memory_from_name(options.device);
+    device = local_place().rank;
+    if (options.devices != 0) device %= options.devices;
+    runtime_options.device_plus_one = static_cast<int32_t>(device) + 1;
+  }
   MUSTER_TRY(Status(muster_init(&runtime_options, &session->runtime_)));
-  MUSTER_TRY(session->make_group("cli-control", &session->control_));
+  if (kind != MUSTER_HOST) {
+    auto run = DeviceRun::open(session->runtime_->devices, kind, device);
+    if (!run.ok()) return run.take_status();
+    session->device_ = std::move(*run);
+  }
+  MUSTER_TRY(session->make_group("cli-control", MUSTER_HOST, &session->control_));
   MUSTER_TRY(session->make_meeting());
   return session;
 }
@@ -85,12 +102,14 @@ Session::~Session() {
   for (const auto& [backend, layout] : layouts_) Status::destroy(muster_layout_destroy(layout));
   for (const auto& [backend, group] : groups_) Status::destroy(muster_group_destroy(group));
   Status::destroy(muster_group_destroy(control_));
+  device_.reset();
   muster_finalize(runtime_);
 }
 
-Status Session::make_group(const std::string& name, muster_group** out) {
+Status Session::make_group(const std::string& name, muster_memory memory, muster_group** out) {
   muster_group_options options{};
   options.struct_size = MUSTER_GROUP_OPTIONS_SIZE;
+  options.memory = memory;
   options.name = name.c_str();
   return Status(muster_group_create(runtime_, &options, nullptr, 0, out));
 }
@@ -100,7 +119,8 @@ Result<muster_group*> Session::group(const std::string& backend) {
     if (id == backend) return group;
   }
   muster_group* made = nullptr;
-  if (Status status = make_group(group_name_for(backend), &made); !status.ok()) return status;
+  const muster_memory memory = device_ != nullptr ? device_->memory() : muster_memory{MUSTER_HOST};
+  MUSTER_TRY(make_group(group_name_for(backend), memory, &made));
   groups_.emplace_back(backend, made);
   return made;
 }
@@ -144,9 +164,17 @@ Result<Checked> Session::check(muster_group* group, Exercise& exercise, uint64_t
 }
 
 Result<Checked> Session::check(muster_group* group, Placement& placement, uint64_t round) {
-  placement.fill(round);
-  MUSTER_TRY(Status(muster_execute(group, &placement.call())));
-  return share(placement.check());
+  return check(placement, round, [&] { return Status(muster_execute(group, &placement.call())); });
+}
+
+Result<Checked> Session::check(Placement& placement, uint64_t round,
+                               const std::function<Status()>& run) {
+  MUSTER_TRY(placement.fill(round));
+  MUSTER_TRY(run());
+  if (device_ != nullptr) MUSTER_TRY(device_->synchronize());
+  Result<Exercise::Wrong> wrong = placement.check();
+  if (!wrong.ok()) return wrong.take_status();
+  return share(*wrong);
 }
 
 Status Session::slowest(std::vector<double>& microseconds) {
@@ -172,6 +200,23 @@ Result<std::vector<double>> Session::time_each(muster_group* group, const muster
   ControlRanks ranks{control_, Status()};
   if (run_loop(ranks, options, execute, &microseconds)) return microseconds;
   return failed.ok() ? std::move(ranks.status) : std::move(failed);
+}
+
+Result<std::vector<double>> Session::time_samples(uint32_t samples,
+                                                  const std::function<Result<double>()>& sample) {
+  std::vector<double> us(samples, 0);
+  for (double& time : us) {
+    if (meeting_ != nullptr) {
+      if (!meeting_->meet()) return lost_rank(*meeting_);
+    } else {
+      MUSTER_TRY(Status(muster_barrier(control_)));
+    }
+    Result<double> taken = sample();
+    if (!taken.ok()) return taken.take_status();
+    time = *taken;
+  }
+  MUSTER_TRY(slowest(us));
+  return us;
 }
 
 Result<double> Session::floor(const LoopOptions& options) {

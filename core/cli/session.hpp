@@ -5,6 +5,7 @@
 #ifndef MUSTER_CORE_CLI_SESSION_HPP
 #define MUSTER_CORE_CLI_SESSION_HPP
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,6 +58,14 @@ class Session {
   Result<Checked> check(muster_group* group, Exercise& exercise, uint64_t round);
   // The same in the memory of a placement. [collective]
   Result<Checked> check(muster_group* group, Placement& placement, uint64_t round);
+  // The same of something else that carries out the placement's call. [collective]
+  Result<Checked> check(Placement& placement, uint64_t round, const std::function<Status()>& run);
+  // The device that the groups' memory lies on; NULL: the host.
+  DeviceRun* device() { return device_.get(); }
+  // What `sample` says, again and again, the ranks having met before each; of the slowest rank.
+  // [collective]
+  Result<std::vector<double>> time_samples(uint32_t samples,
+                                           const std::function<Result<double>()>& sample);
   // The measured loop around the call: microseconds of each iteration. [collective]
   Result<std::vector<double>> time_each(muster_group* group, const muster_call& call,
                                         const LoopOptions& options);
@@ -73,12 +82,13 @@ class Session {
 
  private:
   Session() = default;
-  Status make_group(const std::string& name, muster_group** out);
+  Status make_group(const std::string& name, muster_memory memory, muster_group** out);
   Status make_meeting();
   Result<Checked> share(const Exercise::Wrong& wrong);
   Status slowest(std::vector<double>& microseconds);
 
   muster_runtime* runtime_ = nullptr;
+  std::unique_ptr<DeviceRun> device_;
   muster_group* control_ = nullptr;
   std::unique_ptr<Meeting> meeting_;
   std::vector<std::pair<std::string, muster_group*>> groups_;

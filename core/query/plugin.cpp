@@ -140,7 +140,7 @@ Status Plugin::check_device() const {
   const auto without = [this](const char* what) {
     return not_whole(id(), what, MUSTER_DEVICE_INTERFACE);
   };
-  if (device_->struct_size < MUSTER_DEVICE_SIZE)
+  if (device_->struct_size < MUSTER_DEVICE_LEAST_SIZE)
     return without("all of its slots (struct_size is too small)");
   if (device_->memory <= MUSTER_HOST || device_->memory >= MUSTER_MEMORY_END)
     return without("a kind of memory that is known and not the host's");

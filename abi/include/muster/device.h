@@ -16,6 +16,8 @@ enum { MUSTER_NOT_CAPTURING = 0, MUSTER_CAPTURING = 1, MUSTER_CAPTURE_INVALIDATE
 
 /* A point in a stream. Owned by the device plugin. */
 typedef struct muster_event muster_event;
+/* Recorded work, ready to be launched again and again. Owned by the device plugin. */
+typedef struct muster_graph muster_graph;
 
 #define MUSTER_DEVICE_INTERFACE "muster.device/1"
 typedef struct muster_device {
@@ -69,8 +71,33 @@ typedef struct muster_device {
                                           const muster_stream* stream, muster_event* event);
   /* Takes NULL. [any-thread] [local] [no-block] */
   void (*event_release)(struct muster_instance* instance, MUSTER_OWN muster_event* event);
+  /* ---- optional: streams and graphs for measuring and testing; all of these, or none ---- */
+  /* A stream of the device that waits for no other one. [any-thread] [local] */
+  MUSTER_OWN muster_status* (*stream_create)(struct muster_instance* instance, uint32_t device,
+                                             muster_stream* out);
+  /* Waits until what was enqueued is done. [any-thread] [local] */
+  void (*stream_destroy)(struct muster_instance* instance, const muster_stream* stream);
+  /* From here on what is enqueued is recorded, not run. As cudaStreamBeginCapture, thread-local.
+   * [any-thread] [local] */
+  MUSTER_OWN muster_status* (*capture_begin)(struct muster_instance* instance,
+                                             const muster_stream* stream);
+  /* Ends the recording, also of one that failed. [any-thread] [local] */
+  MUSTER_OWN muster_status* (*capture_end)(struct muster_instance* instance,
+                                           const muster_stream* stream,
+                                           MUSTER_OWN muster_graph** out);
+  /* [any-thread] [local] */
+  MUSTER_OWN muster_status* (*graph_launch)(struct muster_instance* instance, muster_graph* graph,
+                                            const muster_stream* stream);
+  /* Takes NULL. Its launches must be done. [any-thread] [local] */
+  void (*graph_release)(struct muster_instance* instance, MUSTER_OWN muster_graph* graph);
+  /* Microseconds between two events of one device that have both been reached. [any-thread]
+   * [local] */
+  MUSTER_OWN muster_status* (*event_elapsed)(struct muster_instance* instance, muster_event* begin,
+                                             muster_event* end, double* out_us);
 } muster_device;
-#define MUSTER_DEVICE_SIZE MUSTER_STRUCT_SIZE(muster_device, event_release)
+#define MUSTER_DEVICE_SIZE MUSTER_STRUCT_SIZE(muster_device, event_elapsed)
+/* What every table has at least. */
+#define MUSTER_DEVICE_LEAST_SIZE MUSTER_STRUCT_SIZE(muster_device, event_release)
 MUSTER_ASSERT_STRUCT_SIZE(muster_device, MUSTER_DEVICE_SIZE);
 
 #endif

@@ -148,7 +148,7 @@ int measure(Library& library, const Options& options, cli::Meeting& meeting) {
     row.count = call.count;
     row.bytes = call.count * parts * call.element;
     row.in_place = call.in_place;
-    row.back_to_back = options.loop.back_to_back;
+    row.loop = options.loop.back_to_back ? "back-to-back" : "synchronised";
     row.floor = floor;
     row.wrong = *wrong;
     row.backend = library.name();
