@@ -27,7 +27,8 @@ class DeviceMemory {
 
   // Aligned to 4096. All of these throw Error.
   void* allocate(uint32_t device, uint64_t bytes);
-  // Waits for the work of the device. A pointer that this object did not give is refused.
+  // Waits for the work of the device, so not while a stream of it is being captured. A pointer that
+  // this object did not give is refused.
   void free(uint32_t device, void* pointer);
   struct Shared {
     int32_t fd;

@@ -12,7 +12,7 @@ const Library& Backend::library() const {
 }
 
 void Backend::probe(plugin::Facts facts) {
-  // A library that answers is not enough: without a device it fails at its first communicator.
+  // NCCL itself answers without a device, up to the first communicator.
   cuda::raising([&] {
     const cuda::Driver& driver = cuda::Driver::initialised();
     const std::vector<cuda::SeenDevice> devices = cuda::seen_devices(driver);
@@ -24,9 +24,15 @@ void Backend::probe(plugin::Facts facts) {
                     std::to_string(capability % 10) + " " + devices[i].name);
     }
   });
-  const Library& nccl = library();
-  host_.record("library", "opened", nccl.path() + ", NCCL " + nccl.version_text());
-  facts.put("nccl.version", nccl.version_text());
+  // Where plugins are tried first, in a child process, they do not know their options yet; so a
+  // library that is not found under its usual name is told as a fact, which offer declines with.
+  try {
+    const Library& nccl = library();
+    host_.record("library", "opened", nccl.path() + ", NCCL " + nccl.version_text());
+    facts.put("nccl.version", nccl.version_text());
+  } catch (const plugin::Failure& failure) {
+    facts.put("nccl.missing", (failure.cause() + "; " + failure.remedy()).substr(0, 1000));
+  }
 }
 
 std::unique_ptr<Group> Backend::prepare(plugin::Group group) {

@@ -38,9 +38,9 @@ class Backend {
   };
 
   explicit Backend(plugin::Host host) : host_(host) {}
-  // Makes no context. nccl.version, cuda.driver, and cuda.device.<n> for each device that the
-  // process sees:
-  // "<uuid> <compute capability> <name>".
+  // Makes no context. nccl.version, or nccl.missing with the cause; cuda.driver; and
+  // cuda.device.<n> for each device that the process sees: "<uuid> <compute capability> <name>".
+  // UNAVAILABLE without a driver or a device.
   void probe(plugin::Facts facts);
   void offer(plugin::Query query);
   std::unique_ptr<Group> prepare(plugin::Group group);

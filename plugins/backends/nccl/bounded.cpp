@@ -17,8 +17,10 @@ bool run_bounded(const plugin::Host& host, uint64_t deadline_ns, const std::atom
     bool done = false;
   };
   const auto shared = std::make_shared<Shared>();
-  std::thread([shared, body = std::move(body)] {
+  std::thread([shared, body = std::move(body)]() mutable {
     body();
+    // What it works on goes before whoever waits goes on, who may be about to leave the process.
+    body = nullptr;
     const std::lock_guard<std::mutex> lock(shared->mutex);
     shared->done = true;
     shared->changed.notify_all();

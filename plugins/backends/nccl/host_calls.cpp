@@ -29,8 +29,7 @@ Stream HostCalls::stream() {
 
 // What may be in the way of the end.
 void HostCalls::look() const {
-  if (life_.aborted()) fail(MUSTER_ABORTED, "the group was aborted during a call");
-  life_.check_async();
+  look_back();
   for (uint32_t peer = 0; peer < group_.size(); ++peer) {
     if (!group_.peer_alive(peer))
       fail(MUSTER_PEER_LOST, "rank " + std::to_string(peer) + " of the group is gone");
@@ -41,12 +40,18 @@ void HostCalls::look() const {
        "timeout_ms");
 }
 
+// A stream runs empty as well when NCCL gives up.
+void HostCalls::look_back() const {
+  if (life_.aborted()) fail(MUSTER_ABORTED, "the group was aborted during a call");
+  life_.check_async();
+}
+
 void HostCalls::wait() {
   const cuda::BesideCapture beside(life_.driver());
   constexpr uint32_t kSpins = 2000;
   for (uint32_t looked = 0;; ++looked) {
     const cuda::Result result = life_.driver().stream_query(stream_);
-    if (result == cuda::kSuccess) return;
+    if (result == cuda::kSuccess) return look_back();
     if (result != cuda::kNotReady)
       cuda::raising([&] { life_.driver().check(result, "a call on device memory"); });
     if (looked < kSpins) continue;

@@ -26,6 +26,7 @@ class HostCalls {
 
  private:
   void look() const;
+  void look_back() const;
 
   plugin::Group group_;
   Life& life_;

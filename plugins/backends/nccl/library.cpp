@@ -1,7 +1,9 @@
 #include "plugins/backends/nccl/library.hpp"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -20,6 +22,19 @@ std::string text_of_version(int version) {
   const int scale = version < 10000 ? 1000 : 10000;
   return std::to_string(version / scale) + "." + std::to_string(version % scale / 100) + "." +
          std::to_string(version % 100);
+}
+
+// Unless it is set. Rationale: not setenv, which may free the array that other threads are reading
+// in getenv. This one's predecessor stays as it is, and so does this one.
+void set_in_environment(const char* name, const char* line) {
+  if (getenv(name) != nullptr) return;
+  size_t count = 0;
+  while (environ[count] != nullptr) ++count;
+  auto* const lines = new char*[count + 2];
+  std::copy(environ, environ + count, lines);
+  lines[count] = const_cast<char*>(line);
+  lines[count + 1] = nullptr;
+  __atomic_store_n(&environ, lines, __ATOMIC_RELEASE);
 }
 
 template <typename Function>
@@ -58,7 +73,7 @@ const Library& Library::open(const std::string& name, bool nvls) {
   if (library == nullptr) {
     // NCCL reads it once, at the first communicator. There is no such field in its configuration of
     // a communicator.
-    if (!nvls) setenv("NCCL_NVLS_ENABLE", "0", 0);
+    if (!nvls) set_in_environment("NCCL_NVLS_ENABLE", "NCCL_NVLS_ENABLE=0");
     library.reset(new Library(name));
   }
   return *library;

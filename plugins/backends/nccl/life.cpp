@@ -129,17 +129,18 @@ void Life::start_abort() noexcept {
   if (aborting_.exchange(true)) return;
   try {
     // ncclCommAbort waits for the device, which whoever aborts must not.
-    std::thread([self = shared_from_this()] {
+    std::thread([self = shared_from_this(), ended = ended_]() mutable {
       self->driver().context_set(self->context_);
       // A call that is merely on its way gets the time to leave; one that is stuck ends by the
       // abort.
       for (int i = 0; i < 1000 && self->users_.load() != 0; ++i)
         std::this_thread::sleep_for(milliseconds(1));
       self->library_.comm_abort(self->comm_);
-      self->ended_ = true;
+      self.reset();
+      *ended = true;
     }).detach();
   } catch (const std::exception&) {
-    ended_ = true;  // no thread to be had: the communicator ends with the process
+    *ended_ = true;  // no thread to be had: the communicator ends with the process
   }
 }
 
@@ -165,7 +166,7 @@ bool Life::end(const plugin::Host& host) {
   const uint64_t deadline = host.now_ns() + kEndingNs;
   if (!aborted_.exchange(true, std::memory_order_seq_cst) && !aborting_.exchange(true))
     return run_bounded(host, deadline, nullptr, [self = shared_from_this()] { self->finish(); });
-  while (!ended_.load()) {
+  while (!ended_->load()) {
     if (host.now_ns() >= deadline) return false;
     std::this_thread::sleep_for(milliseconds(1));
   }

@@ -80,7 +80,8 @@ class Life : public std::enable_shared_from_this<Life> {
   std::atomic<bool> aborted_{false};
   std::atomic<uint32_t> users_{0};
   std::atomic<bool> aborting_{false};  // somebody has taken it on
-  std::atomic<bool> ended_{false};     // the abort is over
+  // Set once the abort is over and has let go of all this.
+  const std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace muster::nccl

@@ -84,6 +84,8 @@ std::string reason_against(const plugin::Query& query) {
   for (uint32_t rank = 0; rank < query.size(); ++rank) {
     const muster_rank_place& place = query.place(rank);
     const std::string theirs = query.fact(rank, "nccl.version");
+    const std::string missing = query.fact(rank, "nccl.missing");
+    if (!missing.empty()) return rank_text(rank) + " has no NCCL: " + missing;
     if (theirs != version) {
       return rank_text(rank) + " has NCCL " + (theirs.empty() ? "of no known version" : theirs) +
              ", rank 0 " + version + "; NCCL wants one version on all ranks";
