@@ -49,7 +49,7 @@ namespace muster::simulators {
 
 std::vector<int> visible_devices() {
   std::vector<int> all;
-  for (int i = 0; i < number("MUSTER_SIM_CUDA_DEVICES", 2); ++i) all.push_back(i);
+  for (int i = 0; i < number("SIMULATED_CUDA_DEVICES", 2); ++i) all.push_back(i);
   const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
   if (visible == nullptr) return all;
   std::vector<int> seen;
@@ -82,7 +82,7 @@ SIMULATED cuInit(unsigned flags) {
 }
 
 SIMULATED cuDriverGetVersion(int* version) {
-  *version = number("MUSTER_SIM_CUDA_VERSION", 12040);
+  *version = number("SIMULATED_CUDA_VERSION", 12040);
   return kSuccess;
 }
 
@@ -132,7 +132,7 @@ SIMULATED cuDeviceGetUuid_v2(Uuid* uuid, DeviceHandle device) {
 
 SIMULATED cuDeviceGetAttribute(int* value, int attribute, DeviceHandle) {
   SIMULATED_FAILURE("cuDeviceGetAttribute");
-  const int capability = number("MUSTER_SIM_CUDA_CAPABILITY", 90);
+  const int capability = number("SIMULATED_CUDA_CAPABILITY", 90);
   switch (attribute) {
     case kComputeCapabilityMajor:
       return *value = capability / 10, kSuccess;
@@ -140,7 +140,7 @@ SIMULATED cuDeviceGetAttribute(int* value, int attribute, DeviceHandle) {
       return *value = capability % 10, kSuccess;
     case kVirtualMemorySupported:
     case kFileDescriptorsSupported:
-      return *value = number("MUSTER_SIM_CUDA_VMM", 1), kSuccess;
+      return *value = number("SIMULATED_CUDA_VMM", 1), kSuccess;
     case kRdmaOfVirtualMemorySupported:
       return *value = 1, kSuccess;
     default:
@@ -151,7 +151,7 @@ SIMULATED cuDeviceGetAttribute(int* value, int attribute, DeviceHandle) {
 SIMULATED cuDeviceCanAccessPeer(int* can, DeviceHandle device, DeviceHandle peer) {
   SIMULATED_FAILURE("cuDeviceCanAccessPeer");
   if (device == peer) return kInvalidDevice;
-  *can = number("MUSTER_SIM_CUDA_PEER", 1);
+  *can = number("SIMULATED_CUDA_PEER", 1);
   return kSuccess;
 }
 

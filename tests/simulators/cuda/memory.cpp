@@ -196,7 +196,7 @@ SIMULATED cuMemSetAccess(DevicePointer pointer, size_t bytes, const MemoryAccess
   if (range == known().ranges.end() || range->second.device < 0 || count == 0) return kInvalidValue;
   for (size_t i = 0; i < count; ++i) {
     const bool peer = access[i].location.id != range->second.device;
-    if (peer && number("MUSTER_SIM_CUDA_PEER", 1) == 0) return kInvalidDevice;
+    if (peer && number("SIMULATED_CUDA_PEER", 1) == 0) return kInvalidDevice;
   }
   if (mprotect(host_pointer(pointer), bytes, PROT_READ | PROT_WRITE) != 0) return kInvalidValue;
   range->second.accessible = true;

@@ -11,14 +11,14 @@
 #define SIMULATED extern "C" __attribute__((visibility("default"))) int
 // First in every function: the failure that a test wants.
 #define SIMULATED_FAILURE(name) \
-  if (const int failure = muster::simulators::injected("MUSTER_SIM_CUDA_FAIL", name)) return failure
+  if (const int failure = muster::simulators::injected("SIMULATED_CUDA_FAIL", name)) return failure
 #define SIMULATED_CONTEXT(name) \
   SIMULATED_FAILURE(name);      \
   if (muster::simulators::current_device() < 0) return muster::cuda::kInvalidContext
 
 namespace muster::simulators {
 
-// The machine's devices that this process sees: CUDA_VISIBLE_DEVICES of MUSTER_SIM_CUDA_DEVICES
+// The machine's devices that this process sees: CUDA_VISIBLE_DEVICES of SIMULATED_CUDA_DEVICES
 // (2).
 std::vector<int> visible_devices();
 bool initialised();

@@ -218,7 +218,7 @@ SIMULATED ncclCommWindowRegister(Comm handle, void* data, size_t bytes, Window* 
   if (comm == nullptr || data == nullptr || bytes == 0 || flags != kWindowSymmetric)
     return kInvalidArgument;
   *window = nullptr;
-  if (number("MUSTER_SIM_NCCL_SYMMETRIC", 1) == 0) return kSuccess;
+  if (number("SIMULATED_NCCL_SYMMETRIC", 1) == 0) return kSuccess;
   Job job;
   job.kind = Kind::kWindow;
   job.count = bytes;

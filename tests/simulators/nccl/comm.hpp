@@ -15,7 +15,7 @@
 #define SIMULATED extern "C" __attribute__((visibility("default"))) int
 // First in every function: the failure that a test wants.
 #define SIMULATED_FAILURE(name)                                                              \
-  if (const int failure = muster::simulators::injected("MUSTER_SIM_NCCL_FAIL", name)) {      \
+  if (const int failure = muster::simulators::injected("SIMULATED_NCCL_FAIL", name)) {       \
     muster::simulators::last_error() = std::string(name) + " fails because a test wants it"; \
     return failure;                                                                          \
   }

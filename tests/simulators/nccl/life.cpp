@@ -12,9 +12,15 @@ using namespace muster::simulators;
 #define SIMULATED_VERSION 22809
 #endif
 
+extern "C" __attribute__((visibility("default"))) void simulatedSwitch(const char* name,
+                                                                       const char* value) {
+  const std::lock_guard<std::mutex> lock(switches().mutex);
+  switches().values[name] = value;
+}
+
 SIMULATED ncclGetVersion(int* version) {
   SIMULATED_FAILURE("ncclGetVersion");
-  *version = number("MUSTER_SIM_NCCL_VERSION", SIMULATED_VERSION);
+  *version = number("SIMULATED_NCCL_VERSION", SIMULATED_VERSION);
   return kSuccess;
 }
 
@@ -56,7 +62,7 @@ SIMULATED ncclGetUniqueId(UniqueId* id) {
 
 SIMULATED ncclCommInitRankConfig(Comm* out, int size, UniqueId id, int rank, Config* config) {
   SIMULATED_FAILURE("ncclCommInitRankConfig");
-  const int version = number("MUSTER_SIM_NCCL_VERSION", SIMULATED_VERSION);
+  const int version = number("SIMULATED_NCCL_VERSION", SIMULATED_VERSION);
   if (config->magic != kConfigMagic || config->size < 48) {
     last_error() = "ncclConfig_t argument not initialized via NCCL_CONFIG_INITIALIZER";
     return kInvalidArgument;
@@ -78,7 +84,7 @@ SIMULATED ncclCommInitRankConfig(Comm* out, int size, UniqueId id, int rank, Con
   comm->size = size;
   comm->blocking = config->blocking != 0;
   *out = keep(comm);
-  if (number("MUSTER_SIM_NCCL_HANG_INIT", -1) != rank) {
+  if (number("SIMULATED_NCCL_HANG_INIT", -1) != rank) {
     last_error() = comm->clique->join(rank, device, version);
     if (!last_error().empty()) return kInvalidUsage;
   }
@@ -92,7 +98,7 @@ SIMULATED ncclCommGetAsyncError(Comm handle, Result* result) {
   const auto comm = comm_of(handle);
   if (comm == nullptr) return kInvalidArgument;
   *result = comm->async;
-  if (const int wanted = number("MUSTER_SIM_NCCL_ASYNC", 0)) *result = wanted;
+  if (const int wanted = number("SIMULATED_NCCL_ASYNC", 0)) *result = wanted;
   if (*result != kSuccess || comm->blocking) return kSuccess;
   // The first time that it is asked the call is still under way, the second time it is over.
   if (!comm->clique->complete() || comm->busy.exchange(false)) *result = kInProgress;
@@ -111,7 +117,7 @@ SIMULATED ncclCommFinalize(Comm handle) {
 SIMULATED ncclCommDestroy(Comm handle) {
   SIMULATED_FAILURE("ncclCommDestroy");
   if (comm_of(handle) == nullptr) return kInvalidArgument;
-  while (number("MUSTER_SIM_NCCL_HANG_DESTROY", 0) != 0) usleep(1000);
+  while (number("SIMULATED_NCCL_HANG_DESTROY", 0) != 0) usleep(1000);
   forget(handle);
   return kSuccess;
 }
