@@ -17,6 +17,14 @@ void pause() { std::this_thread::sleep_for(std::chrono::microseconds(200)); }
 
 std::string title(const plugin::Group& group) { return std::string(group.info().name); }
 
+// Rationale: a rank that fails at once waits for the others in whatever comes next, until its own
+// deadline; who waits for it here must come there in time, or the next backend falls out, too.
+uint64_t joining_deadline(const plugin::Group& group) {
+  const uint64_t now = group.host().now_ns();
+  const uint64_t deadline = group.deadline_ns();
+  return now >= deadline ? deadline : now + (deadline - now) / 4 * 3;
+}
+
 [[noreturn]] void fail_late(const plugin::Group& group, const char* what) {
   fail(
       MUSTER_DEADLINE_EXCEEDED,
@@ -64,7 +72,7 @@ void Life::make_blocking(const plugin::Group& group, const Settings& settings, c
   const auto rank = static_cast<int>(group.rank());
   const auto size = static_cast<int>(group.size());
   const bool done = run_bounded(
-      group.host(), group.deadline_ns(), &aborted_,
+      group.host(), joining_deadline(group), &aborted_,
       [self = shared_from_this(), made, settings, id, rank, size] {
         self->driver().context_set(self->context_);
         Config config = config_of(settings, self->library_.version(), made->name.c_str());
@@ -99,7 +107,7 @@ void Life::make_nonblocking(const plugin::Group& group, const Settings& settings
   const Result result = library_.comm_init(&comm, static_cast<int>(group.size()), id,
                                            static_cast<int>(group.rank()), &config);
   try {
-    settle(group, result, "ncclCommInitRankConfig", comm);
+    settle(group, result, "ncclCommInitRankConfig", comm, joining_deadline(group));
   } catch (...) {
     if (comm != nullptr) library_.comm_abort(comm);
     throw;
@@ -107,14 +115,16 @@ void Life::make_nonblocking(const plugin::Group& group, const Settings& settings
   comm_ = comm;
 }
 
-void Life::settle(const plugin::Group& group, Result result, const char* what, Comm comm) {
+void Life::settle(const plugin::Group& group, Result result, const char* what, Comm comm,
+                  uint64_t deadline_ns) {
   if (result == kSuccess) return;
+  if (deadline_ns == 0) deadline_ns = group.deadline_ns();
   while (result == kInProgress) {
     const Result asked = library_.comm_async_error(comm, &result);
     if (asked != kSuccess) library_.fail(asked, "ncclCommGetAsyncError", comm);
     if (result != kInProgress) break;
     if (aborted()) fail_aborted(what);
-    if (group.host().now_ns() >= group.deadline_ns()) fail_late(group, what);
+    if (group.host().now_ns() >= deadline_ns) fail_late(group, what);
     pause();
   }
   library_.check(result, what, comm);

@@ -64,7 +64,9 @@ class Life : public std::enable_shared_from_this<Life> {
   };
 
   // Waits for a nonblocking call that has answered kInProgress. Throws what failed.
-  void settle(const plugin::Group& group, Result result, const char* what, Comm comm);
+  // deadline_ns 0: the group's.
+  void settle(const plugin::Group& group, Result result, const char* what, Comm comm,
+              uint64_t deadline_ns = 0);
 
  private:
   void make_blocking(const plugin::Group& group, const Settings& settings, const UniqueId& id);
