@@ -1,6 +1,7 @@
 // How communicators are made and ended.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/simulators/nccl/comm.hpp"
@@ -16,6 +17,15 @@ extern "C" __attribute__((visibility("default"))) void simulatedSwitch(const cha
                                                                        const char* value) {
   const std::lock_guard<std::mutex> lock(switches().mutex);
   switches().values[name] = value;
+}
+
+// The configuration that the last communicator was made with, as much of it as was given.
+static Config last_config{};
+static std::mutex last_config_mutex;
+
+extern "C" __attribute__((visibility("default"))) void simulatedConfig(Config* out) {
+  const std::lock_guard<std::mutex> lock(last_config_mutex);
+  *out = last_config;
 }
 
 SIMULATED ncclGetVersion(int* version) {
@@ -77,6 +87,10 @@ SIMULATED ncclCommInitRankConfig(Comm* out, int size, UniqueId id, int rank, Con
   if (device < 0) {
     last_error() = "no context is current";
     return kUnhandledCudaError;
+  }
+  {
+    const std::lock_guard<std::mutex> lock(last_config_mutex);
+    std::memcpy(&last_config, config, std::min(config->size, sizeof(last_config)));
   }
   auto comm = std::make_shared<SimulatedComm>();
   comm->clique = Clique::of(std::string(id.internal, sizeof(id.internal)), size);

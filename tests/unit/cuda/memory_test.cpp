@@ -59,6 +59,11 @@ TEST_F(CudaMemory, GivenVirtualMemoryThatIsForbiddenThenThePlainWayIsTaken) {
   expect_aligned_and_usable(4096);
 }
 
+TEST_F(CudaMemory, GivenDevicesThatDoNotReachEachOtherThenOnlyTheOwnMayUseIt) {
+  const Environment apart("SIMULATED_CUDA_PEER", "0");
+  expect_aligned_and_usable(4096);
+}
+
 TEST_F(CudaMemory, GivenSharedMemoryThenAMappingShowsTheSameBytes) {
   void* const memory = allocate(1000);
   int32_t fd = -1;
