@@ -44,7 +44,9 @@ Life::Life(const Library& library, std::shared_ptr<cuda::Contexts> contexts, uin
   context_ = cuda::raising([&] { return contexts_->of(device); });
 }
 
-Life::~Life() = default;
+Life::~Life() {
+  if (aborter_.joinable()) aborter_.detach();
+}
 
 void Life::Use::refuse() { fail_aborted("nccl"); }
 
@@ -137,9 +139,10 @@ void Life::abort() noexcept {
 
 void Life::start_abort() noexcept {
   if (aborting_.exchange(true)) return;
+  const std::lock_guard<std::mutex> lock(aborter_mutex_);
   try {
     // ncclCommAbort waits for the device, which whoever aborts must not.
-    std::thread([self = shared_from_this(), ended = ended_]() mutable {
+    aborter_ = std::thread([self = shared_from_this(), ended = ended_]() mutable {
       self->driver().context_set(self->context_);
       // A call that is merely on its way gets the time to leave; one that is stuck ends by the
       // abort.
@@ -148,7 +151,7 @@ void Life::start_abort() noexcept {
       self->library_.comm_abort(self->comm_);
       self.reset();
       *ended = true;
-    }).detach();
+    });
   } catch (const std::exception&) {
     *ended_ = true;  // no thread to be had: the communicator ends with the process
   }
@@ -180,6 +183,8 @@ bool Life::end(const plugin::Host& host) {
     if (host.now_ns() >= deadline) return false;
     std::this_thread::sleep_for(milliseconds(1));
   }
+  const std::lock_guard<std::mutex> lock(aborter_mutex_);
+  if (aborter_.joinable()) aborter_.join();
   return true;
 }
 

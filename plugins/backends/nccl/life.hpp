@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/nccl/library.hpp"
@@ -82,6 +84,8 @@ class Life : public std::enable_shared_from_this<Life> {
   std::atomic<bool> aborted_{false};
   std::atomic<uint32_t> users_{0};
   std::atomic<bool> aborting_{false};  // somebody has taken it on
+  std::mutex aborter_mutex_;
+  std::thread aborter_;
   // Set once the abort is over and has let go of all this.
   const std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
 };
