@@ -75,7 +75,9 @@ int run(bool json) {
     }
     size_t usable = 0;
     for (const FoundPlugin& plugin : s.found) {
-      const bool good = plugin.state == PluginState::kUsable || plugin.state == PluginState::kOff;
+      // A plugin of devices that this machine does not have is in order.
+      const bool good = plugin.state == PluginState::kUsable || plugin.state == PluginState::kOff ||
+                        plugin.state == PluginState::kUnavailable;
       usable += plugin.state == PluginState::kUsable ? 1 : 0;
       findings.push_back(
           {"plugin " + (plugin.entry.id.empty() ? std::string("?") : plugin.entry.id),

@@ -77,6 +77,11 @@ World& World::with_on_rank(uint32_t rank, const muster_entry* entry) {
   return *this;
 }
 
+World& World::devices(std::vector<int32_t> by_rank) {
+  devices_ = std::move(by_rank);
+  return *this;
+}
+
 World& World::deadline(std::chrono::milliseconds limit) {
   deadline_ = limit;
   return *this;
@@ -95,6 +100,7 @@ void World::run_rank(const api::Threads& threads, uint32_t rank, const Body& bod
       own_config == rank_config_.end() ? config_.c_str() : own_config->second.c_str();
   options.threads = threads.get();
   options.thread_rank = rank;
+  if (rank < devices_.size()) options.device_plus_one = devices_[rank] + 1;
   api::Runtime runtime = api::Runtime::init(options);
   body(runtime, rank);
 }

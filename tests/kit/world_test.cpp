@@ -26,6 +26,7 @@ struct Seen {
   std::mutex mutex;
   std::map<uint32_t, std::string> config;
   std::map<uint32_t, std::vector<std::string>> ids;
+  std::map<uint32_t, int32_t> devices;  // plus one
   std::atomic<int> runtimes{0};
   std::atomic<int> worlds{0};
   uint32_t refused_rank = UINT32_MAX;
@@ -55,6 +56,7 @@ muster_status* muster_init(const muster_runtime_options* options, muster_runtime
   if (rank == seen.refused_rank) return new muster_status{"policy differs"};
   seen.config[rank] = options->config_text;
   seen.ids[rank].clear();
+  seen.devices[rank] = options->device_plus_one;
   for (uint32_t i = 0; i < options->builtin_count; ++i) {
     seen.ids[rank].emplace_back(options->builtin[i]->id);
   }
@@ -137,6 +139,11 @@ TEST_F(WorldDeathTest, GivenARankThatDoesNotReturnThenTheProcessEndsAndNamesIt) 
         while (rank == 1) std::this_thread::sleep_for(std::chrono::seconds(1));
       }),
       "of 3 ranks these did not return in 200 ms: 1\n.*rank 0 had failed: first");
+}
+
+TEST(World, GivenDevicesThenEachRankIsBoundToItsOwn) {
+  World(2).devices({3}).run([](api::Runtime&, uint32_t) {});
+  EXPECT_EQ(seen.devices, (std::map<uint32_t, int32_t>{{0, 4}, {1, 0}}));
 }
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace muster::ranks {
 namespace {
 
 constexpr unsigned char kPoison = 0xa5;
-constexpr uint64_t kGuard = 64;
 // Ranks of the inputs that are not sent.
 constexpr uint32_t kResidual = 1u << 20;
 constexpr uint32_t kWeight = 1u << 21;
@@ -148,7 +147,7 @@ void CallData::fill() {
 }
 
 Reduction CallData::reduction() const {
-  return {data_seed_, size_, case_.dtype, case_.redop, case_.special, call_.scalar};
+  return {data_seed_, size_, case_.dtype, case_.redop, case_.special, call_.scalar, case_.stepwise};
 }
 
 void CallData::check(bool sampled, Wrong& wrong) {

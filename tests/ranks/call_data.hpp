@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "muster/call.h"
@@ -20,12 +21,15 @@ namespace muster::ranks {
 // Memory of a length, with guard bytes before and after it.
 class Guarded {
  public:
+  static constexpr uint64_t kGuard = 64;
   // `bytes` of poison, `shift` bytes off the alignment of the allocation, which is of `shared` if
   // there is any and it has room.
   void reset(uint64_t bytes, uint64_t shift, SharedMemory* shared = nullptr, uint64_t random = 0);
   unsigned char* data() { return base_ + begin_; }
   uint64_t bytes() const { return bytes_; }
   bool guards_hold() const;
+  // With the guard bytes.
+  std::pair<unsigned char*, uint64_t> whole() { return {base_, begin_ + bytes_ + kGuard}; }
   static bool poisoned(const unsigned char* from, uint64_t bytes);
   void poison();
 
@@ -44,6 +48,10 @@ class CallData {
   // New inputs and poisoned outputs in the same buffers, for a plan.
   void refill(uint64_t data_seed);
   const muster_call& call() const { return call_; }
+  // What send and recv lie in, guard bytes included; for a copy of them in other memory.
+  std::array<std::pair<unsigned char*, uint64_t>, 2> buffers() {
+    return {send_.whole(), recv_.whole()};
+  }
   bool takes_part() const { return shape_.takes_part; }
   // After the call: the result, and that nothing else was written. sampled: of long reductions only
   // a random part.

@@ -35,6 +35,7 @@ bool set(Case& c, const std::string& key, const std::string& value) {
   if (key == "special") c.special = number() != 0;
   if (key == "scalar") c.scalar = number() != 0;
   if (key == "quantised") c.quantised = number() != 0;
+  if (key == "stepwise") c.stepwise = number() != 0;
   if (key == "seed") c.seed = number();
   if (key == "mode") {
     c.mode =
@@ -81,6 +82,7 @@ std::string text_of(const Case& c) {
   if (c.special) text += ",special=1";
   if (c.scalar) text += ",scalar=1";
   if (c.quantised) text += ",quantised=1";
+  if (c.stepwise) text += ",stepwise=1";
   if (c.place != Place::kOrdinary) text += fmt::format(",place={}", place_name(c.place));
   return text + fmt::format(",seed={}", c.seed);
 }

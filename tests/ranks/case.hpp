@@ -45,6 +45,7 @@ struct Case {
   bool special = false;    // NaN, infinities, zeros among the floats
   bool scalar = false;     // sum: pre-multiplied
   bool quantised = false;  // fused, out of place: quantised output
+  bool stepwise = false;   // reductions of 16-bit floats may be rounded at every step
   Mode mode = Mode::kExecute;
   Place place = Place::kOrdinary;
   uint64_t seed = 0;

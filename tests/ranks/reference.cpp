@@ -126,7 +126,9 @@ void check_floats(const Reduction& reduction, uint64_t first, uint64_t count, co
   const uint64_t element = bytes_of(dtype);
   const muster_redop redop = reduction.redop;
   // Half the distance of 1 to the next value of what backends accumulate in.
-  const Wide unit = epsilon_of(dtype == MUSTER_F64 ? MUSTER_F64 : MUSTER_F32) / 2;
+  const muster_dtype accumulator =
+      reduction.stepwise || dtype == MUSTER_F64 ? dtype : muster_dtype{MUSTER_F32};
+  const Wide unit = epsilon_of(accumulator) / 2;
   const Wide factor =
       reduction.scalar == nullptr
           ? Wide{1}

@@ -35,6 +35,7 @@ struct Reduction {
   muster_redop redop;
   bool special = false;
   const void* scalar = nullptr;  // one element; sums only
+  bool stepwise = false;         // 16-bit floats are accumulated as such, as some devices do
 };
 
 // got[i] must be element first + i of that rank's input. Where in the result got[0] lies: `at`.

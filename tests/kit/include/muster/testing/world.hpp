@@ -66,6 +66,8 @@ class World {
   World& with_on_rank(uint32_t rank, const MockBackend& mock) {
     return with_on_rank(rank, mock.entry());
   }
+  // The device that each rank is bound to, -1: none. Ranks beyond the list are bound to none.
+  World& devices(std::vector<int32_t> by_rank);
   World& deadline(std::chrono::milliseconds limit);
 
   // Throws WorldFailure.
@@ -81,6 +83,7 @@ class World {
   std::map<uint32_t, std::string> rank_config_;
   std::vector<const muster_entry*> builtin_;
   std::multimap<uint32_t, const muster_entry*> rank_builtin_;
+  std::vector<int32_t> devices_;
   std::chrono::milliseconds deadline_{60000};
 };
 

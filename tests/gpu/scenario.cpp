@@ -1,0 +1,110 @@
+#include "tests/gpu/scenario.hpp"
+
+#include <cstdio>
+#include <memory>
+
+#include "muster/muster.hpp"
+#include "tests/gpu/runner.hpp"
+
+namespace muster::gpu {
+namespace {
+
+std::string config_of(const Scenario& scenario, const Settings& settings) {
+  std::string text =
+      "plugins.probe = \"in-process\"\ngroup.timeout_ms = 120000\nbackend.mpi.mode = \"off\"\n"
+      "backend.nccl.options.float_min_max = true\n" +
+      scenario.config;
+  if (!settings.library.empty())
+    text += "backend.nccl.options.library = \"" + settings.library + "\"\n";
+  return text;
+}
+
+void run_cases(api::Group& group, Device& device, const Scenario& scenario,
+               const Settings& settings, Tally& tally) {
+  DeviceRunner runner(group.get(), device, 2 * settings.largest, scenario.of_group);
+  const std::vector<uint64_t> bytes = {uint64_t{16} << 10, uint64_t{256} << 10, uint64_t{1} << 20,
+                                       settings.largest};
+  for (const DeviceCase& c : nccl_cases(group.size(), settings.seed, bytes)) {
+    const ranks::Outcome outcome = runner.run(c);
+    const bool as_asked = outcome.backend.empty() || outcome.backend == settings.backend;
+    std::string cause = outcome.failure + outcome.wrong.first;
+    if (!as_asked) cause += " served by " + outcome.backend;
+    tally.expect(outcome.ok() && as_asked, text_of(c) + ": " + cause);
+    if (outcome.failure.empty()) continue;
+    group.abort();  // the ranks are apart
+    return;
+  }
+}
+
+// What has become of the group's memory: nothing that fails, but worth knowing.
+void print_registration(const api::Runtime& runtime) {
+  char* text = nullptr;
+  api::check(muster_runtime_describe(runtime.get(), &text));
+  const std::string records = text;
+  muster_text_release(text);
+  for (const char* const verdict : {"with nccl\"", "with nccl, which copies: "}) {
+    const size_t at = records.find(verdict);
+    if (at == std::string::npos) continue;
+    const std::string line = records.substr(at, records.find('\n', at) - at);
+    std::printf("memory of the group: registered? %s\n", line.c_str());
+  }
+}
+
+// Two ranks on one device: device memory is not served, host memory is.
+void expect_refusal(api::Group& group, Tally& tally) {
+  muster_call call = muster_call_init(MUSTER_ALL_REDUCE, MUSTER_F32);
+  call.redop = MUSTER_SUM;
+  call.send_memory = call.recv_memory = MUSTER_CUDA;
+  call.send = call.recv = &call;
+  call.count = 1;
+  muster_status* const status = muster_execute(group.get(), &call);
+  tally.expect(status != nullptr, "device memory was served");
+  muster_status_release(status);
+  group.barrier();
+  tally.expect(true, "");
+}
+
+}  // namespace
+
+std::vector<Scenario> scenarios_for(uint32_t devices) {
+  std::vector<Scenario> scenarios = {{"device plugin", "", false, false, true},
+                                     {"one device for two ranks", "", false, true, false}};
+  if (devices < 2) return scenarios;
+  const auto option = [](const char* text) {
+    return std::string("backend.nccl.options.") + text + "\n";
+  };
+  scenarios.push_back({"nccl", ""});
+  scenarios.push_back({"nccl, memory of the group", "", true});
+  scenarios.push_back({"nccl, without windows", option("windows = false"), true});
+  scenarios.push_back({"nccl, not blocking", option("blocking = false")});
+  scenarios.push_back({"nccl, few blocks", option("min_ctas = 1") + option("max_ctas = 4"), false});
+  return scenarios;
+}
+
+Tally run_rank(const Scenario& scenario, const Settings& settings, uint32_t rank) {
+  Tally tally;
+  try {
+    api::RuntimeOptions options;
+    const std::string config = config_of(scenario, settings);
+    const uint32_t index = scenario.refused ? 0 : rank;
+    options.config_text = config.c_str();
+    options.device_plus_one = static_cast<int32_t>(index) + 1;
+    api::Runtime runtime = api::Runtime::init(options);
+    Device device(index);
+    api::GroupOptions of_group;
+    of_group.memory = MUSTER_CUDA;
+    of_group.name = "gpu";
+    api::Group group(runtime, of_group);
+    if (scenario.refused) {
+      expect_refusal(group, tally);
+    } else {
+      run_cases(group, device, scenario, settings, tally);
+      if (scenario.of_group && rank == 0) print_registration(runtime);
+    }
+  } catch (const std::exception& error) {
+    tally.expect(false, error.what());
+  }
+  return tally;
+}
+
+}  // namespace muster::gpu

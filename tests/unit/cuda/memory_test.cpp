@@ -1,0 +1,148 @@
+// Device memory: whose it is, made, shared, mapped, freed.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <vector>
+
+#include "tests/unit/cuda/plugin_table.hpp"
+#include "tests/unit/nccl/simulated_world.hpp"
+
+namespace muster::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+class CudaMemory : public CudaPlugin {
+ protected:
+  // -1: no device's.
+  int device_of(const void* pointer) {
+    uint32_t is_mine = 0;
+    uint32_t device = 0;
+    EXPECT_TRUE(FakeHost::take(table_->memory_of(instance_, pointer, &is_mine, &device)).ok());
+    return is_mine == 0 ? -1 : static_cast<int>(device);
+  }
+  void expect_aligned_and_usable(uint64_t bytes) {
+    void* const memory = allocate(bytes, 1);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % 4096, 0u);
+    const std::vector<char> sent(bytes, 'x');
+    std::vector<char> received(bytes);
+    copy(memory, sent.data(), bytes);
+    copy(received.data(), memory, bytes);
+    EXPECT_EQ(received, sent);
+    table_->free(instance_, 1, memory);
+    EXPECT_TRUE(host_.log().empty());
+  }
+};
+
+TEST_F(CudaMemory, GivenPointersThenItIsKnownWhoseTheyAre) {
+  EXPECT_EQ(device_of(&host_), -1);
+  void* const memory = allocate(100, 1);
+  EXPECT_EQ(device_of(memory), 1);
+  EXPECT_EQ(device_of(static_cast<char*>(memory) + 99), 1);
+  table_->free(instance_, 1, memory);
+  EXPECT_EQ(device_of(memory), -1);
+}
+
+TEST_F(CudaMemory, GivenAnySizeThenItIsAlignedAndHoldsWhatIsCopied) {
+  for (const uint64_t bytes : {1, 4096, 3'000'000}) expect_aligned_and_usable(bytes);
+}
+
+TEST_F(CudaMemory, GivenADeviceWithoutVirtualMemoryThenItIsAlignedAndHoldsWhatIsCopied) {
+  const Environment plain("SIMULATED_CUDA_VMM", "0");
+  for (const uint64_t bytes : {1, 4096, 3'000'000}) expect_aligned_and_usable(bytes);
+}
+
+TEST_F(CudaMemory, GivenVirtualMemoryThatIsForbiddenThenThePlainWayIsTaken) {
+  const Environment forbidden("SIMULATED_CUDA_FAIL", "cuMemCreate=800");
+  expect_aligned_and_usable(4096);
+}
+
+TEST_F(CudaMemory, GivenDevicesThatDoNotReachEachOtherThenOnlyTheOwnMayUseIt) {
+  const Environment apart("SIMULATED_CUDA_PEER", "0");
+  expect_aligned_and_usable(4096);
+}
+
+TEST_F(CudaMemory, GivenSharedMemoryThenAMappingShowsTheSameBytes) {
+  void* const memory = allocate(1000);
+  int32_t fd = -1;
+  uint64_t bytes = 0;
+  ASSERT_TRUE(FakeHost::take(table_->share(instance_, memory, &fd, &bytes)).ok());
+  EXPECT_GE(bytes, 1000u);
+  void* mapped = nullptr;
+  ASSERT_TRUE(FakeHost::take(table_->map(instance_, 1, fd, bytes, &mapped)).ok());
+  close(fd);
+  EXPECT_NE(mapped, memory);
+  const int32_t sent = 4711;
+  int32_t received = 0;
+  copy(memory, &sent, sizeof(sent));
+  copy(&received, mapped, sizeof(received));
+  EXPECT_EQ(received, sent);
+  const Outcome on = FakeHost::take(table_->share(instance_, mapped, &fd, &bytes));
+  EXPECT_EQ(on.code, MUSTER_UNAVAILABLE);
+  EXPECT_THAT(on.cause, HasSubstr("another process"));
+  table_->free(instance_, 1, mapped);
+  table_->free(instance_, 0, memory);
+  EXPECT_TRUE(host_.log().empty());
+}
+
+TEST_F(CudaMemory, GivenMemoryWithoutAFileDescriptorThenItCannotBeShared) {
+  const Environment plain("SIMULATED_CUDA_VMM", "0");
+  void* const memory = allocate(10);
+  int32_t fd = -1;
+  uint64_t bytes = 0;
+  const Outcome outcome = FakeHost::take(table_->share(instance_, memory, &fd, &bytes));
+  EXPECT_EQ(outcome.code, MUSTER_UNAVAILABLE);
+  EXPECT_THAT(outcome.cause, HasSubstr("no file descriptors"));
+  table_->free(instance_, 0, memory);
+}
+
+TEST_F(CudaMemory, GivenTooMuchThenTheErrorNamesBytesAndDevice) {
+  void* memory = nullptr;
+  const Outcome outcome =
+      FakeHost::take(table_->allocate(instance_, 1, uint64_t{1} << 50, &memory));
+  EXPECT_EQ(outcome.code, MUSTER_RESOURCE_EXHAUSTED);
+  EXPECT_THAT(outcome.cause, HasSubstr("of 1125899906842624 bytes on device 1: "
+                                       "CUDA_ERROR_OUT_OF_MEMORY (out of memory)"));
+}
+
+TEST_F(CudaMemory, GivenADeviceThatIsNotThereThenTheErrorSaysHowManyThereAre) {
+  void* memory = nullptr;
+  const Outcome outcome = FakeHost::take(table_->allocate(instance_, 7, 1, &memory));
+  EXPECT_EQ(outcome.code, MUSTER_INVALID_ARGUMENT);
+  EXPECT_THAT(outcome.cause, HasSubstr("no CUDA device 7, this process sees 2"));
+}
+
+TEST_F(CudaMemory, GivenAStepThatFailsThenNothingIsLeftOfTheStepsBefore) {
+  for (const char* const step : {"cuMemMap", "cuMemSetAccess", "cuMemAddressReserve"}) {
+    const Environment failing("SIMULATED_CUDA_FAIL", std::string(step) + "=1");
+    void* memory = nullptr;
+    const Outcome outcome = FakeHost::take(table_->allocate(instance_, 0, 10, &memory));
+    EXPECT_THAT(outcome.cause, HasSubstr(std::string(step) + " of 2097152 bytes on device 0: "));
+  }
+  expect_aligned_and_usable(10);
+}
+
+TEST_F(CudaMemory, GivenMemoryThatWasNotAllocatedHereThenFreeingItIsLogged) {
+  table_->free(instance_, 0, nullptr);
+  EXPECT_TRUE(host_.log().empty());
+  table_->free(instance_, 0, &host_);
+  EXPECT_THAT(host_.log(), Contains(HasSubstr("that was not allocated here")));
+}
+
+TEST_F(CudaMemory, GivenNoDeviceThenEveryFunctionSaysWhy) {
+  const Environment none("SIMULATED_CUDA_DEVICES", "0");
+  uint32_t count = 0;
+  void* memory = nullptr;
+  for (muster_status* const status :
+       {table_->device_count(instance_, &count), table_->allocate(instance_, 0, 1, &memory),
+        table_->copy(instance_, &memory, &count, 1, nullptr)}) {
+    const Outcome outcome = FakeHost::take(status);
+    EXPECT_EQ(outcome.code, MUSTER_UNAVAILABLE);
+    EXPECT_THAT(outcome.cause, HasSubstr("cuInit: CUDA_ERROR_NO_DEVICE"));
+  }
+}
+
+}  // namespace
+}  // namespace muster::testing
