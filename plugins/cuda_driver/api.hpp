@@ -53,7 +53,7 @@ enum : int { kPointerMemoryType = 2, kPointerIsManaged = 8, kPointerDevice = 9 }
 enum : unsigned { kTypeHost = 1, kTypeDevice = 2, kTypeArray = 3, kTypeUnified = 4 };
 
 enum : unsigned { kStreamDefault = 0, kStreamNonBlocking = 1 };
-enum : unsigned { kEventDisableTiming = 2 };
+enum : unsigned { kEventDefault = 0, kEventDisableTiming = 2 };
 // CUstreamCaptureStatus, CUstreamCaptureMode
 enum : int { kCaptureNone = 0, kCaptureActive = 1, kCaptureBroken = 2 };
 enum : int { kCaptureGlobal = 0, kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };

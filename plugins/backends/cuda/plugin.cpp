@@ -147,6 +147,49 @@ void event_release(muster_instance* instance, muster_event* event) noexcept {
   if (event != nullptr) of(instance)->device().streams.release(event_of(event));
 }
 
+muster_status* stream_create(muster_instance* instance, uint32_t device,
+                             muster_stream* out) noexcept {
+  return guarded(instance, [&](Device& cuda) { *out = cuda.streams.create(device); });
+}
+
+void stream_destroy(muster_instance* instance, const muster_stream* stream) noexcept {
+  const muster_host* const host = of(instance)->host();
+  muster_status* const status =
+      guarded(instance, [&](Device& cuda) { cuda.streams.destroy(*stream); });
+  if (status == nullptr) return;
+  host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
+  host->status_release(status);
+}
+
+muster_status* capture_begin(muster_instance* instance, const muster_stream* stream) noexcept {
+  return guarded(instance, [&](Device& cuda) { cuda.streams.begin_capture(*stream); });
+}
+
+muster_status* capture_end(muster_instance* instance, const muster_stream* stream,
+                           muster_graph** out) noexcept {
+  return guarded(instance, [&](Device& cuda) {
+    *out = reinterpret_cast<muster_graph*>(cuda.streams.end_capture(*stream));
+  });
+}
+
+GraphExec graph_of(muster_graph* graph) { return reinterpret_cast<GraphExec>(graph); }
+
+muster_status* graph_launch(muster_instance* instance, muster_graph* graph,
+                            const muster_stream* stream) noexcept {
+  return guarded(instance, [&](Device& cuda) { cuda.streams.launch(graph_of(graph), *stream); });
+}
+
+void graph_release(muster_instance* instance, muster_graph* graph) noexcept {
+  if (graph != nullptr) of(instance)->device().streams.release(graph_of(graph));
+}
+
+muster_status* event_elapsed(muster_instance* instance, muster_event* begin, muster_event* end,
+                             double* out_us) noexcept {
+  return guarded(instance, [&](Device& cuda) {
+    *out_us = cuda.streams.elapsed(event_of(begin), event_of(end));
+  });
+}
+
 constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   MUSTER_CUDA,
                                   MUSTER_STREAM_CUDA,
@@ -164,7 +207,14 @@ constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   event_record,
                                   event_test,
                                   event_wait,
-                                  event_release};
+                                  event_release,
+                                  stream_create,
+                                  stream_destroy,
+                                  capture_begin,
+                                  capture_end,
+                                  graph_launch,
+                                  graph_release,
+                                  event_elapsed};
 
 muster_status* open(const muster_host* host, muster_instance** out) noexcept {
   return plugin::detail::guard(

@@ -87,7 +87,7 @@ Event Streams::record(const muster_stream& stream) {
   const Stream handle = handle_of(stream);
   const Current current(driver_, contexts_.of(stream.device));
   Event event = nullptr;
-  driver_.check(driver_.event_create(&event, kEventDisableTiming), "cuEventCreate");
+  driver_.check(driver_.event_create(&event, kEventDefault), "cuEventCreate");
   const Result result = driver_.event_record(event, handle);
   if (result != kSuccess) {
     driver_.event_destroy(event);
@@ -111,5 +111,57 @@ void Streams::wait(const muster_stream& stream, Event event) {
 }
 
 void Streams::release(Event event) { driver_.event_destroy(event); }
+
+double Streams::elapsed(Event begin, Event end) {
+  float ms = 0;
+  driver_.check(driver_.event_elapsed(&ms, begin, end), "cuEventElapsedTime");
+  return static_cast<double>(ms) * 1000;
+}
+
+muster_stream Streams::create(uint32_t device) {
+  // Of an older driver.
+  if (driver_.capture_begin == nullptr || driver_.capture_end == nullptr ||
+      driver_.graph_instantiate == nullptr || driver_.graph_launch == nullptr ||
+      driver_.graph_exec_destroy == nullptr || driver_.graph_destroy == nullptr) {
+    throw Error(MUSTER_UNIMPLEMENTED, "this CUDA driver captures no graphs", "update the driver");
+  }
+  const Current current(driver_, contexts_.of(device));
+  Stream stream = nullptr;
+  driver_.check(driver_.stream_create(&stream, kStreamNonBlocking), "cuStreamCreate");
+  return {MUSTER_STREAM_CUDA, device, reinterpret_cast<uintptr_t>(stream)};
+}
+
+void Streams::destroy(const muster_stream& stream) {
+  const Stream handle = handle_of(stream);
+  const Current current(driver_, contexts_.of(stream.device));
+  driver_.check(driver_.stream_synchronize(handle), "cuStreamSynchronize");
+  driver_.check(driver_.stream_destroy(handle), "cuStreamDestroy");
+}
+
+void Streams::begin_capture(const muster_stream& stream) {
+  const Stream handle = handle_of(stream);
+  const Current current(driver_, contexts_.of(stream.device));
+  driver_.check(driver_.capture_begin(handle, kCaptureThreadLocal), "cuStreamBeginCapture");
+}
+
+GraphExec Streams::end_capture(const muster_stream& stream) {
+  const Stream handle = handle_of(stream);
+  const Current current(driver_, contexts_.of(stream.device));
+  Graph graph = nullptr;
+  driver_.check(driver_.capture_end(handle, &graph), "cuStreamEndCapture");
+  GraphExec exec = nullptr;
+  const Result result = driver_.graph_instantiate(&exec, graph, 0);
+  driver_.graph_destroy(graph);
+  driver_.check(result, "cuGraphInstantiate");
+  return exec;
+}
+
+void Streams::launch(GraphExec graph, const muster_stream& stream) {
+  const Stream handle = handle_of(stream);
+  const Current current(driver_, contexts_.of(stream.device));
+  driver_.check(driver_.graph_launch(graph, handle), "cuGraphLaunch");
+}
+
+void Streams::release(GraphExec graph) { driver_.graph_exec_destroy(graph); }
 
 }  // namespace muster::cuda

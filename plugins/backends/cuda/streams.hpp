@@ -34,6 +34,16 @@ class Streams {
   bool reached(Event event);
   void wait(const muster_stream& stream, Event event);
   void release(Event event);
+  // Microseconds between two events that have been reached.
+  double elapsed(Event begin, Event end);
+
+  // For measuring and testing.
+  muster_stream create(uint32_t device);
+  void destroy(const muster_stream& stream);
+  void begin_capture(const muster_stream& stream);
+  GraphExec end_capture(const muster_stream& stream);
+  void launch(GraphExec graph, const muster_stream& stream);
+  void release(GraphExec graph);
 
  private:
   // Runs body(stream) in the context of the stream, or of the plugin's own, which is then waited

@@ -27,14 +27,19 @@ Stream HostCalls::stream() {
   return stream_;
 }
 
-// What may be in the way of the end.
-void HostCalls::look() const {
+// What may be in the way of the end. A rank that is done with its part may leave before the others
+// are done with theirs, so its absence is a failure only if nothing ends for a while.
+void HostCalls::look(uint64_t& gone_ns) const {
+  constexpr uint64_t kPatienceNs = 2'000'000'000;
   look_back();
+  const uint64_t now = group_.host().now_ns();
   for (uint32_t peer = 0; peer < group_.size(); ++peer) {
-    if (!group_.peer_alive(peer))
+    if (group_.peer_alive(peer)) continue;
+    if (gone_ns == 0) gone_ns = now;
+    if (now - gone_ns >= kPatienceNs)
       fail(MUSTER_PEER_LOST, "rank " + std::to_string(peer) + " of the group is gone");
   }
-  if (group_.host().now_ns() < group_.deadline_ns()) return;
+  if (now < group_.deadline_ns()) return;
   fail(MUSTER_DEADLINE_EXCEEDED, "a call was not done at the deadline",
        "look whether all ranks make the same calls in the same order; the limit is [group] "
        "timeout_ms");
@@ -49,13 +54,14 @@ void HostCalls::look_back() const {
 void HostCalls::wait() {
   const cuda::BesideCapture beside(life_.driver());
   constexpr uint32_t kSpins = 2000;
+  uint64_t gone_ns = 0;
   for (uint32_t looked = 0;; ++looked) {
     const cuda::Result result = life_.driver().stream_query(stream_);
     if (result == cuda::kSuccess) return look_back();
     if (result != cuda::kNotReady)
       cuda::raising([&] { life_.driver().check(result, "a call on device memory"); });
     if (looked < kSpins) continue;
-    if (looked % 50 == 0) look();
+    if (looked % 50 == 0) look(gone_ns);
     std::this_thread::sleep_for(std::chrono::microseconds(20));
   }
 }

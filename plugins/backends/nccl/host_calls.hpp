@@ -25,7 +25,8 @@ class HostCalls {
   void wait();
 
  private:
-  void look() const;
+  // gone_ns: when it was first seen that a peer is gone; 0: not yet.
+  void look(uint64_t& gone_ns) const;
   void look_back() const;
 
   plugin::Group group_;

@@ -14,6 +14,9 @@ Settings settings_of(const plugin::Group& group, bool windows_possible) {
     settings.min_ctas =
         settings.max_ctas == 0 ? kCtasWithWindows : std::min(kCtasWithWindows, settings.max_ctas);
   }
+  // NCCL compares the two even where it was not told of a most.
+  if (settings.min_ctas != 0 && settings.max_ctas == 0)
+    settings.max_ctas = std::max(settings.min_ctas, kMostCtas);
   return settings;
 }
 

@@ -14,6 +14,8 @@ namespace muster::nccl {
 // ordinary kernels at 64 KiB to 512 KiB; with these faster everywhere, and the ordinary ones are as
 // fast or faster too.
 inline constexpr int kCtasWithWindows = 32;
+// As many as NCCL has channels.
+inline constexpr int kMostCtas = 64;
 
 struct Settings {
   bool blocking = true;

@@ -1,5 +1,6 @@
 // Capture, graphs, and events.
 #include <atomic>
+#include <chrono>
 
 #include "tests/simulators/cuda/state.hpp"
 #include "tests/simulators/cuda/stream.hpp"
@@ -14,10 +15,12 @@ struct Marker {
   std::mutex mutex;
   std::condition_variable changed;
   bool reached = false;
+  std::chrono::steady_clock::time_point when;
 
   void reach() {
     const std::lock_guard<std::mutex> lock(mutex);
     reached = true;
+    when = std::chrono::steady_clock::now();
     changed.notify_all();
   }
   void wait() {
@@ -27,6 +30,7 @@ struct Marker {
 };
 
 struct SimulatedEvent {
+  bool timed = true;
   std::mutex mutex;
   std::shared_ptr<Marker> marker;  // of the last recording
 
@@ -84,9 +88,11 @@ SIMULATED cuGraphDestroy(Graph graph) {
   return kSuccess;
 }
 
-SIMULATED cuEventCreate(Event* event, unsigned) {
+SIMULATED cuEventCreate(Event* event, unsigned flags) {
   SIMULATED_CONTEXT("cuEventCreate");
-  *event = reinterpret_cast<Event>(new SimulatedEvent);
+  auto* const made = new SimulatedEvent;
+  made->timed = (flags & kEventDisableTiming) == 0;
+  *event = reinterpret_cast<Event>(made);
   return kSuccess;
 }
 
@@ -114,6 +120,18 @@ SIMULATED cuEventQuery(Event event) {
   if (marker == nullptr) return kSuccess;
   const std::lock_guard<std::mutex> lock(marker->mutex);
   return marker->reached ? kSuccess : kNotReady;
+}
+
+SIMULATED cuEventElapsedTime(float* ms, Event begin, Event end) {
+  SIMULATED_FAILURE("cuEventElapsedTime");
+  const std::shared_ptr<Marker> from = event_of(begin)->last();
+  const std::shared_ptr<Marker> to = event_of(end)->last();
+  if (from == nullptr || to == nullptr || !event_of(begin)->timed || !event_of(end)->timed)
+    return kInvalidHandle;
+  const std::scoped_lock lock(from->mutex, to->mutex);
+  if (!from->reached || !to->reached) return kNotReady;
+  *ms = std::chrono::duration<float, std::milli>(to->when - from->when).count();
+  return kSuccess;
 }
 
 SIMULATED cuStreamWaitEvent(Stream handle, Event event, unsigned) {

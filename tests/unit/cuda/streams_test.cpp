@@ -103,6 +103,42 @@ TEST_F(CudaStreams, GivenAnEventThenOtherStreamsWaitForIt) {
   table_->event_release(instance_, nullptr);
 }
 
+TEST_F(CudaStreams, GivenAStreamOfThePluginThenWhatIsRecordedRunsAtEachLaunch) {
+  muster_stream stream{};
+  ASSERT_TRUE(FakeHost::take(table_->stream_create(instance_, 0, &stream)).ok());
+  int* const memory = static_cast<int*>(allocate(sizeof(int)));
+  int from = 1;
+  ASSERT_TRUE(FakeHost::take(table_->capture_begin(instance_, &stream)).ok());
+  ASSERT_TRUE(FakeHost::take(table_->copy(instance_, memory, &from, sizeof(from), &stream)).ok());
+  muster_graph* graph = nullptr;
+  ASSERT_TRUE(FakeHost::take(table_->capture_end(instance_, &stream, &graph)).ok());
+  const auto read = [&] {
+    int to = 0;
+    copy(&to, memory, sizeof(to));
+    return to;
+  };
+  int zero = 0;
+  copy(memory, &zero, sizeof(zero));
+  EXPECT_EQ(read(), 0);  // nothing ran while it was recorded
+  for (from = 5; from < 7; ++from) {
+    muster_event* begin = nullptr;
+    muster_event* end = nullptr;
+    ASSERT_TRUE(FakeHost::take(table_->event_record(instance_, &stream, &begin)).ok());
+    ASSERT_TRUE(FakeHost::take(table_->graph_launch(instance_, graph, &stream)).ok());
+    ASSERT_TRUE(FakeHost::take(table_->event_record(instance_, &stream, &end)).ok());
+    ASSERT_TRUE(FakeHost::take(table_->synchronize(instance_, &stream)).ok());
+    double us = -1;
+    ASSERT_TRUE(FakeHost::take(table_->event_elapsed(instance_, begin, end, &us)).ok());
+    EXPECT_GT(us, 0);
+    EXPECT_EQ(read(), from);
+    table_->event_release(instance_, begin);
+    table_->event_release(instance_, end);
+  }
+  table_->graph_release(instance_, graph);
+  table_->stream_destroy(instance_, &stream);
+  table_->free(instance_, 0, memory);
+}
+
 TEST_F(CudaStreams, GivenAStreamOfAnotherKindThenItIsRefused) {
   const muster_stream wrong{MUSTER_STREAM_HIP, 0, 0};
   int value = 0;

@@ -24,7 +24,7 @@ TEST(NcclConfig, GivenNoOptionsThenThereAreEnoughBlocksForWindowsAndTheGroupsNam
   EXPECT_EQ(config.size, sizeof(config));
   EXPECT_EQ(config.blocking, 1);
   EXPECT_EQ(config.min_ctas, 32);
-  EXPECT_EQ(config.max_ctas, kUndefined);
+  EXPECT_EQ(config.max_ctas, 64);
   EXPECT_EQ(config.traffic_class, kUndefined);
   EXPECT_EQ(config.nvls_ctas, kUndefined);
 }
