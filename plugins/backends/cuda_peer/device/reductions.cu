@@ -1,0 +1,28 @@
+// The program of one element type and group size: MUSTER_PEER_TYPE, MUSTER_PEER_RANKS.
+#include "plugins/backends/cuda_peer/device/line_reductions.cuh"
+#include "plugins/backends/cuda_peer/device/staged_reductions.cuh"
+
+using namespace muster::cuda_peer;
+
+// Blocks of at most 512 threads, of which that many are on a multiprocessor together.
+#define MUSTER_KERNEL(name, together, body)                                \
+  extern "C" __global__ void __launch_bounds__(512, together)              \
+      name(const __grid_constant__ Args args) {                            \
+    body;                                                                  \
+  }
+
+// How many lines a thread takes at once.
+constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+
+MUSTER_KERNEL(all_reduce_one_shot_push, 1,
+              (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(all_reduce_one_shot_push_wide, 1,
+              (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kWide>(args)))
+MUSTER_KERNEL(all_reduce_two_shot_push, 1,
+              (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(reduce_scatter_push, 1,
+              (reduce_scatter_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(all_reduce_staged, 2,
+              (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
+MUSTER_KERNEL(reduce_scatter_staged, 2,
+              (reduce_scatter_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))

@@ -1,0 +1,64 @@
+#include "plugins/backends/cuda_peer/kernels.hpp"
+
+#include <algorithm>
+
+#include "muster/plugin.hpp"
+
+namespace muster::cuda_peer {
+namespace {
+
+constexpr int kMostThreads = 512;
+constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_BINARY_VERSION
+
+bool is_staged(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::kAllReduceStaged:
+    case Kernel::kReduceScatterStaged:
+    case Kernel::kAllGatherStaged:
+    case Kernel::kAllToAllStaged:
+    case Kernel::kBroadcastStaged:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Kernels::Kernels(const std::string& architecture, unsigned ranks, const CubinCache& cache) {
+  for (const ProgramKey& key : programs_of(ranks, architecture)) load(key, cache);
+}
+
+Kernels::~Kernels() {
+  for (const cu::Module module : modules_) cu::driver().module_unload(module);
+}
+
+void Kernels::load(const ProgramKey& key, const CubinCache& cache) {
+  const std::string cubin = cubin_of(key, cache);
+  cu::Module module = nullptr;
+  cu::driver().check(cu::driver().module_load(&module, cubin.data()), "cuModuleLoadData");
+  modules_.push_back(module);
+  for (unsigned k = 0; k < kKernels; ++k) {
+    const auto kernel = static_cast<Kernel>(k);
+    if (is_move(kernel) == (key.dtype == MUSTER_DTYPE_NONE)) find(key, module, kernel);
+  }
+}
+
+void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
+  const cu::Driver& cuda = cu::driver();
+  cu::Function function = nullptr;
+  cuda.check(cuda.module_function(&function, module, kernel_symbol(kernel)), kernel_symbol(kernel));
+  // Drivers load functions on first use otherwise; older ones do when asked for an attribute.
+  if (cuda.function_load != nullptr) cuda.check(cuda.function_load(function), "cuFuncLoad");
+  int version = 0;
+  cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
+             "cuFuncGetAttribute");
+  int blocks = 0;
+  cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
+             "cuOccupancyMaxActiveBlocksPerMultiprocessor");
+  unsigned& fewest = is_staged(kernel) ? stage_blocks_ : line_blocks_;
+  fewest = std::min(fewest, static_cast<unsigned>(std::max(blocks, 0)));
+  functions_[key.dtype][static_cast<unsigned>(kernel)] = function;
+}
+
+}  // namespace muster::cuda_peer
