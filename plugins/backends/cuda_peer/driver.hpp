@@ -108,6 +108,7 @@ enum : int {
   F(module_unload, "cuModuleUnload", (Module))                                                    \
   F(module_function, "cuModuleGetFunction", (Function*, Module, const char*))                     \
   F(function_attribute, "cuFuncGetAttribute", (int*, int, Function))                              \
+  F(function_set, "cuFuncSetAttribute", (Function, int, int))                                     \
   F(function_blocks, "cuOccupancyMaxActiveBlocksPerMultiprocessor", (int*, Function, int, size_t)) \
   F(launch, "cuLaunchKernelEx", (const LaunchConfig*, Function, void**, void**))                  \
   F(memory_granularity, "cuMemGetAllocationGranularity",                                          \

@@ -24,6 +24,7 @@ int device_of(const plugin::Group& group) {
 }
 
 bool is_offered(const muster_call& call) {
+  if (call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM) return contains(kReducible, call.dtype);
   if (is_reduction(call.op)) {
     return contains(kReducible, call.dtype) && contains(kRedops, call.redop);
   }
@@ -122,7 +123,8 @@ void PeerGroup::agree_on_room() {
   room_.stage_blocks = std::clamp(std::min(least.stage_blocks, most), 1u, kStageChannels);
   room_.line_threads = static_cast<uint32_t>(group_.integer_option("line_threads")) / 32 * 32;
   room_.step_bytes = group_.integer_option("step_bytes") / 128 * 128;
-  attributes_ = group_.option("programmatic") == "true" && least.ranks_here == 1 ? 1 : 0;
+  programmatic_ = group_.option("programmatic") == "true" && least.ranks_here == 1;
+  room_.cluster = architecture_ >= "sm_90" && least.ranks_here == 1 ? 8 : 1;
   bands_ = Bands::of(architecture_, group_.size(), group_.option("bands"),
                      group_.option("algorithm"), least.lines != 0);
 }
@@ -141,17 +143,27 @@ void PeerGroup::connect() {
 
 void PeerGroup::launch(const Plan& plan, const muster_call& call, Args& args) const {
   const cu::Driver& cuda = cu::driver();
-  cu::LaunchAttribute attribute{};
-  attribute.id = cu::kProgrammatic;
-  attribute.value.programmatic = 1;
+  cu::LaunchAttribute attributes[2] = {};
+  uint32_t attribute_count = 0;
+  if (programmatic_) {
+    attributes[attribute_count].id = cu::kProgrammatic;
+    attributes[attribute_count++].value.programmatic = 1;
+  }
+  if (plan.cluster > 1) {
+    attributes[attribute_count].id = cu::kClusterDimension;
+    attributes[attribute_count].value.cluster[0] = plan.cluster;
+    attributes[attribute_count].value.cluster[1] = 1;
+    attributes[attribute_count++].value.cluster[2] = 1;
+  }
   cu::LaunchConfig config{};
   config.grid[0] = plan.blocks;
   config.grid[1] = config.grid[2] = 1;
   config.block[0] = plan.threads;
   config.block[1] = config.block[2] = 1;
   config.stream = reinterpret_cast<cu::Stream>(call.stream.handle);
-  config.attributes = &attribute;
-  config.attribute_count = attributes_;
+  config.shared_bytes = plan.shared_bytes;
+  config.attributes = attributes;
+  config.attribute_count = attribute_count;
   void* parameters[] = {&args};
   const cu::Function function = kernels_->of(plan.kernel, call.dtype);
   cu::Context now = nullptr;
@@ -163,6 +175,19 @@ void PeerGroup::launch(const Plan& plan, const muster_call& call, Args& args) co
   cuda.check(result, kernel_symbol(plan.kernel));
 }
 
+Plan PeerGroup::plan_fused(const muster_call& call, uint64_t bytes, Args& args) const {
+  const muster_fused_rmsnorm& fused = *call.fused;
+  args.residual = static_cast<const Byte*>(fused.residual);
+  args.residual_out = static_cast<Byte*>(fused.residual_out);
+  args.weight = static_cast<const Byte*>(fused.weight);
+  args.scales = fused.scale_out;
+  args.hidden = static_cast<unsigned>(fused.hidden);
+  args.quant_group = fused.quant_group;
+  args.epsilon = static_cast<float>(fused.epsilon);
+  return fused_plan_of(bytes, fused.hidden, muster_dtype_size(call.dtype), fused.quant_group != 0,
+                       room_);
+}
+
 void PeerGroup::execute(const muster_call& call) {
   if (control_->failed()) control_->fail();
   if (!is_offered(call)) {
@@ -172,8 +197,11 @@ void PeerGroup::execute(const muster_call& call) {
   }
   const uint64_t bytes = call.count * muster_dtype_size(call.dtype);
   if (bytes == 0) return;
-  const Plan plan = plan_of(call.op, bytes, group_.size(), bands_[call.op].of(bytes), room_);
   Args args = args_;
+  const Plan plan =
+      call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM
+          ? plan_fused(call, bytes, args)
+          : plan_of(call.op, bytes, group_.size(), bands_[call.op].of(bytes), room_);
   args.send = static_cast<const Byte*>(call.send);
   args.recv = static_cast<Byte*>(call.recv);
   // The root of a broadcast need not receive.

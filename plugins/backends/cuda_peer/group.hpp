@@ -47,6 +47,7 @@ class PeerGroup {
   uint32_t ranks_on_device(uint32_t rank) const;
   // Equal on all ranks. [collective]
   void agree_on_room();
+  Plan plan_fused(const muster_call& call, uint64_t bytes, Args& args) const;
   void launch(const Plan& plan, const muster_call& call, Args& args) const;
 
   plugin::Group group_;
@@ -58,7 +59,7 @@ class PeerGroup {
   Room room_{};
   Args args_{};  // what is the same in every call
   uint32_t multiprocessors_ = 0;
-  uint32_t attributes_ = 0;
+  bool programmatic_ = false;
   std::string architecture_;
 };
 

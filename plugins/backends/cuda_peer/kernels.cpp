@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/cuda_peer/plan.hpp"
 
 namespace muster::cuda_peer {
 namespace {
 
 constexpr int kMostThreads = 512;
-constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_BINARY_VERSION
+constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_...
+constexpr int kFunctionSharedBytes = 8;
 
 bool is_staged(Kernel kernel) {
   switch (kernel) {
@@ -53,6 +55,10 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   int version = 0;
   cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
              "cuFuncGetAttribute");
+  if (kernel == Kernel::kFusedPush) {
+    cuda.check(cuda.function_set(function, kFunctionSharedBytes, kFusedSharedBytes),
+               "cuFuncSetAttribute");
+  }
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
              "cuOccupancyMaxActiveBlocksPerMultiprocessor");

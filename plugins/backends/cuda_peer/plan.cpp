@@ -1,6 +1,9 @@
 #include "plugins/backends/cuda_peer/plan.hpp"
 
 #include <algorithm>
+#include <string>
+
+#include "muster/plugin.hpp"
 
 #include "plugins/backends/cuda_peer/device/contract.h"
 
@@ -82,6 +85,33 @@ Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, 
   } else {
     shape_lines(plan, lines_per_thread, room);
   }
+  return plan;
+}
+
+Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantised,
+                   const Room& room) {
+  Plan plan;
+  plan.kernel = Kernel::kFusedPush;
+  plan.bytes = plan.piece = bytes;
+  const uint64_t rows = bytes / (hidden * size);
+  const uint64_t lines = divide_up(hidden * size, kLineData);
+  // Few rows are spread over many multiprocessors. A group of quantised elements stays together.
+  while (!quantised && plan.cluster * 2 <= room.cluster &&
+         rows * plan.cluster * 2 <= room.line_blocks) {
+    plan.cluster *= 2;
+  }
+  const uint64_t part = divide_up(lines, plan.cluster);
+  plan.shared_bytes = static_cast<uint32_t>(
+      std::min<uint64_t>(part * (kLineData / size) * sizeof(float), UINT32_MAX));
+  if (plan.shared_bytes > kFusedSharedBytes) {
+    plugin::fail(MUSTER_UNIMPLEMENTED,
+                 "cuda_peer does not normalise rows of " + std::to_string(hidden) + " elements",
+                 "forbid cuda_peer for fused_all_reduce_rmsnorm");
+  }
+  plan.threads =
+      static_cast<uint32_t>(std::clamp<uint64_t>(round_up(part * kLanes, 32), 64, kManyThreads));
+  const uint64_t together = std::max<uint64_t>(room.line_blocks / plan.cluster, 1);
+  plan.blocks = static_cast<uint32_t>(std::min(rows, together)) * plan.cluster;
   return plan;
 }
 

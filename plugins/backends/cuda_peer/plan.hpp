@@ -17,6 +17,7 @@ struct Room {
   uint32_t stage_blocks;
   uint32_t line_threads;  // of a block, at first; 0: as measured
   uint64_t step_bytes;    // of a stage; 0: by the size of the message
+  uint32_t cluster;       // the most blocks that a row of the fused operation may have
 };
 
 struct Plan {
@@ -26,10 +27,18 @@ struct Plan {
   uint64_t bytes = 0;
   uint64_t piece = 0;
   uint64_t step_bytes = 0;
+  uint32_t cluster = 1;
+  uint32_t shared_bytes = 0;
 };
 
 // bytes: count times the size of an element. Not for zero bytes.
 Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, const Room& room);
+// The fused operation: rows of `hidden` elements of `size` bytes. Throws UNIMPLEMENTED for rows that
+// do not fit into shared memory.
+Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantised,
+                   const Room& room);
+// What a block of the fused kernel may use.
+inline constexpr uint32_t kFusedSharedBytes = 200 * 1024;
 
 }  // namespace muster::cuda_peer
 

@@ -42,6 +42,17 @@ void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
   if (!all) add(Algorithm::kStaged, UINT64_MAX);
 }
 
+// One shot only: beyond, reducing and normalising apart is faster.
+void add_fused(const plugin::Query& query, const std::string& architecture, const Band& band) {
+  if (band.one_shot == 0) return;
+  muster_rule rule = device_rule(Algorithm::kOneShotPush, MUSTER_FUSED_ALL_REDUCE_RMSNORM);
+  rule.dtypes = kReducible;
+  rule.redops = MUSTER_BIT(MUSTER_SUM);
+  rule.bytes_to = band.one_shot;
+  if (std::stoi(architecture.substr(3)) >= 89) rule.flags = MUSTER_RULE_QUANTISED;
+  query.add(rule);
+}
+
 class CudaPeerBackend : public Declared {
  public:
   static constexpr int32_t kPriority = 70;
@@ -60,6 +71,7 @@ class CudaPeerBackend : public Declared {
     const Bands bands = Bands::of(verdict.architecture, query.size(), query.option("bands"),
                                   query.option("algorithm"), verdict.no_lines.empty());
     for (const muster_op op : kReductions) add_bands(query, op, bands[op]);
+    add_fused(query, verdict.architecture, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
     for (const muster_op op : kMoves) add_bands(query, op, bands[op]);
   }
 

@@ -25,7 +25,7 @@ constexpr unsigned kStageChannels = 264;
 constexpr unsigned kLineBytes = 128;
 constexpr unsigned kLineData = 120;  // the other 8 are the epoch
 constexpr unsigned kLineSlots = 2;
-constexpr unsigned kLinesPerSlot = 128;
+constexpr unsigned kLinesPerSlot = 192;
 
 constexpr unsigned kLag = 2;  // steps between showing a stage and reading it
 constexpr unsigned kStages = 2 * kLag + 2;

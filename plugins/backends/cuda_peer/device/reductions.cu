@@ -1,4 +1,5 @@
 // The program of one element type and group size: MUSTER_PEER_TYPE, MUSTER_PEER_RANKS.
+#include "plugins/backends/cuda_peer/device/fused.cuh"
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
 #include "plugins/backends/cuda_peer/device/staged_reductions.cuh"
 
@@ -13,6 +14,8 @@ using namespace muster::cuda_peer;
 
 // How many lines a thread takes at once.
 constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+// A row of 8192 elements of 16 bits has 137 lines: one round of 64 groups of lanes.
+constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
 
 MUSTER_KERNEL(all_reduce_one_shot_push, 1,
               (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
@@ -26,3 +29,5 @@ MUSTER_KERNEL(all_reduce_staged, 2,
               (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
 MUSTER_KERNEL(reduce_scatter_staged, 2,
               (reduce_scatter_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
+MUSTER_KERNEL(all_reduce_rmsnorm_push, 1,
+              (all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow>(args)))
