@@ -102,7 +102,11 @@ void PeerGroup::agree_on_room() {
   } own{};
   own.ranks_here = ranks_on_device(group_.rank());
   own.line_blocks = multiprocessors_ * std::min(kernels_->line_blocks(), 1u) / own.ranks_here;
-  own.stage_blocks = multiprocessors_ * kernels_->stage_blocks() / own.ranks_here;
+  // Where ranks share a device a block may have a multiprocessor to itself: kernels of different
+  // sizes would not fit beside each other otherwise.
+  const uint32_t beside = own.ranks_here > 1 ? std::min(kernels_->stage_blocks(), 1u)
+                                             : kernels_->stage_blocks();
+  own.stage_blocks = multiprocessors_ * beside / own.ranks_here;
   own.lines = 1;
   for (uint32_t r = 0; r < group_.size(); ++r) {
     const Link link = link_between(context_.device(), group_.info().places[r].device);

@@ -135,6 +135,39 @@ Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
   return result;
 }
 
+// Rows of the fused operation, tokens of 8192 elements.
+void print_fused(Rank& rank, const std::string& label, const BenchSpec& spec) {
+  constexpr uint64_t kHidden = 8192;
+  Meter meter(rank);
+  muster_fused_rmsnorm fused{};
+  fused.struct_size = MUSTER_FUSED_RMSNORM_SIZE;
+  fused.hidden = kHidden;
+  fused.epsilon = 1e-5;
+  const uint64_t most = spec.tokens.back() * kHidden * kElement;
+  const cu::Pointer residual = rank.allocate(most);
+  const cu::Pointer weight = rank.allocate(kHidden * kElement);
+  MUSTER_MUST(test_driver().fill(residual, 0, most, rank.stream));
+  MUSTER_MUST(test_driver().fill(weight, 0, kHidden * kElement, rank.stream));
+  fused.residual = reinterpret_cast<const void*>(residual);
+  fused.residual_out = reinterpret_cast<void*>(residual);
+  fused.weight = reinterpret_cast<const void*>(weight);
+  for (const uint64_t tokens : spec.tokens) {
+    const auto enqueue = [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+      muster_call call = rank.call(op, MUSTER_BF16, MUSTER_SUM, count, send, recv);
+      call.fused = &fused;
+      if (const std::string cause = rank.execute(call); !cause.empty()) rank.board.fail(cause);
+    };
+    const Times t = meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement,
+                                  enqueue);
+    if (rank.rank != 0) continue;
+    std::printf("row %-14s %-44s %10llu tokens  graph %9.2f us\n", "fused", label.c_str(),
+                static_cast<unsigned long long>(tokens), t.graph_us);
+    std::fflush(stdout);
+  }
+  rank.release(residual);
+  rank.release(weight);
+}
+
 void print_rows(Rank& rank, const std::string& label, const BenchSpec& spec,
                 const Enqueue& enqueue) {
   Meter meter(rank);
@@ -164,6 +197,11 @@ void benchmark(Rank& rank, const std::string& label, const BenchSpec& spec) {
                    rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
                if (!cause.empty()) rank.board.fail(cause);
              });
+  rank.board.pass();
+}
+
+void benchmark_fused(Rank& rank, const std::string& label, const BenchSpec& spec) {
+  print_fused(rank, label, spec);
   rank.board.pass();
 }
 

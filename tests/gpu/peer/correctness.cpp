@@ -110,6 +110,8 @@ void graphs(Rank& rank) {
   for (const auto& entry : entries) entry->trial.reseed(200);
   for (const auto& entry : entries) entry->trial.run();
   for (const auto& entry : entries) entry->trial.check("eagerly after the replays");
+  rank.synchronize();
+  rank.board.barrier();
   MUSTER_MUST(test_driver().exec_destroy(exec));
 }
 

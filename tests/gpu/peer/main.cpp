@@ -2,7 +2,7 @@
 //
 //   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR]
 //
-// Groups: correctness, graph, stress, shared (several ranks on a device), absence, bench, tune. The
+// Groups: correctness, fused, graph, stress, shared (several ranks on a device), absence, bench, tune. The
 // last line is "N passed, M failed"; the exit code is 0 only when nothing failed, 77 without a
 // device. Every world has its own processes and a limit of time.
 #include <cstdio>
@@ -19,7 +19,7 @@ namespace {
 
 struct Arguments {
   bool quick = false;
-  std::string only = "correctness,graph,stress,shared,absence,bench";
+  std::string only = "correctness,fused,graph,stress,shared,absence,bench";
   uint64_t stress = 100000;
   std::string cache;
 
@@ -78,6 +78,9 @@ class Program {
       go(world("2 devices, processes, plain launches", 2, true, {{"programmatic", "false"}}, 120),
          [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
     }
+    if (arguments_.has("fused")) {
+      go(world("2 devices, processes, fused", 2, true, {}, 120), fused);
+    }
     if (arguments_.has("graph")) {
       go(world("2 devices, processes, graphs", 2, true, {}, 120), graphs);
       go(world("2 devices, threads, graphs", 2, false, {}, 120), graphs);
@@ -102,6 +105,7 @@ class Program {
          [&](Rank& r) {
            correctness(r, uint64_t{4} << 20);
            graphs(r);
+           fused(r);
          });
       if (ranks == 3 || ranks == 8) {
         for (const char* const algorithm : {"one_shot_push", "two_shot_push", "staged"}) {
@@ -134,6 +138,7 @@ class Program {
     go(world("bench nccl", 2, true, {}, 200), [&](Rank& r) { benchmark_nccl(r, all); });
     go(world("bench lines", 2, true, {{"algorithm", "one_shot_push"}}, 200),
        [&](Rank& r) { benchmark(r, "lines", small); });
+    go(world("bench fused", 2, true, {}, 60), [&](Rank& r) { benchmark_fused(r, "", all); });
     go(world("bench staged", 2, true, {{"algorithm", "staged"}}, 200),
        [&](Rank& r) { benchmark(r, "staged", large); });
     BenchSpec chosen;

@@ -66,6 +66,8 @@ void stress(Rank& rank, uint64_t operations) {
   const cu::Pointer recv = rank.allocate(largest);
   const cu::Pointer counter = rank.allocate(8);
   MUSTER_MUST(test_driver().fill(counter, 0, 8, rank.stream));
+  rank.synchronize();
+  rank.board.barrier();
   uint64_t compared = 0;
   for (uint64_t i = 0; i < operations; ++i) {
     const Resident& r = residents[random.next(kKinds)];
@@ -97,6 +99,7 @@ void stress(Rank& rank, uint64_t operations) {
                     " wrong bytes in " + std::to_string(compared) + " compared operations; " +
                     cause);
   }
+  rank.board.barrier();
   for (const Resident& r : residents) {
     rank.release(r.send);
     rank.release(r.right);

@@ -12,10 +12,14 @@ Arena::Arena(Rank& the_rank, uint64_t the_bytes)
     : rank(the_rank),
       bytes(the_bytes + 4 * Trial::kMargin),
       send(rank.allocate(bytes)),
-      recv(rank.allocate(bytes)) {}
+      recv(rank.allocate(bytes)) {
+  // Nothing allocates while a rank on the same device waits for this one.
+  rank.board.barrier();
+}
 
 Arena::~Arena() {
   rank.synchronize();
+  rank.board.barrier();
   rank.release(send);
   rank.release(recv);
 }

@@ -179,6 +179,8 @@ Exec Rank::capture(const std::function<void()>& body) {
   MUSTER_MUST(test_driver().graph_destroy(graph));
   MUSTER_MUST(test_driver().graph_upload(exec, stream));
   synchronize();
+  // What was instantiated has allocated.
+  board.barrier();
   return exec;
 }
 
@@ -238,6 +240,8 @@ void run_world(const WorldSpec& spec, const std::function<void(Rank&)>& body, To
     }
     // Streams of many ranks in one context need queues of their own.
     setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 1);
+    // Loading a function may allocate.
+    setenv("CUDA_MODULE_LOADING", "EAGER", 1);
     if (spec.processes) {
       run_rank(spec, board, p, body);
     } else {
