@@ -28,10 +28,11 @@ void ControlPage::fail() const {
   if ((error >> 8 & 0xff) == kErrorAborted) {
     plugin::fail(MUSTER_ABORTED, "the group was aborted while a kernel waited for " + whom);
   }
-  plugin::fail(MUSTER_DEADLINE_EXCEEDED,
-               "a kernel has waited in vain for " + whom + ": it has not made the same calls, or ended",
-               "make all ranks call the same operations in the same order; raise wait_ms if a rank "
-               "may come that late");
+  plugin::fail(
+      MUSTER_DEADLINE_EXCEEDED,
+      "a kernel has waited in vain for " + whom + ": it has not made the same calls, or ended",
+      "make all ranks call the same operations in the same order; raise wait_ms if a rank "
+      "may come that late");
 }
 
 }  // namespace muster::cuda_peer

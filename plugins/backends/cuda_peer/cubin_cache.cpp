@@ -93,10 +93,10 @@ std::string CubinCache::get(const CubinKey& key, const std::function<Compiled()>
     unlink(log.c_str());
     if (write_whole(log, compiled.log + "\n")) place = "; the log is " + log;
   }
-  plugin::fail(MUSTER_UNAVAILABLE,
-               "kernels " + key.name + " cannot be built: " + compiled.log.substr(0, kLogShown) +
-                   place,
-               "install NVRTC (libnvrtc) of CUDA 12 or later");
+  plugin::fail(
+      MUSTER_UNAVAILABLE,
+      "kernels " + key.name + " cannot be built: " + compiled.log.substr(0, kLogShown) + place,
+      "install NVRTC (libnvrtc) of CUDA 12 or later");
 }
 
 }  // namespace muster::cuda_peer

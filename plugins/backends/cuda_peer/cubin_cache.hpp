@@ -1,9 +1,10 @@
 // Cubins on disk: built once per key, whoever comes second waits and uses what the first has built.
 //
-// A key is the digest of sources, flags, NVRTC's version and architecture, so what is there is never
-// stale. A file is replaced as a whole and carries the digest of its content: one that is truncated
-// or damaged is built anew. Without a directory, or in one that cannot be written, everything works
-// but is built again by every process. A failed build leaves its log beside where the cubin would be.
+// A key is the digest of sources, flags, NVRTC's version and architecture, so what is there is
+// never stale. A file is replaced as a whole and carries the digest of its content: one that is
+// truncated or damaged is built anew. Without a directory, or in one that cannot be written,
+// everything works but is built again by every process. A failed build leaves its log beside where
+// the cubin would be.
 //
 // Any thread, any number of processes. No lock outlives its process.
 #ifndef MUSTER_PLUGINS_CUDA_PEER_CUBIN_CACHE_HPP
@@ -31,8 +32,8 @@ class CubinCache {
 
   // The cubin of a key, if it is there and whole.
   std::optional<std::string> find(const CubinKey& key) const;
-  // The same, else what `build` makes of it. Throws UNAVAILABLE, with the log's place and beginning,
-  // when that fails.
+  // The same, else what `build` makes of it. Throws UNAVAILABLE, with the log's place and
+  // beginning, when that fails.
   std::string get(const CubinKey& key, const std::function<Compiled()>& build) const;
 
  private:

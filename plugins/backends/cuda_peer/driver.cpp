@@ -18,11 +18,11 @@ Driver open_driver() {
   }
 #define MUSTER_CUDA_FIND(member, symbol, parameters) \
   driver.member = reinterpret_cast<Result(*) parameters>(dlsym(library, symbol));
-#define MUSTER_CUDA_NEED(member, symbol, parameters)                     \
-  MUSTER_CUDA_FIND(member, symbol, parameters)                           \
-  if (driver.member == nullptr) {                                        \
+#define MUSTER_CUDA_NEED(member, symbol, parameters)                         \
+  MUSTER_CUDA_FIND(member, symbol, parameters)                               \
+  if (driver.member == nullptr) {                                            \
     driver.missing += driver.missing.empty() ? "libcuda.so.1 lacks " : ", "; \
-    driver.missing += symbol;                                            \
+    driver.missing += symbol;                                                \
   }
   MUSTER_CUDA_FUNCTIONS(MUSTER_CUDA_NEED)
   MUSTER_CUDA_OPTIONAL_FUNCTIONS(MUSTER_CUDA_FIND)

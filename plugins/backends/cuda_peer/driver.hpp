@@ -86,50 +86,50 @@ enum : int {
 };
 
 // member, symbol, parameters
-#define MUSTER_CUDA_FUNCTIONS(F)                                                                  \
-  F(init, "cuInit", (unsigned))                                                                   \
-  F(error_name, "cuGetErrorName", (Result, const char**))                                         \
-  F(error_string, "cuGetErrorString", (Result, const char**))                                     \
-  F(driver_version, "cuDriverGetVersion", (int*))                                                 \
-  F(device_count, "cuDeviceGetCount", (int*))                                                     \
-  F(device_get, "cuDeviceGet", (Device*, int))                                                    \
-  F(device_attribute, "cuDeviceGetAttribute", (int*, int, Device))                                \
-  F(device_uuid, "cuDeviceGetUuid_v2", (Uuid*, Device))                                           \
-  F(peer_attribute, "cuDeviceGetP2PAttribute", (int*, int, Device, Device))                       \
-  F(context_retain, "cuDevicePrimaryCtxRetain", (Context*, Device))                               \
-  F(context_release, "cuDevicePrimaryCtxRelease_v2", (Device))                                    \
-  F(context_push, "cuCtxPushCurrent_v2", (Context))                                               \
-  F(context_pop, "cuCtxPopCurrent_v2", (Context*))                                                \
-  F(context_current, "cuCtxGetCurrent", (Context*))                                               \
-  F(context_synchronize, "cuCtxSynchronize", ())                                                  \
-  F(context_enable_peer, "cuCtxEnablePeerAccess", (Context, unsigned))                            \
-  F(capture_mode, "cuThreadExchangeStreamCaptureMode", (int*))                                    \
-  F(module_load, "cuModuleLoadData", (Module*, const void*))                                      \
-  F(module_unload, "cuModuleUnload", (Module))                                                    \
-  F(module_function, "cuModuleGetFunction", (Function*, Module, const char*))                     \
-  F(function_attribute, "cuFuncGetAttribute", (int*, int, Function))                              \
-  F(function_set, "cuFuncSetAttribute", (Function, int, int))                                     \
+#define MUSTER_CUDA_FUNCTIONS(F)                                                                   \
+  F(init, "cuInit", (unsigned))                                                                    \
+  F(error_name, "cuGetErrorName", (Result, const char**))                                          \
+  F(error_string, "cuGetErrorString", (Result, const char**))                                      \
+  F(driver_version, "cuDriverGetVersion", (int*))                                                  \
+  F(device_count, "cuDeviceGetCount", (int*))                                                      \
+  F(device_get, "cuDeviceGet", (Device*, int))                                                     \
+  F(device_attribute, "cuDeviceGetAttribute", (int*, int, Device))                                 \
+  F(device_uuid, "cuDeviceGetUuid_v2", (Uuid*, Device))                                            \
+  F(peer_attribute, "cuDeviceGetP2PAttribute", (int*, int, Device, Device))                        \
+  F(context_retain, "cuDevicePrimaryCtxRetain", (Context*, Device))                                \
+  F(context_release, "cuDevicePrimaryCtxRelease_v2", (Device))                                     \
+  F(context_push, "cuCtxPushCurrent_v2", (Context))                                                \
+  F(context_pop, "cuCtxPopCurrent_v2", (Context*))                                                 \
+  F(context_current, "cuCtxGetCurrent", (Context*))                                                \
+  F(context_synchronize, "cuCtxSynchronize", ())                                                   \
+  F(context_enable_peer, "cuCtxEnablePeerAccess", (Context, unsigned))                             \
+  F(capture_mode, "cuThreadExchangeStreamCaptureMode", (int*))                                     \
+  F(module_load, "cuModuleLoadData", (Module*, const void*))                                       \
+  F(module_unload, "cuModuleUnload", (Module))                                                     \
+  F(module_function, "cuModuleGetFunction", (Function*, Module, const char*))                      \
+  F(function_attribute, "cuFuncGetAttribute", (int*, int, Function))                               \
+  F(function_set, "cuFuncSetAttribute", (Function, int, int))                                      \
   F(function_blocks, "cuOccupancyMaxActiveBlocksPerMultiprocessor", (int*, Function, int, size_t)) \
-  F(launch, "cuLaunchKernelEx", (const LaunchConfig*, Function, void**, void**))                  \
-  F(memory_granularity, "cuMemGetAllocationGranularity",                                          \
-    (size_t*, const AllocationProperties*, int))                                                  \
-  F(memory_create, "cuMemCreate", (Handle*, size_t, const AllocationProperties*, uint64_t))       \
-  F(memory_release, "cuMemRelease", (Handle))                                                     \
-  F(memory_export, "cuMemExportToShareableHandle", (void*, Handle, int, uint64_t))                \
-  F(memory_import, "cuMemImportFromShareableHandle", (Handle*, void*, int))                       \
-  F(address_reserve, "cuMemAddressReserve", (Pointer*, size_t, size_t, Pointer, uint64_t))        \
-  F(address_free, "cuMemAddressFree", (Pointer, size_t))                                          \
-  F(memory_map, "cuMemMap", (Pointer, size_t, size_t, Handle, uint64_t))                          \
-  F(memory_unmap, "cuMemUnmap", (Pointer, size_t))                                                \
-  F(memory_access, "cuMemSetAccess", (Pointer, size_t, const Access*, size_t))                    \
-  F(memory_allocate, "cuMemAlloc_v2", (Pointer*, size_t))                                         \
-  F(memory_free, "cuMemFree_v2", (Pointer))                                                       \
-  F(memory_set, "cuMemsetD8_v2", (Pointer, unsigned char, size_t))                                \
-  F(ipc_get, "cuIpcGetMemHandle", (IpcHandle*, Pointer))                                          \
-  F(ipc_open, "cuIpcOpenMemHandle_v2", (Pointer*, IpcHandle, unsigned))                           \
-  F(ipc_close, "cuIpcCloseMemHandle", (Pointer))                                                  \
-  F(host_allocate, "cuMemHostAlloc", (void**, size_t, unsigned))                                  \
-  F(host_free, "cuMemFreeHost", (void*))                                                          \
+  F(launch, "cuLaunchKernelEx", (const LaunchConfig*, Function, void**, void**))                   \
+  F(memory_granularity, "cuMemGetAllocationGranularity",                                           \
+    (size_t*, const AllocationProperties*, int))                                                   \
+  F(memory_create, "cuMemCreate", (Handle*, size_t, const AllocationProperties*, uint64_t))        \
+  F(memory_release, "cuMemRelease", (Handle))                                                      \
+  F(memory_export, "cuMemExportToShareableHandle", (void*, Handle, int, uint64_t))                 \
+  F(memory_import, "cuMemImportFromShareableHandle", (Handle*, void*, int))                        \
+  F(address_reserve, "cuMemAddressReserve", (Pointer*, size_t, size_t, Pointer, uint64_t))         \
+  F(address_free, "cuMemAddressFree", (Pointer, size_t))                                           \
+  F(memory_map, "cuMemMap", (Pointer, size_t, size_t, Handle, uint64_t))                           \
+  F(memory_unmap, "cuMemUnmap", (Pointer, size_t))                                                 \
+  F(memory_access, "cuMemSetAccess", (Pointer, size_t, const Access*, size_t))                     \
+  F(memory_allocate, "cuMemAlloc_v2", (Pointer*, size_t))                                          \
+  F(memory_free, "cuMemFree_v2", (Pointer))                                                        \
+  F(memory_set, "cuMemsetD8_v2", (Pointer, unsigned char, size_t))                                 \
+  F(ipc_get, "cuIpcGetMemHandle", (IpcHandle*, Pointer))                                           \
+  F(ipc_open, "cuIpcOpenMemHandle_v2", (Pointer*, IpcHandle, unsigned))                            \
+  F(ipc_close, "cuIpcCloseMemHandle", (Pointer))                                                   \
+  F(host_allocate, "cuMemHostAlloc", (void**, size_t, unsigned))                                   \
+  F(host_free, "cuMemFreeHost", (void*))                                                           \
   F(host_pointer, "cuMemHostGetDevicePointer_v2", (Pointer*, void*, unsigned))
 // Absent from older drivers.
 #define MUSTER_CUDA_OPTIONAL_FUNCTIONS(F) F(function_load, "cuFuncLoad", (Function))

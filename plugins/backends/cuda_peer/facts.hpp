@@ -2,7 +2,8 @@
 //
 //   devices          how many this process sees
 //   uuid.I  arch.I   of device I; "sm_90"
-//   links.I          a letter for each device that I may store to: S itself, N NVLink, P peer access
+//   links.I          a letter for each device that I may store to: S itself, N NVLink, P peer
+//   access
 //                    over PCIe, - none
 //   sources          digest of the kernels' sources
 //   nvrtc            its version; absent: there is none

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "muster/narrow_float.hpp"
 #include "muster/names.h"
+#include "muster/narrow_float.hpp"
 #include "plugins/backends/cuda_peer/devices.hpp"
 #include "plugins/backends/cuda_peer/vocabulary.hpp"
 
@@ -87,26 +87,31 @@ PeerGroup::~PeerGroup() {
 
 uint32_t PeerGroup::ranks_on_device(uint32_t rank) const {
   const muster_rank_place* const places = group_.info().places;
-  return static_cast<uint32_t>(
-      std::count_if(places, places + group_.size(), [&](const muster_rank_place& place) {
-        return place.device == places[rank].device;
-      }));
+  return static_cast<uint32_t>(std::count_if(
+      places, places + group_.size(),
+      [&](const muster_rank_place& place) { return place.device == places[rank].device; }));
 }
 
 void PeerGroup::agree_on_room() {
   struct Share {
+    uint32_t multiprocessors;
     uint32_t line_blocks;
+    uint32_t row_blocks;
     uint32_t stage_blocks;
     uint32_t ranks_here;
     uint32_t lines;
   } own{};
   own.ranks_here = ranks_on_device(group_.rank());
-  own.line_blocks = multiprocessors_ * std::min(kernels_->line_blocks(), 1u) / own.ranks_here;
+  own.multiprocessors = multiprocessors_ / own.ranks_here;
   // Where ranks share a device a block may have a multiprocessor to itself: kernels of different
   // sizes would not fit beside each other otherwise.
-  const uint32_t beside = own.ranks_here > 1 ? std::min(kernels_->stage_blocks(), 1u)
-                                             : kernels_->stage_blocks();
-  own.stage_blocks = multiprocessors_ * beside / own.ranks_here;
+  const uint32_t most_beside = own.ranks_here > 1 ? 1 : 64;
+  const auto blocks_of = [&](uint32_t beside) {
+    return multiprocessors_ * std::min(beside, most_beside) / own.ranks_here;
+  };
+  own.line_blocks = blocks_of(kernels_->line_blocks());
+  own.row_blocks = blocks_of(kernels_->row_blocks());
+  own.stage_blocks = blocks_of(kernels_->stage_blocks());
   own.lines = 1;
   for (uint32_t r = 0; r < group_.size(); ++r) {
     const Link link = link_between(context_.device(), group_.info().places[r].device);
@@ -116,13 +121,17 @@ void PeerGroup::agree_on_room() {
   group_.all_gather(&own, sizeof(own), all.data());
   Share least = own;
   for (const Share& share : all) {
+    least.multiprocessors = std::min(least.multiprocessors, share.multiprocessors);
     least.line_blocks = std::min(least.line_blocks, share.line_blocks);
+    least.row_blocks = std::min(least.row_blocks, share.row_blocks);
     least.stage_blocks = std::min(least.stage_blocks, share.stage_blocks);
     least.ranks_here = std::max(least.ranks_here, share.ranks_here);
     least.lines = std::min(least.lines, share.lines);
   }
   const auto asked = static_cast<uint32_t>(group_.integer_option("blocks"));
   const uint32_t most = asked == 0 ? kStageChannels : asked;
+  room_.spread = std::clamp(std::min(least.multiprocessors, most), 1u, kLineChannels);
+  room_.row_blocks = std::clamp(std::min(least.row_blocks, most), 1u, kLineChannels);
   room_.line_blocks = std::clamp(std::min(least.line_blocks, most), 1u, kLineChannels);
   room_.stage_blocks = std::clamp(std::min(least.stage_blocks, most), 1u, kStageChannels);
   room_.line_threads = static_cast<uint32_t>(group_.integer_option("line_threads")) / 32 * 32;
@@ -202,10 +211,9 @@ void PeerGroup::execute(const muster_call& call) {
   const uint64_t bytes = call.count * muster_dtype_size(call.dtype);
   if (bytes == 0) return;
   Args args = args_;
-  const Plan plan =
-      call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM
-          ? plan_fused(call, bytes, args)
-          : plan_of(call.op, bytes, group_.size(), bands_[call.op].of(bytes), room_);
+  const Plan plan = call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM
+                        ? plan_fused(call, bytes, args)
+                        : plan_of(call.op, bytes, group_.size(), bands_[call.op].of(bytes), room_);
   args.send = static_cast<const Byte*>(call.send);
   args.recv = static_cast<Byte*>(call.recv);
   // The root of a broadcast need not receive.

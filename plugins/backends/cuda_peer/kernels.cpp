@@ -62,7 +62,9 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
              "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  unsigned& fewest = is_staged(kernel) ? stage_blocks_ : line_blocks_;
+  unsigned& fewest = is_staged(kernel)              ? stage_blocks_
+                     : kernel == Kernel::kFusedPush ? row_blocks_
+                                                    : line_blocks_;
   fewest = std::min(fewest, static_cast<unsigned>(std::max(blocks, 0)));
   functions_[key.dtype][static_cast<unsigned>(kernel)] = function;
 }

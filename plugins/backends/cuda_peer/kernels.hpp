@@ -25,8 +25,10 @@ class Kernels {
   cu::Function of(Kernel kernel, muster_dtype dtype) const {
     return functions_[is_move(kernel) ? 0 : dtype][static_cast<unsigned>(kernel)];
   }
-  // The fewest blocks that any kernel of lines, or of stages, has on one multiprocessor at once.
+  // The fewest blocks that any kernel of lines, the fused one, or one of stages, has on one
+  // multiprocessor at once.
   unsigned line_blocks() const { return line_blocks_; }
+  unsigned row_blocks() const { return row_blocks_; }
   unsigned stage_blocks() const { return stage_blocks_; }
 
  private:
@@ -36,6 +38,7 @@ class Kernels {
   std::vector<cu::Module> modules_;
   std::array<std::array<cu::Function, kKernels>, MUSTER_DTYPE_END> functions_{};
   unsigned line_blocks_ = 64;
+  unsigned row_blocks_ = 64;
   unsigned stage_blocks_ = 64;
 };
 

@@ -122,8 +122,8 @@ void PeerMemory::unmap(cu::Pointer pointer) {
   cuda_.address_free(pointer, bytes_);
 }
 
-cu::Pointer PeerMemory::open_peer(const plugin::Group& group, uint32_t rank,
-                                  const MemoryCard& card, int fd) {
+cu::Pointer PeerMemory::open_peer(const plugin::Group& group, uint32_t rank, const MemoryCard& card,
+                                  int fd) {
   const muster_rank_place* const places = group.info().places;
   const bool here = places[rank].process == places[group.rank()].process;
   if (card.handle == 0) {

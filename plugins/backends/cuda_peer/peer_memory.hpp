@@ -2,8 +2,8 @@
 //
 // By a file descriptor of a driver allocation that goes through the runtime's exchange; by cudaIpc
 // where the driver gives none. Ranks that are threads of one process map each other directly. What
-// another rank has mapped stays until it unmaps it, whoever ends first (with cudaIpc: until the owner
-// ends).
+// another rank has mapped stays until it unmaps it, whoever ends first (with cudaIpc: until the
+// owner ends).
 //
 // [setup-thread]; the context is current wherever a function or the destructor runs.
 #ifndef MUSTER_PLUGINS_CUDA_PEER_PEER_MEMORY_HPP

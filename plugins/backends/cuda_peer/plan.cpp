@@ -4,7 +4,6 @@
 #include <string>
 
 #include "muster/plugin.hpp"
-
 #include "plugins/backends/cuda_peer/device/contract.h"
 
 namespace muster::cuda_peer {
@@ -24,11 +23,11 @@ bool is_wide(uint64_t bytes, uint32_t ranks, const Room& room) {
   return ranks <= 4 && divide_up(bytes, kLineData) > room.line_blocks * (kManyThreads / kLanes);
 }
 
-// Small blocks on many multiprocessors, as long as there are any; then larger blocks.
+// Small blocks on many multiprocessors, then larger blocks, then several beside each other.
 void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
   const uint64_t groups = divide_up(divide_up(plan.piece, kLineData), lines_per_thread);
   const uint64_t few = room.line_threads == 0 ? kFewThreads : room.line_threads;
-  const uint64_t needed = round_up(divide_up(groups, room.line_blocks) * kLanes, 32);
+  const uint64_t needed = round_up(divide_up(groups, room.spread) * kLanes, 32);
   const uint64_t alone = round_up(groups * kLanes, 32);
   plan.threads = static_cast<uint32_t>(
       std::min<uint64_t>({std::max(few, needed), alone, uint64_t{kManyThreads}}));
@@ -97,7 +96,7 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantise
   const uint64_t lines = divide_up(hidden * size, kLineData);
   // Few rows are spread over many multiprocessors. A group of quantised elements stays together.
   while (!quantised && plan.cluster * 2 <= room.cluster &&
-         rows * plan.cluster * 2 <= room.line_blocks) {
+         rows * plan.cluster * 2 <= room.row_blocks) {
     plan.cluster *= 2;
   }
   const uint64_t part = divide_up(lines, plan.cluster);
@@ -110,7 +109,7 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantise
   }
   plan.threads =
       static_cast<uint32_t>(std::clamp<uint64_t>(round_up(part * kLanes, 32), 64, kManyThreads));
-  const uint64_t together = std::max<uint64_t>(room.line_blocks / plan.cluster, 1);
+  const uint64_t together = std::max<uint64_t>(room.row_blocks / plan.cluster, 1);
   plan.blocks = static_cast<uint32_t>(std::min(rows, together)) * plan.cluster;
   return plan;
 }

@@ -13,6 +13,8 @@ namespace muster::cuda_peer {
 
 // How many blocks of all ranks that share a device are sure to run together.
 struct Room {
+  uint32_t spread;      // multiprocessors: blocks of lines are spread before they are stacked
+  uint32_t row_blocks;  // of the fused kernel
   uint32_t line_blocks;
   uint32_t stage_blocks;
   uint32_t line_threads;  // of a block, at first; 0: as measured
@@ -33,8 +35,8 @@ struct Plan {
 
 // bytes: count times the size of an element. Not for zero bytes.
 Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, const Room& room);
-// The fused operation: rows of `hidden` elements of `size` bytes. Throws UNIMPLEMENTED for rows that
-// do not fit into shared memory.
+// The fused operation: rows of `hidden` elements of `size` bytes. Throws UNIMPLEMENTED for rows
+// that do not fit into shared memory.
 Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantised,
                    const Room& room);
 // What a block of the fused kernel may use.

@@ -47,10 +47,8 @@ std::vector<ProgramKey> programs_of(unsigned ranks, const std::string& architect
 }
 
 std::vector<std::string> program_flags(const ProgramKey& key) {
-  std::vector<std::string> flags = {"--gpu-architecture=" + key.architecture,
-                                    "--std=c++17",
-                                    "--fmad=false",
-                                    "--device-as-default-execution-space",
+  std::vector<std::string> flags = {"--gpu-architecture=" + key.architecture, "--std=c++17",
+                                    "--fmad=false", "--device-as-default-execution-space",
                                     "-DMUSTER_PEER_RANKS=" + std::to_string(key.ranks)};
   if (key.dtype != MUSTER_DTYPE_NONE) {
     flags.push_back(std::string("-DMUSTER_PEER_TYPE=") + type_name(key.dtype));
@@ -64,11 +62,10 @@ CubinKey cubin_key(const ProgramKey& key, const std::string& nvrtc_version) {
   for (const DeviceSource& source : device_sources()) {
     basis += std::string(source.name) + "\n" + source.text;
   }
-  const char* const dtype =
-      key.dtype == MUSTER_DTYPE_NONE ? "any" : muster_dtype_name(key.dtype);
-  return {program_name(key) + "." + dtype + "." + std::to_string(key.ranks) + "." +
-              key.architecture,
-          digest_of(basis)};
+  const char* const dtype = key.dtype == MUSTER_DTYPE_NONE ? "any" : muster_dtype_name(key.dtype);
+  return {
+      program_name(key) + "." + dtype + "." + std::to_string(key.ranks) + "." + key.architecture,
+      digest_of(basis)};
 }
 
 Compiled compile_program(const ProgramKey& key) {

@@ -17,15 +17,18 @@ struct Declared {
                      "up to which size one shot and two shots serve, as measured on this machine "
                      "(muster bench --tune): OPERATION/RANKS=BYTES or =BYTES:BYTES, separated by "
                      "commas"),
-      plugin::option("memory", MUSTER_OPTION_TEXT, "auto",
-                     "how ranks map each other's memory: fd, ipc, or auto for the first that works"),
+      plugin::option(
+          "memory", MUSTER_OPTION_TEXT, "auto",
+          "how ranks map each other's memory: fd, ipc, or auto for the first that works"),
       plugin::option("wait_ms", MUSTER_OPTION_INTEGER, "60000",
                      "how long a kernel waits for another rank before the call fails", 1,
                      int64_t{1} << 40),
-      plugin::option("programmatic", MUSTER_OPTION_BOOLEAN, "true",
-                     "launch a kernel while its predecessor ends; never where ranks share a device"),
+      plugin::option(
+          "programmatic", MUSTER_OPTION_BOOLEAN, "true",
+          "launch a kernel while its predecessor ends; never where ranks share a device"),
       plugin::option("blocks", MUSTER_OPTION_INTEGER, "0",
-                     "the most blocks of one launch; 0: as many as the device runs at once", 0, 264),
+                     "the most blocks of one launch; 0: as many as the device runs at once", 0,
+                     264),
       plugin::option("line_threads", MUSTER_OPTION_INTEGER, "0",
                      "threads of a block for small messages, a multiple of 32; 0: as measured", 0,
                      512),

@@ -1,6 +1,6 @@
-// The method: graphs of operations back to back, four pairs of buffers in rotation; before each replay
-// the device is kept busy while everything is enqueued, and the ranks meet in a small all_reduce.
-// Median of eleven replays, the slowest rank.
+// The method: graphs of operations back to back, four pairs of buffers in rotation; before each
+// replay the device is kept busy while everything is enqueued, and the ranks meet in a small
+// all_reduce. Median of eleven replays, the slowest rank.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -78,8 +78,7 @@ double Meter::slowest_median(std::vector<double> times) {
 
 void Meter::meet() {
   rank_.kernels->delay(rank_.stream, 60000);
-  muster_call call =
-      rank_.call(MUSTER_ALL_REDUCE, MUSTER_F32, MUSTER_MAX, 1, meeting_, meeting_);
+  muster_call call = rank_.call(MUSTER_ALL_REDUCE, MUSTER_F32, MUSTER_MAX, 1, meeting_, meeting_);
   if (const std::string cause = rank_.execute(call); !cause.empty()) rank_.board.fail(cause);
 }
 
@@ -157,8 +156,8 @@ void print_fused(Rank& rank, const std::string& label, const BenchSpec& spec) {
       call.fused = &fused;
       if (const std::string cause = rank.execute(call); !cause.empty()) rank.board.fail(cause);
     };
-    const Times t = meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement,
-                                  enqueue);
+    const Times t =
+        meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement, enqueue);
     if (rank.rank != 0) continue;
     std::printf("row %-14s %-44s %10llu tokens  graph %9.2f us\n", "fused", label.c_str(),
                 static_cast<unsigned long long>(tokens), t.graph_us);
@@ -188,15 +187,14 @@ void print_rows(Rank& rank, const std::string& label, const BenchSpec& spec,
 }  // namespace
 
 void benchmark(Rank& rank, const std::string& label, const BenchSpec& spec) {
-  print_rows(rank, label, spec,
-             [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
-               const muster_redop redop =
-                   op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER ? MUSTER_SUM
-                                                                          : MUSTER_REDOP_NONE;
-               const std::string cause =
-                   rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
-               if (!cause.empty()) rank.board.fail(cause);
-             });
+  print_rows(
+      rank, label, spec, [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+        const muster_redop redop =
+            op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER ? MUSTER_SUM : MUSTER_REDOP_NONE;
+        const std::string cause =
+            rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
+        if (!cause.empty()) rank.board.fail(cause);
+      });
   rank.board.pass();
 }
 

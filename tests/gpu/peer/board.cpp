@@ -42,8 +42,7 @@ void Board::barrier() {
   const auto start = std::chrono::steady_clock::now();
   for (uint64_t looks = 0; shared_->arrived.load() < all; ++looks) {
     if (looks > 10000) sched_yield();
-    if (looks % 4096 == 0 &&
-        std::chrono::steady_clock::now() - start > std::chrono::seconds(60)) {
+    if (looks % 4096 == 0 && std::chrono::steady_clock::now() - start > std::chrono::seconds(60)) {
       std::fprintf(stderr, "FATAL the other ranks did not come to a barrier within 60 s\n");
       _exit(4);
     }

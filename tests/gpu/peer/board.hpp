@@ -1,5 +1,5 @@
-// Memory that the ranks of a world share, processes or threads: a barrier, an exchange, and what they
-// report. Made before the ranks are.
+// Memory that the ranks of a world share, processes or threads: a barrier, an exchange, and what
+// they report. Made before the ranks are.
 #ifndef MUSTER_TESTS_GPU_PEER_BOARD_HPP
 #define MUSTER_TESTS_GPU_PEER_BOARD_HPP
 

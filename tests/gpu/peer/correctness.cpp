@@ -9,16 +9,16 @@ namespace {
 constexpr muster_op kOps[] = {MUSTER_ALL_REDUCE, MUSTER_REDUCE_SCATTER, MUSTER_ALL_GATHER,
                               MUSTER_ALL_TO_ALL, MUSTER_BROADCAST};
 constexpr muster_dtype kFloats[] = {MUSTER_BF16, MUSTER_F16, MUSTER_F32};
-constexpr uint64_t kSmall[] = {1,   2,    3,    8,    29,   30,    31,    59,    60,    61,    127,
-                               240, 1000, 1024, 4099, 8192, 10007, 65536, 100003, 262144, 600011};
+constexpr uint64_t kSmall[] = {1,    2,    3,     8,     29,     30,     31,
+                               59,   60,   61,    127,   240,    1000,   1024,
+                               4099, 8192, 10007, 65536, 100003, 262144, 600011};
 constexpr uint64_t kFew[] = {5, 61, 4099, 100003};
 constexpr uint64_t kLarge[] = {(1 << 20) + 3, 3 << 20, 8 << 20, 16 << 20, 32 << 20};
 
 bool reduces(muster_op op) { return op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER; }
 
 void once(Arena& arena, const Case& c, Place place, uint64_t shift) {
-  const uint64_t elements =
-      std::max(c.send_count(arena.rank.size), c.recv_count(arena.rank.size));
+  const uint64_t elements = std::max(c.send_count(arena.rank.size), c.recv_count(arena.rank.size));
   if (elements * muster_dtype_size(c.dtype) + 4 * Trial::kMargin > arena.bytes) return;
   Trial trial(arena, c, place, shift);
   trial.reset();
@@ -73,7 +73,8 @@ void correctness(Rank& rank, uint64_t largest) {
 void graphs(Rank& rank) {
   constexpr uint64_t kBytes = uint64_t{24} << 20;
   struct Entry {
-    Entry(Rank& rank, const Case& c, Place place) : arena(rank, kBytes), trial(arena, c, place, 0) {}
+    Entry(Rank& rank, const Case& c, Place place)
+        : arena(rank, kBytes), trial(arena, c, place, 0) {}
     Arena arena;
     Trial trial;
   };

@@ -48,11 +48,11 @@ const TestDriver& test_driver() {
   static const TestDriver found = [] {
     TestDriver d;
     void* const library = dlopen("libcuda.so.1", RTLD_NOW);
-#define MUSTER_TEST_FIND(member, symbol, parameters)                                       \
-  d.member = reinterpret_cast<cu::Result(*) parameters>(dlsym(library, symbol));           \
-  if (d.member == nullptr) {                                                               \
-    std::fprintf(stderr, "the driver lacks %s\n", symbol);                                 \
-    _exit(3);                                                                              \
+#define MUSTER_TEST_FIND(member, symbol, parameters)                             \
+  d.member = reinterpret_cast<cu::Result(*) parameters>(dlsym(library, symbol)); \
+  if (d.member == nullptr) {                                                     \
+    std::fprintf(stderr, "the driver lacks %s\n", symbol);                       \
+    _exit(3);                                                                    \
   }
     MUSTER_TEST_CUDA_FUNCTIONS(MUSTER_TEST_FIND)
 #undef MUSTER_TEST_FIND

@@ -1,5 +1,5 @@
-// What the tests use of the driver beside what the backend uses: streams, events, graphs, copies, and
-// two kernels of their own. Failures end the process with a message.
+// What the tests use of the driver beside what the backend uses: streams, events, graphs, copies,
+// and two kernels of their own. Failures end the process with a message.
 #ifndef MUSTER_TESTS_GPU_PEER_CUDA_HPP
 #define MUSTER_TESTS_GPU_PEER_CUDA_HPP
 
@@ -19,24 +19,24 @@ struct ExecTag;
 using Exec = ExecTag*;
 
 // member, symbol, parameters
-#define MUSTER_TEST_CUDA_FUNCTIONS(F)                                            \
-  F(stream_create, "cuStreamCreate", (cu::Stream*, unsigned))                    \
-  F(stream_destroy, "cuStreamDestroy_v2", (cu::Stream))                          \
-  F(stream_synchronize, "cuStreamSynchronize", (cu::Stream))                     \
-  F(stream_query, "cuStreamQuery", (cu::Stream))                                 \
-  F(capture_begin, "cuStreamBeginCapture_v2", (cu::Stream, int))                 \
-  F(capture_end, "cuStreamEndCapture", (cu::Stream, Graph*))                     \
-  F(instantiate, "cuGraphInstantiateWithFlags", (Exec*, Graph, uint64_t))        \
-  F(graph_upload, "cuGraphUpload", (Exec, cu::Stream))                           \
-  F(graph_launch, "cuGraphLaunch", (Exec, cu::Stream))                           \
-  F(exec_destroy, "cuGraphExecDestroy", (Exec))                                  \
-  F(graph_destroy, "cuGraphDestroy", (Graph))                                    \
-  F(event_create, "cuEventCreate", (Event*, unsigned))                           \
-  F(event_destroy, "cuEventDestroy_v2", (Event))                                 \
-  F(event_record, "cuEventRecord", (Event, cu::Stream))                          \
-  F(event_elapsed, "cuEventElapsedTime_v2", (float*, Event, Event))              \
+#define MUSTER_TEST_CUDA_FUNCTIONS(F)                                                \
+  F(stream_create, "cuStreamCreate", (cu::Stream*, unsigned))                        \
+  F(stream_destroy, "cuStreamDestroy_v2", (cu::Stream))                              \
+  F(stream_synchronize, "cuStreamSynchronize", (cu::Stream))                         \
+  F(stream_query, "cuStreamQuery", (cu::Stream))                                     \
+  F(capture_begin, "cuStreamBeginCapture_v2", (cu::Stream, int))                     \
+  F(capture_end, "cuStreamEndCapture", (cu::Stream, Graph*))                         \
+  F(instantiate, "cuGraphInstantiateWithFlags", (Exec*, Graph, uint64_t))            \
+  F(graph_upload, "cuGraphUpload", (Exec, cu::Stream))                               \
+  F(graph_launch, "cuGraphLaunch", (Exec, cu::Stream))                               \
+  F(exec_destroy, "cuGraphExecDestroy", (Exec))                                      \
+  F(graph_destroy, "cuGraphDestroy", (Graph))                                        \
+  F(event_create, "cuEventCreate", (Event*, unsigned))                               \
+  F(event_destroy, "cuEventDestroy_v2", (Event))                                     \
+  F(event_record, "cuEventRecord", (Event, cu::Stream))                              \
+  F(event_elapsed, "cuEventElapsedTime_v2", (float*, Event, Event))                  \
   F(copy_in, "cuMemcpyHtoDAsync_v2", (cu::Pointer, const void*, size_t, cu::Stream)) \
-  F(copy_out, "cuMemcpyDtoHAsync_v2", (void*, cu::Pointer, size_t, cu::Stream))  \
+  F(copy_out, "cuMemcpyDtoHAsync_v2", (void*, cu::Pointer, size_t, cu::Stream))      \
   F(fill, "cuMemsetD8Async", (cu::Pointer, unsigned char, size_t, cu::Stream))
 
 struct TestDriver {

@@ -2,9 +2,9 @@
 //
 //   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR]
 //
-// Groups: correctness, fused, graph, stress, shared (several ranks on a device), absence, bench, tune. The
-// last line is "N passed, M failed"; the exit code is 0 only when nothing failed, 77 without a
-// device. Every world has its own processes and a limit of time.
+// Groups: correctness, fused, graph, stress, shared (several ranks on a device), absence, bench,
+// tune. The last line is "N passed, M failed"; the exit code is 0 only when nothing failed, 77
+// without a device. Every world has its own processes and a limit of time.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -143,8 +143,7 @@ class Program {
        [&](Rank& r) { benchmark(r, "staged", large); });
     BenchSpec chosen;
     chosen.factor = 2;
-    go(world("bench by size", 2, true, {}, 200),
-       [&](Rank& r) { benchmark(r, "by size", chosen); });
+    go(world("bench by size", 2, true, {}, 200), [&](Rank& r) { benchmark(r, "by size", chosen); });
   }
 
   // Other shapes of launches.
@@ -152,11 +151,12 @@ class Program {
     BenchSpec small;
     small.to = uint64_t{4} << 20;
     for (const char* const threads : {"64", "128", "256", "512"}) {
-      go(world("tune lines", 2, true,
-               {{"algorithm", "one_shot_push"}, {"line_threads", threads}}, 60),
+      go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"line_threads", threads}},
+               60),
          [&](Rank& r) { benchmark(r, std::string("lines, threads ") + threads, small); });
     }
-    go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"programmatic", "false"}}, 60),
+    go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"programmatic", "false"}},
+             60),
        [&](Rank& r) { benchmark(r, "lines, plain launches", small); });
     BenchSpec large;
     large.from = uint64_t{1} << 20;
@@ -190,8 +190,9 @@ int run(int argc, char** argv) {
     } else if (word == "--cache") {
       arguments.cache = next, ++i;
     } else {
-      std::fprintf(stderr, "usage: gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] "
-                           "[--cache DIR]\n");
+      std::fprintf(stderr,
+                   "usage: gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] "
+                   "[--cache DIR]\n");
       return 2;
     }
   }

@@ -34,9 +34,10 @@ Nccl::Nccl(Rank& rank) : rank_(rank), functions_(std::make_unique<Functions>()) 
   }
   Functions& f = *functions_;
   const auto find = [&](auto& member, const char* symbol) {
-    member = library == nullptr ? nullptr
-                                : reinterpret_cast<std::remove_reference_t<decltype(member)>>(
-                                      dlsym(library, symbol));
+    member =
+        library == nullptr
+            ? nullptr
+            : reinterpret_cast<std::remove_reference_t<decltype(member)>>(dlsym(library, symbol));
     if (member == nullptr) missing_ = std::string("no ") + symbol;
   };
   find(f.version, "ncclGetVersion");

@@ -32,8 +32,8 @@ Case some_case(Random& random, uint32_t ranks) {
   Case c{};
   c.op = kOps[random.next(6)];
   c.dtype = kTypes[random.next(3)];
-  c.redop = c.op == MUSTER_ALL_REDUCE || c.op == MUSTER_REDUCE_SCATTER ? MUSTER_SUM
-                                                                       : MUSTER_REDOP_NONE;
+  c.redop =
+      c.op == MUSTER_ALL_REDUCE || c.op == MUSTER_REDUCE_SCATTER ? MUSTER_SUM : MUSTER_REDOP_NONE;
   // Mostly small ones, now and then one that goes in stages.
   const uint64_t most = uint64_t{1} << (4 + random.next(random.next(8) == 0 ? 19 : 13));
   c.count = 1 + random.next(most);

@@ -68,8 +68,7 @@ std::string Trial::run() {
   call.root = case_.root;
   if (place_ == Place::kIn) call.flags = MUSTER_CALL_IN_PLACE;
   float full = case_.scalar;
-  uint16_t half =
-      case_.dtype == MUSTER_F16 ? f32_to_f16(case_.scalar) : f32_to_bf16(case_.scalar);
+  uint16_t half = case_.dtype == MUSTER_F16 ? f32_to_f16(case_.scalar) : f32_to_bf16(case_.scalar);
   if (case_.scalar != 1.0f) {
     call.scalar = case_.dtype == MUSTER_F32 ? static_cast<void*>(&full) : static_cast<void*>(&half);
   }
@@ -97,9 +96,8 @@ void Trial::check(const std::string& what) {
   if (wrong != 0) {
     const uint64_t size = muster_dtype_size(case_.dtype);
     rank.board.fail(who + std::to_string(wrong) + " bytes differ, first in element " +
-                    std::to_string(first / size) + ": got " +
-                    std::to_string(got[kMargin + first]) + ", expected " +
-                    std::to_string(expected[first]));
+                    std::to_string(first / size) + ": got " + std::to_string(got[kMargin + first]) +
+                    ", expected " + std::to_string(expected[first]));
     return;
   }
   // In reduce_scatter in place the operand stands around the result.

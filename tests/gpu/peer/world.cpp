@@ -56,8 +56,8 @@ struct Rank::Host : muster_host {
         if (r != info.rank) board->send_fd(info.rank, r, fds[i]);
       }
       for (uint32_t r = 0; r < info.size; ++r) {
-        out[r * count + i] = r == info.rank ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0)
-                                            : board->receive_fd(r, info.rank);
+        out[r * count + i] =
+            r == info.rank ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0) : board->receive_fd(r, info.rank);
       }
     }
   }
@@ -73,16 +73,26 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   for (uint32_t r = 0; r < size; ++r) {
     h.places.push_back({r, 0, spec.processes ? r : 0, spec.devices[r]});
   }
-  h.info = {MUSTER_GROUP_INFO_SIZE, rank, size, MUSTER_NONDETERMINISTIC, 7, "test",
-            spec.processes ? "local" : "threads", h.places.data()};
+  h.info = {MUSTER_GROUP_INFO_SIZE,
+            rank,
+            size,
+            MUSTER_NONDETERMINISTIC,
+            7,
+            "test",
+            spec.processes ? "local" : "threads",
+            h.places.data()};
   h.status_make = [](const muster_host*, muster_code code, const char* cause,
-                     const char*) -> muster_status* { return new muster_status{code, cause}; };
+                     const char*) -> muster_status* {
+    return new muster_status{code, cause};
+  };
   h.status_code = [](const muster_status* s) -> muster_code { return s == nullptr ? 0 : s->code; };
   h.status_cause = [](const muster_status* s) { return s == nullptr ? "" : s->cause.c_str(); };
   h.status_release = [](muster_status* s) { delete s; };
   h.log = [](const muster_host*, muster_log_level, const char*) {};
   h.record = [](const muster_host*, const char*, const char*, const char*) {};
-  h.option = [](const muster_host* host, const char* key) { return Host::of(host)->option_of(key); };
+  h.option = [](const muster_host* host, const char* key) {
+    return Host::of(host)->option_of(key);
+  };
   h.now_ns = now;
   h.artifact_dir = [](const muster_host* host) -> const char* {
     const std::string& cache = Host::of(host)->spec->cache;
@@ -143,7 +153,9 @@ Rank::~Rank() {
   current_.reset();
 }
 
-std::string Rank::execute(const muster_call& call) { return take(backend_->execute(group_, &call)); }
+std::string Rank::execute(const muster_call& call) {
+  return take(backend_->execute(group_, &call));
+}
 std::string Rank::async_error() { return take(backend_->async_error(group_)); }
 void Rank::abort() { backend_->abort(group_); }
 

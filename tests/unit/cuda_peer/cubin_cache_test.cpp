@@ -124,12 +124,13 @@ TEST_F(Cache, GivenManyThreadsOnOneKeyThenOneBuilds) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
-      EXPECT_EQ(CubinCache(directory_).get(kKey,
-                                           [&] {
-                                             ++builds_;
-                                             usleep(20000);
-                                             return Compiled{"cubin", ""};
-                                           }),
+      EXPECT_EQ(CubinCache(directory_)
+                    .get(kKey,
+                         [&] {
+                           ++builds_;
+                           usleep(20000);
+                           return Compiled{"cubin", ""};
+                         }),
                 "cubin");
     });
   }
@@ -145,8 +146,8 @@ TEST_F(Cache, GivenManyProcessesOnOneKeyThenOneBuilds) {
       CubinCache(directory_).get(kKey, [&] {
         usleep(20000);
         // Who has built leaves a file.
-        close(open((directory_ + "/built-" + std::to_string(getpid())).c_str(),
-                   O_CREAT | O_WRONLY, 0600));
+        close(open((directory_ + "/built-" + std::to_string(getpid())).c_str(), O_CREAT | O_WRONLY,
+                   0600));
         return Compiled{"cubin", ""};
       });
       _exit(0);

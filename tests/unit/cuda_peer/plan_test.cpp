@@ -8,8 +8,8 @@
 namespace muster::cuda_peer {
 namespace {
 
-constexpr Room kDevice{132, 264, 0, 0, 8};
-constexpr Room kShared{16, 33, 0, 0, 1};
+constexpr Room kDevice{132, 132, 264, 264, 0, 0, 8};
+constexpr Room kShared{16, 16, 16, 16, 0, 0, 1};
 
 constexpr muster_op kOps[] = {MUSTER_ALL_REDUCE, MUSTER_REDUCE_SCATTER, MUSTER_ALL_GATHER,
                               MUSTER_ALL_TO_ALL, MUSTER_BROADCAST};
@@ -86,11 +86,11 @@ TEST(Plan, GivenTheHeapThenNothingInItOverlaps) {
     EXPECT_GE(heap.flag(0, 0, 0), sizeof(Counters) * kStageChannels);
     EXPECT_EQ(heap.lines_at(), heap.flag(1, kStageChannels - 1, kMaxRanks - 1) + kFlagStride);
     EXPECT_EQ(heap.lines_at() % 128, 0u);
-    EXPECT_EQ(heap.stages_at(), heap.slot(kLineChannels - 1, kLineSlots - 1, ranks - 1) +
-                                    kLinesPerSlot * kLineBytes);
+    EXPECT_EQ(heap.stages_at(),
+              heap.slot(kLineChannels - 1, kLineSlots - 1, ranks - 1) + kLinesPerSlot * kLineBytes);
     EXPECT_EQ(heap.stages_at() % 128, 0u);
-    EXPECT_EQ(heap.bytes(), heap.stage(1, kStageChannels - 1, kStages - 1, ranks - 1) +
-                                heap.stage_bytes());
+    EXPECT_EQ(heap.bytes(),
+              heap.stage(1, kStageChannels - 1, kStages - 1, ranks - 1) + heap.stage_bytes());
     EXPECT_GE(kStages, 2 * kLag + 2);
   }
 }

@@ -19,7 +19,7 @@ using Byte = unsigned char;
 using Word = unsigned long long;
 
 constexpr unsigned kMaxRanks = 8;
-constexpr unsigned kLineChannels = 132;
+constexpr unsigned kLineChannels = 264;
 constexpr unsigned kStageChannels = 264;
 
 constexpr unsigned kLineBytes = 128;

@@ -5,6 +5,9 @@
 
 using namespace muster::cuda_peer;
 
+// Kernels of lines for many ranks need more registers than two blocks of a multiprocessor have.
+constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+
 // Blocks of at most 512 threads, of which that many are on a multiprocessor together.
 #define MUSTER_KERNEL(name, together, body)                                \
   extern "C" __global__ void __launch_bounds__(512, together)              \
@@ -17,13 +20,13 @@ constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 // A row of 8192 elements of 16 bits has 137 lines: one round of 64 groups of lanes.
 constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
 
-MUSTER_KERNEL(all_reduce_one_shot_push, 1,
+MUSTER_KERNEL(all_reduce_one_shot_push, kTogether,
               (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
-MUSTER_KERNEL(all_reduce_one_shot_push_wide, 1,
+MUSTER_KERNEL(all_reduce_one_shot_push_wide, kTogether,
               (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kWide>(args)))
-MUSTER_KERNEL(all_reduce_two_shot_push, 1,
+MUSTER_KERNEL(all_reduce_two_shot_push, kTogether,
               (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
-MUSTER_KERNEL(reduce_scatter_push, 1,
+MUSTER_KERNEL(reduce_scatter_push, kTogether,
               (reduce_scatter_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(all_reduce_staged, 2,
               (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))

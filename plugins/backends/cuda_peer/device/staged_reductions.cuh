@@ -57,7 +57,7 @@ __device__ __forceinline__ void reduce_step(Stages<N>& stages, const Args& args,
       if (kShow) {
 #pragma unroll
         for (unsigned k = 1; k < N; ++k) {
-          store_shared(stages.there(kStageB, i, (args.rank + k) % N) + o, result);
+          store_plain(stages.there(kStageB, i, (args.rank + k) % N) + o, result);
         }
       }
     }

@@ -113,7 +113,7 @@ __device__ __forceinline__ void copy_step(Byte* to, const Byte* from, Word width
       const long long o = at + u * stride;
       if (o >= bytes) continue;
       if (kTo == Side::kHeap) {
-        store_shared(to + o, p[u]);
+        store_plain(to + o, p[u]);
       } else {
         store_data<true>(to + o, bytes - o, aligned, p[u]);
       }

@@ -20,6 +20,10 @@ __device__ __forceinline__ Packet load_shared(const void* at) {
 __device__ __forceinline__ void store_shared(void* at, Packet p) {
   asm volatile("st.volatile.global.v2.u64 [%0], {%1, %2};" ::"l"(at), "l"(p.low), "l"(p.high) : "memory");
 }
+// For what a release shows later.
+__device__ __forceinline__ void store_plain(void* at, Packet p) {
+  asm volatile("st.global.v2.u64 [%0], {%1, %2};" ::"l"(at), "l"(p.low), "l"(p.high) : "memory");
+}
 __device__ __forceinline__ Word load_word(const void* at) {
   Word w;
   asm volatile("ld.volatile.global.u64 %0, [%1];" : "=l"(w) : "l"(at) : "memory");
