@@ -1,6 +1,7 @@
 #include "plugins/backends/cuda_peer/devices.hpp"
 
 #include <cstdio>
+#include <cstring>
 
 namespace muster::cuda_peer {
 
@@ -16,9 +17,14 @@ std::string architecture_of(cu::Device device) {
                                 attribute_of(device, cu::kArchitectureMinor));
 }
 
-std::string uuid_of(cu::Device device) {
+cu::Uuid uuid_of_device(cu::Device device) {
   cu::Uuid uuid{};
   cu::driver().check(cu::driver().device_uuid(&uuid, device), "cuDeviceGetUuid");
+  return uuid;
+}
+
+std::string uuid_of(cu::Device device) {
+  const cu::Uuid uuid = uuid_of_device(device);
   std::string text;
   for (const unsigned char byte : uuid.bytes) {
     char digits[3];
@@ -38,6 +44,18 @@ Link link_between(cu::Device from, cu::Device to) {
   // What only NVLink gives.
   const bool asked = cu::driver().peer_attribute(&atomics, cu::kPeerAtomics, from, to) == 0;
   return asked && atomics != 0 ? Link::kNvlink : Link::kPeer;
+}
+
+Link link_to(cu::Device from, const cu::Uuid& to) {
+  int count = 0;
+  cu::driver().check(cu::driver().device_count(&count), "cuDeviceGetCount");
+  for (int i = 0; i < count; ++i) {
+    cu::Device device = 0;
+    cu::driver().check(cu::driver().device_get(&device, i), "cuDeviceGet");
+    const cu::Uuid uuid = uuid_of_device(device);
+    if (std::memcmp(uuid.bytes, to.bytes, sizeof(to.bytes)) == 0) return link_between(from, device);
+  }
+  return Link::kNone;
 }
 
 }  // namespace muster::cuda_peer

@@ -13,9 +13,12 @@ enum class Link : char { kSame = 'S', kNvlink = 'N', kPeer = 'P', kNone = '-' };
 
 int attribute_of(cu::Device device, int attribute);
 std::string architecture_of(cu::Device device);  // "sm_90"
-std::string uuid_of(cu::Device device);          // 32 hexadecimal digits
+cu::Uuid uuid_of_device(cu::Device device);
+std::string uuid_of(cu::Device device);  // 32 hexadecimal digits
 // What stores from one device to another take.
 Link link_between(cu::Device from, cu::Device to);
+// The same to a device by its uuid; kNone when this process does not see it.
+Link link_to(cu::Device from, const cu::Uuid& to);
 
 }  // namespace muster::cuda_peer
 

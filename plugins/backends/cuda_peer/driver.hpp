@@ -70,6 +70,7 @@ enum : int {
   kMultiprocessors = 16,  // device attributes
   kArchitectureMajor = 75,
   kArchitectureMinor = 76,
+  kMostSharedBytes = 97,
   kVirtualMemory = 102,
   kPosixFdHandles = 103,
   kPeerAccess = 2,  // of two devices

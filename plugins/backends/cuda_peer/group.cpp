@@ -61,7 +61,10 @@ PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
   const cu::Current current(context_.get());
   architecture_ = architecture_of(context_.device());
   multiprocessors_ = static_cast<uint32_t>(attribute_of(context_.device(), cu::kMultiprocessors));
-  kernels_ = std::make_unique<Kernels>(architecture_, group.size(), CubinCache(cache_directory));
+  kernels_ = std::make_unique<Kernels>(
+      architecture_, group.size(),
+      static_cast<unsigned>(attribute_of(context_.device(), cu::kMostSharedBytes)),
+      CubinCache(cache_directory));
   control_ = std::make_unique<ControlPage>();
   const uint64_t bytes = Heap{group.size()}.bytes();
   memory_ = std::make_unique<PeerMemory>(context_.device(),
@@ -85,23 +88,26 @@ PeerGroup::~PeerGroup() {
   }
 }
 
-uint32_t PeerGroup::ranks_on_device(uint32_t rank) const {
-  const muster_rank_place* const places = group_.info().places;
-  return static_cast<uint32_t>(std::count_if(
-      places, places + group_.size(),
-      [&](const muster_rank_place& place) { return place.device == places[rank].device; }));
-}
-
 void PeerGroup::agree_on_room() {
   struct Share {
     uint32_t multiprocessors;
     uint32_t line_blocks;
     uint32_t row_blocks;
     uint32_t stage_blocks;
+    uint32_t row_bytes;
     uint32_t ranks_here;
     uint32_t lines;
   } own{};
-  own.ranks_here = ranks_on_device(group_.rank());
+  // Processes may number devices differently.
+  const cu::Uuid here = uuid_of_device(context_.device());
+  std::vector<cu::Uuid> devices(group_.size());
+  group_.all_gather(&here, sizeof(here), devices.data());
+  own.lines = 1;
+  for (const cu::Uuid& uuid : devices) {
+    const Link link = link_to(context_.device(), uuid);
+    if (link == Link::kSame) ++own.ranks_here;
+    if (link != Link::kSame && link != Link::kNvlink) own.lines = 0;
+  }
   own.multiprocessors = multiprocessors_ / own.ranks_here;
   // Where ranks share a device a block may have a multiprocessor to itself: kernels of different
   // sizes would not fit beside each other otherwise.
@@ -112,11 +118,7 @@ void PeerGroup::agree_on_room() {
   own.line_blocks = blocks_of(kernels_->line_blocks());
   own.row_blocks = blocks_of(kernels_->row_blocks());
   own.stage_blocks = blocks_of(kernels_->stage_blocks());
-  own.lines = 1;
-  for (uint32_t r = 0; r < group_.size(); ++r) {
-    const Link link = link_between(context_.device(), group_.info().places[r].device);
-    if (link == Link::kPeer) own.lines = 0;
-  }
+  own.row_bytes = kernels_->row_bytes();
   std::vector<Share> all(group_.size());
   group_.all_gather(&own, sizeof(own), all.data());
   Share least = own;
@@ -125,6 +127,7 @@ void PeerGroup::agree_on_room() {
     least.line_blocks = std::min(least.line_blocks, share.line_blocks);
     least.row_blocks = std::min(least.row_blocks, share.row_blocks);
     least.stage_blocks = std::min(least.stage_blocks, share.stage_blocks);
+    least.row_bytes = std::min(least.row_bytes, share.row_bytes);
     least.ranks_here = std::max(least.ranks_here, share.ranks_here);
     least.lines = std::min(least.lines, share.lines);
   }
@@ -134,10 +137,11 @@ void PeerGroup::agree_on_room() {
   room_.row_blocks = std::clamp(std::min(least.row_blocks, most), 1u, kLineChannels);
   room_.line_blocks = std::clamp(std::min(least.line_blocks, most), 1u, kLineChannels);
   room_.stage_blocks = std::clamp(std::min(least.stage_blocks, most), 1u, kStageChannels);
+  room_.row_bytes = least.row_bytes;
   room_.line_threads = static_cast<uint32_t>(group_.integer_option("line_threads")) / 32 * 32;
   room_.step_bytes = group_.integer_option("step_bytes") / 128 * 128;
   programmatic_ = group_.option("programmatic") == "true" && least.ranks_here == 1;
-  room_.cluster = architecture_ >= "sm_90" && least.ranks_here == 1 ? 8 : 1;
+  room_.cluster = std::stoi(architecture_.substr(3)) >= 90 && least.ranks_here == 1 ? 8 : 1;
   bands_ = Bands::of(architecture_, group_.size(), group_.option("bands"),
                      group_.option("algorithm"), least.lines != 0);
 }

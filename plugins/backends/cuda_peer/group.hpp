@@ -44,7 +44,6 @@ class PeerGroup {
   void abort();
 
  private:
-  uint32_t ranks_on_device(uint32_t rank) const;
   // Equal on all ranks. [collective]
   void agree_on_room();
   Plan plan_fused(const muster_call& call, uint64_t bytes, Args& args) const;

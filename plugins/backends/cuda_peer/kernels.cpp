@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "muster/plugin.hpp"
-#include "plugins/backends/cuda_peer/plan.hpp"
 
 namespace muster::cuda_peer {
 namespace {
@@ -11,6 +10,7 @@ namespace {
 constexpr int kMostThreads = 512;
 constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_...
 constexpr int kFunctionSharedBytes = 8;
+constexpr int kFixedSharedBytes = 2048;  // what a block uses beside a row, and the driver
 
 bool is_staged(Kernel kernel) {
   switch (kernel) {
@@ -27,7 +27,9 @@ bool is_staged(Kernel kernel) {
 
 }  // namespace
 
-Kernels::Kernels(const std::string& architecture, unsigned ranks, const CubinCache& cache) {
+Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned shared_bytes,
+                 const CubinCache& cache)
+    : row_bytes_(static_cast<int>(shared_bytes) - kFixedSharedBytes) {
   for (const ProgramKey& key : programs_of(ranks, architecture)) load(key, cache);
 }
 
@@ -56,8 +58,7 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
              "cuFuncGetAttribute");
   if (kernel == Kernel::kFusedPush) {
-    cuda.check(cuda.function_set(function, kFunctionSharedBytes, kFusedSharedBytes),
-               "cuFuncSetAttribute");
+    cuda.check(cuda.function_set(function, kFunctionSharedBytes, row_bytes_), "cuFuncSetAttribute");
   }
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),

@@ -16,7 +16,9 @@ namespace muster::cuda_peer {
 
 class Kernels {
  public:
-  Kernels(const std::string& architecture, unsigned ranks, const CubinCache& cache);
+  // shared_bytes: the most that a block of the device may be given.
+  Kernels(const std::string& architecture, unsigned ranks, unsigned shared_bytes,
+          const CubinCache& cache);
   ~Kernels();
   Kernels(const Kernels&) = delete;
   Kernels& operator=(const Kernels&) = delete;
@@ -29,6 +31,8 @@ class Kernels {
   // multiprocessor at once.
   unsigned line_blocks() const { return line_blocks_; }
   unsigned row_blocks() const { return row_blocks_; }
+  // Shared memory for a row of the fused kernel.
+  unsigned row_bytes() const { return static_cast<unsigned>(row_bytes_); }
   unsigned stage_blocks() const { return stage_blocks_; }
 
  private:
@@ -37,6 +41,7 @@ class Kernels {
 
   std::vector<cu::Module> modules_;
   std::array<std::array<cu::Function, kKernels>, MUSTER_DTYPE_END> functions_{};
+  int row_bytes_;
   unsigned line_blocks_ = 64;
   unsigned row_blocks_ = 64;
   unsigned stage_blocks_ = 64;

@@ -102,7 +102,7 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantise
   const uint64_t part = divide_up(lines, plan.cluster);
   plan.shared_bytes = static_cast<uint32_t>(
       std::min<uint64_t>(part * (kLineData / size) * sizeof(float), UINT32_MAX));
-  if (plan.shared_bytes > kFusedSharedBytes) {
+  if (plan.shared_bytes > room.row_bytes) {
     plugin::fail(MUSTER_UNIMPLEMENTED,
                  "cuda_peer does not normalise rows of " + std::to_string(hidden) + " elements",
                  "forbid cuda_peer for fused_all_reduce_rmsnorm");

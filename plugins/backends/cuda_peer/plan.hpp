@@ -20,6 +20,7 @@ struct Room {
   uint32_t line_threads;  // of a block, at first; 0: as measured
   uint64_t step_bytes;    // of a stage; 0: by the size of the message
   uint32_t cluster;       // the most blocks that a row of the fused operation may have
+  uint32_t row_bytes;     // shared memory that a block has for its part of a row
 };
 
 struct Plan {
@@ -39,8 +40,6 @@ Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, 
 // that do not fit into shared memory.
 Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantised,
                    const Room& room);
-// What a block of the fused kernel may use.
-inline constexpr uint32_t kFusedSharedBytes = 200 * 1024;
 
 }  // namespace muster::cuda_peer
 

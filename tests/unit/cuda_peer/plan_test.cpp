@@ -8,8 +8,8 @@
 namespace muster::cuda_peer {
 namespace {
 
-constexpr Room kDevice{132, 132, 264, 264, 0, 0, 8};
-constexpr Room kShared{16, 16, 16, 16, 0, 0, 1};
+constexpr Room kDevice{132, 132, 264, 264, 0, 0, 8, 200 * 1024};
+constexpr Room kShared{16, 16, 16, 16, 0, 0, 1, 200 * 1024};
 
 constexpr muster_op kOps[] = {MUSTER_ALL_REDUCE, MUSTER_REDUCE_SCATTER, MUSTER_ALL_GATHER,
                               MUSTER_ALL_TO_ALL, MUSTER_BROADCAST};

@@ -103,6 +103,14 @@ __device__ __forceinline__ Packet load_data(const Byte* at, long long left, bool
     }
     return p;
   }
+  if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
+    const auto* const pairs = reinterpret_cast<const unsigned short*>(at);
+#pragma unroll 1
+    for (int i = 0; i < 8; ++i) {
+      if (2 * i < left) (i < 4 ? p.low : p.high) |= Word(pairs[i]) << (i % 4 * 16);
+    }
+    return p;
+  }
 #pragma unroll 1
   for (int i = 0; i < 16; ++i) {
     if (i < left) (i < 8 ? p.low : p.high) |= Word(at[i]) << (i % 8 * 8);
@@ -117,6 +125,16 @@ __device__ __forceinline__ void store_data(Byte* at, long long left, bool aligne
     } else {
       *reinterpret_cast<Word*>(at) = p.low;
       *reinterpret_cast<Word*>(at + 8) = p.high;
+    }
+    return;
+  }
+  if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
+    auto* const pairs = reinterpret_cast<unsigned short*>(at);
+#pragma unroll 1
+    for (int i = 0; i < 8; ++i) {
+      if (2 * i < left) {
+        pairs[i] = static_cast<unsigned short>((i < 4 ? p.low : p.high) >> (i % 4 * 16));
+      }
     }
     return;
   }
