@@ -139,9 +139,13 @@ void PeerGroup::agree_on_room() {
   room_.stage_blocks = std::clamp(std::min(least.stage_blocks, most), 1u, kStageChannels);
   room_.row_bytes = least.row_bytes;
   room_.line_threads = static_cast<uint32_t>(group_.integer_option("line_threads")) / 32 * 32;
+  room_.lag = static_cast<uint32_t>(group_.integer_option("lag"));
   room_.step_bytes = group_.integer_option("step_bytes") / 128 * 128;
   programmatic_ = group_.option("programmatic") == "true" && least.ranks_here == 1;
-  room_.cluster = std::stoi(architecture_.substr(3)) >= 90 && least.ranks_here == 1 ? 8 : 1;
+  const auto cluster = static_cast<uint32_t>(group_.integer_option("cluster"));
+  const uint32_t most_cluster = cluster == 0 ? 8 : cluster;
+  room_.cluster =
+      std::stoi(architecture_.substr(3)) >= 90 && least.ranks_here == 1 ? most_cluster : 1;
   bands_ = Bands::of(architecture_, group_.size(), group_.option("bands"),
                      group_.option("algorithm"), least.lines != 0);
 }
@@ -201,8 +205,8 @@ Plan PeerGroup::plan_fused(const muster_call& call, uint64_t bytes, Args& args) 
   args.hidden = static_cast<unsigned>(fused.hidden);
   args.quant_group = fused.quant_group;
   args.epsilon = static_cast<float>(fused.epsilon);
-  return fused_plan_of(bytes, fused.hidden, muster_dtype_size(call.dtype), fused.quant_group != 0,
-                       room_);
+  return fused_plan_of(bytes, fused.hidden, muster_dtype_size(call.dtype), group_.size(),
+                       fused.quant_group != 0, room_);
 }
 
 void PeerGroup::execute(const muster_call& call) {
@@ -225,6 +229,7 @@ void PeerGroup::execute(const muster_call& call) {
   args.bytes = plan.bytes;
   args.piece = plan.piece;
   args.step_bytes = plan.step_bytes;
+  args.lag = plan.lag;
   args.root = call.root;
   args.redop = call.redop;
   args.scale = scalar_of(call);

@@ -57,15 +57,17 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   int version = 0;
   cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
              "cuFuncGetAttribute");
-  if (kernel == Kernel::kFusedPush) {
+  if (kernel == Kernel::kFusedPushRows) {
     cuda.check(cuda.function_set(function, kFunctionSharedBytes, row_bytes_), "cuFuncSetAttribute");
   }
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
              "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  unsigned& fewest = is_staged(kernel)              ? stage_blocks_
-                     : kernel == Kernel::kFusedPush ? row_blocks_
-                                                    : line_blocks_;
+  // Its blocks have fewer threads and a multiprocessor each.
+  if (kernel == Kernel::kFusedPush) blocks = 64;
+  unsigned& fewest = is_staged(kernel)                  ? stage_blocks_
+                     : kernel == Kernel::kFusedPushRows ? row_blocks_
+                                                        : line_blocks_;
   fewest = std::min(fewest, static_cast<unsigned>(std::max(blocks, 0)));
   functions_[key.dtype][static_cast<unsigned>(kernel)] = function;
 }

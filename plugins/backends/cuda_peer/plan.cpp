@@ -12,8 +12,9 @@ namespace {
 constexpr uint64_t kLanes = 8;  // of a line
 constexpr uint32_t kFewThreads = 128;
 constexpr uint32_t kManyThreads = 512;
-constexpr uint64_t kSmallStep = 2048;
-constexpr uint64_t kStepsWanted = 4;  // of a block, so that sending and reducing overlap
+constexpr uint32_t kRowThreads = 384;  // of the fused kernel
+constexpr uint64_t kSmallStep = 4096;
+constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducing overlap
 
 constexpr uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 constexpr uint64_t round_up(uint64_t a, uint64_t unit) { return divide_up(a, unit) * unit; }
@@ -40,6 +41,7 @@ void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
   const uint64_t wanted = round_up(divide_up(plan.piece, room.stage_blocks * kStepsWanted), 128);
   plan.step_bytes = room.step_bytes == 0 ? std::clamp(wanted, kSmallStep, largest)
                                          : std::clamp<uint64_t>(room.step_bytes, 128, largest);
+  plan.lag = room.lag == 0 ? kLag : std::min(room.lag, kLag);
   plan.threads = kManyThreads;
   plan.blocks = static_cast<uint32_t>(
       std::min<uint64_t>(divide_up(plan.piece, plan.step_bytes), room.stage_blocks));
@@ -87,30 +89,37 @@ Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, 
   return plan;
 }
 
-Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantised,
+Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t ranks, bool quantised,
                    const Room& room) {
   Plan plan;
-  plan.kernel = Kernel::kFusedPush;
   plan.bytes = plan.piece = bytes;
   const uint64_t rows = bytes / (hidden * size);
   const uint64_t lines = divide_up(hidden * size, kLineData);
   // Few rows are spread over many multiprocessors. A group of quantised elements stays together.
-  while (!quantised && plan.cluster * 2 <= room.cluster &&
-         rows * plan.cluster * 2 <= room.row_blocks) {
+  while (!quantised && plan.cluster * 2 <= room.cluster && rows * plan.cluster * 2 <= room.spread) {
     plan.cluster *= 2;
   }
   const uint64_t part = divide_up(lines, plan.cluster);
-  plan.shared_bytes = static_cast<uint32_t>(
-      std::min<uint64_t>(part * (kLineData / size) * sizeof(float), UINT32_MAX));
+  const uint64_t at_once = kRowThreads / kLanes * (ranks <= 4 ? 3 : 1);
+  const bool few = !quantised && rows <= room.spread && part <= at_once;
+  plan.kernel = few ? Kernel::kFusedPush : Kernel::kFusedPushRows;
+  if (!few) {
+    plan.cluster = 1;
+    plan.shared_bytes = static_cast<uint32_t>(
+        std::min<uint64_t>(lines * (kLineData / size) * sizeof(float), UINT32_MAX));
+  }
   if (plan.shared_bytes > room.row_bytes) {
     plugin::fail(MUSTER_UNIMPLEMENTED,
                  "cuda_peer does not normalise rows of " + std::to_string(hidden) + " elements",
                  "forbid cuda_peer for fused_all_reduce_rmsnorm");
   }
-  plan.threads =
-      static_cast<uint32_t>(std::clamp<uint64_t>(round_up(part * kLanes, 32), 64, kManyThreads));
-  const uint64_t together = std::max<uint64_t>(room.row_blocks / plan.cluster, 1);
-  plan.blocks = static_cast<uint32_t>(std::min(rows, together)) * plan.cluster;
+  // Of a cluster no block has more lines than `part`.
+  plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(
+      round_up((few ? part : lines) * kLanes, 32), 64, few ? kRowThreads : kManyThreads));
+  // Rows too long for two blocks of a multiprocessor to have theirs in shared memory.
+  const uint64_t beside =
+      plan.shared_bytes * uint64_t{2} > room.row_bytes ? room.spread : room.row_blocks;
+  plan.blocks = static_cast<uint32_t>(few ? rows * plan.cluster : std::min(rows, beside));
   return plan;
 }
 

@@ -19,6 +19,7 @@ struct Room {
   uint32_t stage_blocks;
   uint32_t line_threads;  // of a block, at first; 0: as measured
   uint64_t step_bytes;    // of a stage; 0: by the size of the message
+  uint32_t lag;           // of stages; 0: as measured
   uint32_t cluster;       // the most blocks that a row of the fused operation may have
   uint32_t row_bytes;     // shared memory that a block has for its part of a row
 };
@@ -30,6 +31,7 @@ struct Plan {
   uint64_t bytes = 0;
   uint64_t piece = 0;
   uint64_t step_bytes = 0;
+  uint32_t lag = 0;
   uint32_t cluster = 1;
   uint32_t shared_bytes = 0;
 };
@@ -38,7 +40,7 @@ struct Plan {
 Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, const Room& room);
 // The fused operation: rows of `hidden` elements of `size` bytes. Throws UNIMPLEMENTED for rows
 // that do not fit into shared memory.
-Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, bool quantised,
+Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t ranks, bool quantised,
                    const Room& room);
 
 }  // namespace muster::cuda_peer

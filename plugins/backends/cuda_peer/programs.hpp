@@ -20,6 +20,7 @@ enum class Kernel : unsigned {
   kAllReduceStaged,
   kReduceScatterStaged,
   kFusedPush,
+  kFusedPushRows,
   kAllGatherPush,
   kAllToAllPush,
   kBroadcastPush,

@@ -34,6 +34,11 @@ struct Declared {
                      512),
       plugin::option("step_bytes", MUSTER_OPTION_BYTES, "0",
                      "bytes of a piece in one step of a staged message; 0: by its size", 0, 16384),
+      plugin::option("cluster", MUSTER_OPTION_INTEGER, "0",
+                     "the most blocks that a row of the fused operation may have; 0: as measured",
+                     0, 8),
+      plugin::option("lag", MUSTER_OPTION_INTEGER, "0",
+                     "steps of a staged message between showing and reading; 0: as measured", 0, 2),
   };
 };
 

@@ -10,7 +10,7 @@
 namespace muster::peer_test {
 
 constexpr uint32_t kRanks = 8;
-constexpr uint32_t kCauses = 24;
+constexpr uint32_t kCauses = 8;
 
 class Board {
  public:

@@ -64,6 +64,7 @@ struct Buffers {
   }
   Bytes read_back(cu::Pointer p, uint64_t bytes) {
     Bytes out(bytes);
+    rank.synchronize();
     MUSTER_MUST(test_driver().copy_out(out.data(), p, bytes, rank.stream));
     rank.synchronize();
     return out;

@@ -132,7 +132,7 @@ class Program {
     all.ops = {MUSTER_ALL_REDUCE, MUSTER_ALL_GATHER, MUSTER_REDUCE_SCATTER, MUSTER_BROADCAST};
     all.factor = arguments_.quick ? 16 : 2;
     BenchSpec small = all;
-    small.to = uint64_t{4} << 20;
+    small.to = uint64_t{64} << 20;
     BenchSpec large = all;
     large.from = uint64_t{256} << 10;
     go(world("bench nccl", 2, true, {}, 200), [&](Rank& r) { benchmark_nccl(r, all); });
@@ -158,17 +158,23 @@ class Program {
     go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"programmatic", "false"}},
              60),
        [&](Rank& r) { benchmark(r, "lines, plain launches", small); });
+    for (const char* const cluster : {"1", "2", "4", "8"}) {
+      go(world("tune fused", 2, true, {{"cluster", cluster}}, 60),
+         [&](Rank& r) { benchmark_fused(r, std::string("cluster ") + cluster, small); });
+    }
     BenchSpec large;
     large.from = uint64_t{1} << 20;
-    for (const char* const blocks : {"64", "132", "264"}) {
-      for (const char* const step : {"2048", "4096", "8192", "16384"}) {
+    for (const char* const lag : {"1", "2"}) {
+      for (const char* const step : {"4096", "8192", "16384"}) {
         go(world("tune stages", 2, true,
-                 {{"algorithm", "staged"}, {"blocks", blocks}, {"step_bytes", step}}, 60),
+                 {{"algorithm", "staged"}, {"lag", lag}, {"step_bytes", step}}, 60),
            [&](Rank& r) {
-             benchmark(r, std::string("staged, blocks ") + blocks + ", step " + step, large);
+             benchmark(r, std::string("staged, lag ") + lag + ", step " + step, large);
            });
       }
     }
+    go(world("tune stages", 2, true, {{"algorithm", "staged"}, {"blocks", "132"}}, 60),
+       [&](Rank& r) { benchmark(r, "staged, blocks 132", large); });
   }
 
   Arguments arguments_;

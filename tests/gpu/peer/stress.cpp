@@ -89,6 +89,7 @@ void stress(Rank& rank, uint64_t operations) {
     if (i % 256 == 255) rank.synchronize();
   }
   uint64_t wrong = 0;
+  rank.synchronize();
   MUSTER_MUST(test_driver().copy_out(&wrong, counter, 8, rank.stream));
   rank.synchronize();
   const std::string cause = rank.async_error();

@@ -80,6 +80,7 @@ void Trial::check(const std::string& what) {
   const std::string who = "rank " + std::to_string(rank.rank) + " " + case_.name() +
                           (place_ == Place::kIn ? " in place " : " ") + what + ": ";
   Bytes got(recv_bytes() + 2 * kMargin);
+  rank.synchronize();
   MUSTER_MUST(test_driver().copy_out(got.data(), window_, got.size(), rank.stream));
   rank.synchronize();
   if (const std::string cause = rank.async_error(); !cause.empty()) {

@@ -1,6 +1,7 @@
 #include "tests/gpu/peer/world.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -159,6 +160,13 @@ std::string Rank::execute(const muster_call& call) {
 std::string Rank::async_error() { return take(backend_->async_error(group_)); }
 void Rank::abort() { backend_->abort(group_); }
 
+void Rank::synchronize() {
+  constexpr cu::Result kNotReady = 600;
+  cu::Result result = 0;
+  while ((result = test_driver().stream_query(stream)) == kNotReady) sched_yield();
+  must(result, "cuStreamQuery");
+}
+
 cu::Pointer Rank::allocate(uint64_t bytes) {
   cu::Pointer pointer = 0;
   MUSTER_MUST(cu::driver().memory_allocate(&pointer, bytes));
@@ -220,8 +228,11 @@ void await(const std::vector<pid_t>& children, unsigned seconds, Board& board) {
       gone[i] = true;
       --left;
       if (status != 0) {
-        board.fail("process " + std::to_string(i) + " ended with status " +
-                   std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)));
+        const std::string cause =
+            "process " + std::to_string(i) + " ended with status " +
+            std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+        std::printf("    %s\n", cause.c_str());
+        board.fail(cause);
       }
     }
     if (now() > end) {

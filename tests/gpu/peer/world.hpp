@@ -42,7 +42,9 @@ class Rank {
   std::string execute(const muster_call& call);
   std::string async_error();
   void abort();
-  void synchronize() { MUSTER_MUST(test_driver().stream_synchronize(stream)); }
+  // Asks again and again: a call that blocks inside of the driver could keep ranks that are threads
+  // of this process from launching what is waited for.
+  void synchronize();
   cu::Pointer allocate(uint64_t bytes);
   void release(cu::Pointer pointer) { MUSTER_MUST(cu::driver().memory_free(pointer)); }
   // Of an operation on this rank's stream.

@@ -8,8 +8,8 @@
 namespace muster::cuda_peer {
 namespace {
 
-constexpr Room kDevice{132, 132, 264, 264, 0, 0, 8, 200 * 1024};
-constexpr Room kShared{16, 16, 16, 16, 0, 0, 1, 200 * 1024};
+constexpr Room kDevice{132, 264, 264, 264, 0, 0, 0, 8, 200 * 1024};
+constexpr Room kShared{16, 16, 16, 16, 0, 0, 0, 1, 200 * 1024};
 
 constexpr muster_op kOps[] = {MUSTER_ALL_REDUCE, MUSTER_REDUCE_SCATTER, MUSTER_ALL_GATHER,
                               MUSTER_ALL_TO_ALL, MUSTER_BROADCAST};
@@ -65,18 +65,18 @@ TEST(Plan, GivenASmallMessageThenOneBlockServesIt) {
 
 TEST(Plan, GivenFewRowsThenEachIsSpreadOverACluster) {
   const uint64_t row = 8192 * 2;
-  EXPECT_EQ(fused_plan_of(row, 8192, 2, false, kDevice).cluster, 8u);
-  EXPECT_EQ(fused_plan_of(row, 8192, 2, false, kDevice).blocks, 8u);
-  EXPECT_EQ(fused_plan_of(32 * row, 8192, 2, false, kDevice).cluster, 4u);
-  EXPECT_EQ(fused_plan_of(512 * row, 8192, 2, false, kDevice).cluster, 1u);
-  EXPECT_EQ(fused_plan_of(512 * row, 8192, 2, false, kDevice).blocks, 132u);
+  EXPECT_EQ(fused_plan_of(row, 8192, 2, 2, false, kDevice).cluster, 8u);
+  EXPECT_EQ(fused_plan_of(row, 8192, 2, 2, false, kDevice).blocks, 8u);
+  EXPECT_EQ(fused_plan_of(32 * row, 8192, 2, 2, false, kDevice).cluster, 4u);
+  EXPECT_EQ(fused_plan_of(512 * row, 8192, 2, 2, false, kDevice).cluster, 1u);
+  EXPECT_EQ(fused_plan_of(512 * row, 8192, 2, 2, false, kDevice).blocks, 264u);
   // Groups of quantised elements are not divided; nor is a row where ranks share the device.
-  EXPECT_EQ(fused_plan_of(row, 8192, 2, true, kDevice).cluster, 1u);
-  EXPECT_EQ(fused_plan_of(row, 8192, 2, false, kShared).cluster, 1u);
+  EXPECT_EQ(fused_plan_of(row, 8192, 2, 2, true, kDevice).cluster, 1u);
+  EXPECT_EQ(fused_plan_of(row, 8192, 2, 2, false, kShared).cluster, 1u);
 }
 
 TEST(Plan, GivenARowThatDoesNotFitThenItIsRefused) {
-  EXPECT_THROW(fused_plan_of(uint64_t{1} << 24, uint64_t{1} << 23, 2, false, kDevice),
+  EXPECT_THROW(fused_plan_of(uint64_t{1} << 24, uint64_t{1} << 23, 2, 2, false, kDevice),
                plugin::Failure);
 }
 

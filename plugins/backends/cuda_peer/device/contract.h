@@ -27,7 +27,7 @@ constexpr unsigned kLineData = 120;  // the other 8 are the epoch
 constexpr unsigned kLineSlots = 2;
 constexpr unsigned kLinesPerSlot = 192;
 
-constexpr unsigned kLag = 2;  // steps between showing a stage and reading it
+constexpr unsigned kLag = 2;  // the most steps between showing a stage and reading it
 constexpr unsigned kStages = 2 * kLag + 2;
 constexpr unsigned kStageBytesOfAll = 32768;  // from all ranks together
 
@@ -37,6 +37,7 @@ struct Control {
   Word error;  // written by a kernel whose wait ended early: 1 << 32 | kind << 8 | peer
 };
 enum : unsigned { kErrorTimeout = 1, kErrorAborted = 2 };
+constexpr unsigned kAnyPeer = 0xff;  // in the place of a peer
 
 struct Counters {
   Word epoch;
@@ -92,7 +93,7 @@ struct Args {
   unsigned quant_group;
   float scale;  // of every operand
   float epsilon;
-  unsigned reserved;
+  unsigned lag;  // staged only: at most kLag
 };
 
 }  // namespace muster::cuda_peer

@@ -45,20 +45,11 @@ class Lines {
   }
 
   __device__ __forceinline__ Packet read(const Byte* base, Word line, Word end, bool aligned) const {
-    const long long left = seat.left(line, end);
-    const Byte* const at = base + seat.offset(line);
-    if (aligned && seat.lane == 7 && left >= 8) return {*reinterpret_cast<const Word*>(at), 0};
-    return load_data<false>(at, left, aligned);
+    return load_data<false>(base + seat.offset(line), seat.left(line, end), aligned);
   }
   __device__ __forceinline__ void write(Byte* base, Word line, Word end, bool aligned,
                                         Packet p) const {
-    const long long left = seat.left(line, end);
-    Byte* const at = base + seat.offset(line);
-    if (aligned && seat.lane == 7 && left >= 8) {
-      *reinterpret_cast<Word*>(at) = p.low;
-      return;
-    }
-    store_data<false>(at, left, aligned, p);
+    store_data<false>(base + seat.offset(line), seat.left(line, end), aligned, p);
   }
 
   // Line `index` of this round's slot at rank `to`.

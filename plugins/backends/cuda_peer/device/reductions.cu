@@ -17,7 +17,7 @@ constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 
 // How many lines a thread takes at once.
 constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
-// A row of 8192 elements of 16 bits has 137 lines: one round of 64 groups of lanes.
+// A row of 8192 elements of 16 bits has 137 lines: one round of 48 groups of lanes.
 constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
 
 MUSTER_KERNEL(all_reduce_one_shot_push, kTogether,
@@ -32,5 +32,11 @@ MUSTER_KERNEL(all_reduce_staged, 2,
               (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
 MUSTER_KERNEL(reduce_scatter_staged, 2,
               (reduce_scatter_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
-MUSTER_KERNEL(all_reduce_rmsnorm_push, 1,
-              (all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow>(args)))
+// Few rows: in registers, at most 384 threads. Many rows: in shared memory, one block exchanges while
+// another one norms.
+extern "C" __global__ void __launch_bounds__(384, 1)
+    all_reduce_rmsnorm_push(const __grid_constant__ Args args) {
+  all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow, true>(args);
+}
+MUSTER_KERNEL(all_reduce_rmsnorm_push_rows, kTogether,
+              (all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1, false>(args)))

@@ -11,12 +11,13 @@ __device__ __forceinline__ void move_in_stages(const Args& args) {
   Stages<N> stages(args);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
+  const Word lag = args.lag;
   const auto piece = static_cast<long long>(args.piece);
   const bool sends = kMove != Move::kBroadcast || args.rank == args.root;
   begin_in_order();
   if (steps == 0) return;
   stages.begin();
-  for (Word i = 0; i < steps + kLag; ++i) {
+  for (Word i = 0; i < steps + lag; ++i) {
     if (i < steps) {
       const Word offset = stages.offset(i);
       const long long left = piece - static_cast<long long>(offset);
@@ -36,8 +37,8 @@ __device__ __forceinline__ void move_in_stages(const Args& args) {
                                                   aligned);
       }
     }
-    if (i >= kLag) {
-      const Word j = i - kLag;
+    if (i >= lag) {
+      const Word j = i - lag;
       const Word offset = stages.offset(j);
       stages.await(kStageA, j);
 #pragma unroll 1

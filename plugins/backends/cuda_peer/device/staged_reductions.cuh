@@ -70,18 +70,19 @@ __device__ __forceinline__ void all_reduce_in_stages(const Args& args) {
   Stages<N> stages(args);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
+  const Word lag = args.lag;
   begin_in_order();
   if (steps == 0) return;
   stages.begin();
-  for (Word i = 0; i < steps + 2 * kLag; ++i) {
+  for (Word i = 0; i < steps + 2 * lag; ++i) {
     if (i < steps) show_operands<N>(stages, args, i, aligned);
-    if (i >= kLag && i - kLag < steps) {
-      const Word j = i - kLag;
+    if (i >= lag && i - lag < steps) {
+      const Word j = i - lag;
       stages.await(kStageA, j);
       reduce_step<T, N, true>(stages, args, j, args.recv + args.rank * args.piece, aligned);
     }
-    if (i >= 2 * kLag) {
-      const Word k = i - 2 * kLag;
+    if (i >= 2 * lag) {
+      const Word k = i - 2 * lag;
       const Word offset = stages.offset(k);
       stages.await(kStageB, k);
 #pragma unroll 1
@@ -103,14 +104,15 @@ __device__ __forceinline__ void reduce_scatter_in_stages(const Args& args) {
   Stages<N> stages(args);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
+  const Word lag = args.lag;
   begin_in_order();
   if (steps == 0) return;
   stages.begin();
-  for (Word i = 0; i < steps + kLag; ++i) {
+  for (Word i = 0; i < steps + lag; ++i) {
     if (i < steps) show_operands<N>(stages, args, i, aligned);
-    if (i >= kLag) {
-      stages.await(kStageA, i - kLag);
-      reduce_step<T, N, false>(stages, args, i - kLag, args.recv, aligned);
+    if (i >= lag) {
+      stages.await(kStageA, i - lag);
+      reduce_step<T, N, false>(stages, args, i - lag, args.recv, aligned);
     }
   }
   stages.end(steps);

@@ -1,7 +1,7 @@
 // Stages: pieces of a large message that a rank writes into its peers' heaps with plain stores, and
 // then shows with a flag, a step at a time. Step i of a channel uses stage i % kStages. A stage is
 // read kLag steps after it was shown, so that the link stays busy; in all_reduce results follow in
-// stages of their own, again kLag steps later.
+// stages of their own, again kLag steps later. (A launch may use a smaller lag.)
 //
 // Why a stage may be written again, with d = kLag: a block shows step i, then reads step i-d, and
 // ends each with a barrier. When rank r writes step i it has read step i-1-d of every peer p, which p
@@ -67,7 +67,7 @@ class Stages {
       const Byte* const flag =
           args_.heap[args_.rank] + Heap{N}.flag(kind, blockIdx.x, wanted ? from : args_.rank);
       while (__any_sync(0xffffffffu, wanted && load_acquire(flag) < first_ + i + 1)) {
-        if (!patience_.again(N)) break;
+        if (!patience_.again(kAnyPeer)) break;
       }
     }
     __syncthreads();

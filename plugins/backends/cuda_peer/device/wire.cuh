@@ -94,15 +94,17 @@ class Patience {
 template <bool Whole>
 __device__ __forceinline__ Packet load_data(const Byte* at, long long left, bool aligned) {
   Packet p{0, 0};
-  if (aligned && left >= 16) {
-    if (Whole) {
+  if (aligned) {
+    if (Whole && left >= 16) {
       asm volatile("ld.global.v2.u64 {%0, %1}, [%2];" : "=l"(p.low), "=l"(p.high) : "l"(at) : "memory");
-    } else {
-      p.low = *reinterpret_cast<const Word*>(at);
-      p.high = *reinterpret_cast<const Word*>(at + 8);
+      return p;
     }
-    return p;
+    if (left >= 8) p.low = *reinterpret_cast<const Word*>(at);
+    if (left >= 16) p.high = *reinterpret_cast<const Word*>(at + 8);
+    if (left >= 16 || left == 8) return p;
   }
+  if (left <= 0) return p;
+  p = {0, 0};
   if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
     const auto* const pairs = reinterpret_cast<const unsigned short*>(at);
 #pragma unroll 1
@@ -119,15 +121,16 @@ __device__ __forceinline__ Packet load_data(const Byte* at, long long left, bool
 }
 template <bool Whole>
 __device__ __forceinline__ void store_data(Byte* at, long long left, bool aligned, Packet p) {
-  if (aligned && left >= 16) {
-    if (Whole) {
+  if (aligned) {
+    if (Whole && left >= 16) {
       asm volatile("st.global.v2.u64 [%0], {%1, %2};" ::"l"(at), "l"(p.low), "l"(p.high) : "memory");
-    } else {
-      *reinterpret_cast<Word*>(at) = p.low;
-      *reinterpret_cast<Word*>(at + 8) = p.high;
+      return;
     }
-    return;
+    if (left >= 8) *reinterpret_cast<Word*>(at) = p.low;
+    if (left >= 16) *reinterpret_cast<Word*>(at + 8) = p.high;
+    if (left >= 16 || left == 8) return;
   }
+  if (left <= 0) return;
   if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
     auto* const pairs = reinterpret_cast<unsigned short*>(at);
 #pragma unroll 1
