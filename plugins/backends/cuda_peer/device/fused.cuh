@@ -180,7 +180,7 @@ __device__ __forceinline__ float add_round(Lines<N>& lines, const Args& args,
   for (unsigned i = 1; i < N; ++i) {
 #pragma unroll
     for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) lines.send((args.rank + i) % N, round.index[u], own[u]);
+      if (round.valid[u]) lines.send(i, round.index[u], own[u]);
     }
   }
 #pragma unroll

@@ -23,26 +23,27 @@ __device__ __forceinline__ void move_lines(const Args& args) {
     if (q != 0) lines.barrier();
     const Round<U> round(first, total, lines.seat);
     lines.next_round();
-    Packet own[N][U];
+    Packet own[N][U];  // by distance from this rank
 #pragma unroll
-    for (unsigned p = 0; p < N; ++p) {
-      const Byte* const from = args.send + (kMove == Move::kAllToAll ? p * args.piece : 0);
+    for (unsigned k = 0; k < N; ++k) {
+      const Word piece = kMove == Move::kAllToAll ? (args.rank + k) % N : 0;
+      const Byte* const from = args.send + piece * args.piece;
 #pragma unroll
       for (unsigned u = 0; u < U; ++u) {
-        own[p][u] = {0, 0};
-        if (kMove != Move::kAllToAll && p != 0) {
-          own[p][u] = own[0][u];
+        own[k][u] = {0, 0};
+        if (kMove != Move::kAllToAll && k != 0) {
+          own[k][u] = own[0][u];
         } else if (sends && round.valid[u]) {
-          own[p][u] = lines.read(from, round.line[u], args.piece, aligned);
+          own[k][u] = lines.read(from, round.line[u], args.piece, aligned);
         }
       }
     }
 #pragma unroll
-    for (unsigned p = 0; p < N; ++p) {
+    for (unsigned k = 1; k < N; ++k) {
 #pragma unroll
       for (unsigned u = 0; u < U; ++u) {
         const bool wanted = sends ? round.valid[u] : round.index[u] == 0;
-        if (p != args.rank && wanted) lines.send(p, round.index[u], own[p][u]);
+        if (wanted) lines.send(k, round.index[u], own[k][u]);
       }
     }
     Packet got[N][U];
@@ -53,7 +54,7 @@ __device__ __forceinline__ void move_lines(const Args& args) {
       for (unsigned u = 0; u < U; ++u) {
         const bool full = kMove != Move::kBroadcast || s == args.root;
         wanted[s][u] = s != args.rank && (full ? round.valid[u] : round.index[u] == 0);
-        got[s][u] = own[s][u];
+        got[s][u] = own[0][u];
         if (wanted[s][u]) got[s][u] = lines.look(s, round.index[u]);
       }
     }

@@ -51,10 +51,9 @@ __device__ __forceinline__ void all_reduce_one_shot(const Args& args) {
     }
 #pragma unroll
     for (unsigned i = 1; i < N; ++i) {
-      const unsigned to = (args.rank + i) % N;
 #pragma unroll
       for (unsigned u = 0; u < U; ++u) {
-        if (round.valid[u]) lines.send(to, round.index[u], own[u]);
+        if (round.valid[u]) lines.send(i, round.index[u], own[u]);
       }
     }
     Sums<T> sums[U];
@@ -92,7 +91,7 @@ __device__ __forceinline__ void scatter_lines(Lines<N>& lines, const Args& args,
   for (unsigned k = 1; k < N; ++k) {
 #pragma unroll
     for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) lines.send((args.rank + k) % N, round.index[u], mine[k][u]);
+      if (round.valid[u]) lines.send(k, round.index[u], mine[k][u]);
     }
   }
 }
@@ -151,10 +150,9 @@ __device__ __forceinline__ void all_reduce_two_shot(const Args& args) {
     for (unsigned u = 0; u < U; ++u) own[u] = sums[u].packet();
 #pragma unroll
     for (unsigned i = 1; i < N; ++i) {
-      const unsigned to = (args.rank + i) % N;
 #pragma unroll
       for (unsigned u = 0; u < U; ++u) {
-        if (round.valid[u]) lines.send(to, round.index[u], own[u]);
+        if (round.valid[u]) lines.send(i, round.index[u], own[u]);
       }
     }
 #pragma unroll

@@ -30,13 +30,28 @@ struct Seat {
 template <unsigned N>
 class Lines {
  public:
-  __device__ explicit Lines(const Args& args)
+  const Seat seat;
+
+  // Before the launch's turn: whatever does not depend on memory is ready by then.
+  __device__ __forceinline__ explicit Lines(const Args& args)
       : args_(args),
         counter_(&reinterpret_cast<Counters*>(args.heap[args.rank])[blockIdx.x].epoch),
-        patience_(args) {}
+        here_(args.heap[args.rank] + Heap{N}.slot(blockIdx.x, 0, 0) + seat.lane * 16),
+        patience_(args) {
+#pragma unroll
+    for (unsigned i = 1; i < N; ++i) {
+      there_[i] = args.heap[(args.rank + i) % N] + Heap{N}.slot(blockIdx.x, 0, args.rank) +
+                  seat.lane * 16;
+      asm volatile("" ::"l"(there_[i]));
+    }
+    asm volatile("" ::"l"(counter_), "l"(here_));
+  }
 
   __device__ __forceinline__ void begin() { epoch_ = load_word(counter_); }
-  __device__ __forceinline__ void next_round() { ++epoch_; }
+  __device__ __forceinline__ void next_round() {
+    ++epoch_;
+    slot_ = static_cast<unsigned>(epoch_) % kLineSlots * (N * kSlotBytes);
+  }
   // Between rounds of one launch.
   __device__ __forceinline__ void barrier() { __syncthreads(); }
   __device__ __forceinline__ void end() {
@@ -52,15 +67,14 @@ class Lines {
     store_data<false>(base + seat.offset(line), seat.left(line, end), aligned, p);
   }
 
-  // Line `index` of this round's slot at rank `to`.
-  __device__ __forceinline__ void send(unsigned to, unsigned index, Packet p) const {
+  // Line `index` of this round's slot at the rank that is `distance` after this one.
+  __device__ __forceinline__ void send(unsigned distance, unsigned index, Packet p) const {
     if (seat.lane == 7) p.high = epoch_;
-    store_shared(args_.heap[to] + place(args_.rank, index), p);
+    store_shared(there_[distance] + slot_ + index * kLineBytes, p);
   }
   __device__ __forceinline__ Packet look(unsigned from, unsigned index) const {
-    return load_shared(args_.heap[args_.rank] + place(from, index));
+    return load_shared(here_ + slot_ + from * kSlotBytes + index * kLineBytes);
   }
-  // Whether none of the warp's lanes misses something.
   __device__ __forceinline__ bool missing(Packet p, bool wanted) const {
     return wanted && seat.lane == 7 && p.high != epoch_;
   }
@@ -80,17 +94,16 @@ class Lines {
     }
   }
 
-  Seat seat;
 
  private:
-  __device__ __forceinline__ Word place(unsigned source, unsigned index) const {
-    return Heap{N}.slot(blockIdx.x, static_cast<unsigned>(epoch_) % kLineSlots, source) +
-           Word(index) * kLineBytes + seat.lane * 16;
-  }
+  static constexpr unsigned kSlotBytes = kLinesPerSlot * kLineBytes;
 
   const Args& args_;
   Word* counter_;
+  const Byte* here_;
+  Byte* there_[N];  // by distance; the first is not used
   Word epoch_ = 0;
+  unsigned slot_ = 0;
   Patience patience_;
 };
 
