@@ -8,7 +8,8 @@ namespace muster::cuda_peer {
 
 template <unsigned N, Move kMove>
 __device__ __forceinline__ void move_in_stages(const Args& args) {
-  Stages<N> stages(args);
+  __shared__ unsigned shown;
+  Stages<N> stages(args, &shown);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
   const Word lag = args.lag;
@@ -17,7 +18,10 @@ __device__ __forceinline__ void move_in_stages(const Args& args) {
   begin_in_order();
   if (steps == 0) return;
   stages.begin();
-  for (Word i = 0; i < steps + lag; ++i) {
+  if (stages.signals()) {
+    for (Word i = 0; i < steps; ++i) stages.signal(kStageA, i);
+  }
+  for (Word i = 0; i < steps + lag && !stages.signals(); ++i) {
     if (i < steps) {
       const Word offset = stages.offset(i);
       const long long left = piece - static_cast<long long>(offset);
@@ -28,7 +32,7 @@ __device__ __forceinline__ void move_in_stages(const Args& args) {
         copy_step<Side::kProgram, Side::kHeap>(stages.there(kStageA, i, to), from + offset,
                                                args.step_bytes, left, aligned);
       }
-      stages.show(kStageA, i);
+      stages.show();
       // This rank's own part.
       const Byte* const own = args.send + (kMove == Move::kAllToAll ? args.rank * args.piece : 0);
       Byte* const at = args.recv + (kMove == Move::kBroadcast ? 0 : args.rank * args.piece);

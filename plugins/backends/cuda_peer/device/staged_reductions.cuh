@@ -17,7 +17,7 @@ __device__ __forceinline__ void show_operands(Stages<N>& stages, const Args& arg
     copy_step<Side::kProgram, Side::kHeap>(stages.there(kStageA, i, to), from, args.step_bytes,
                                            left, aligned);
   }
-  stages.show(kStageA, i);
+  stages.show();
 }
 
 // Reduces step i of this rank's piece into `out`, and shows it when kShow.
@@ -30,7 +30,7 @@ __device__ __forceinline__ void reduce_step(Stages<N>& stages, const Args& args,
   const long long bytes = min(static_cast<long long>(args.step_bytes), left);
   const Byte* const own = args.send + args.rank * args.piece + offset;
   constexpr unsigned U = N <= 4 ? 2 : 1;
-  const long long stride = blockDim.x * 16;
+  const long long stride = (blockDim.x - 32) * 16;
   for (long long at = threadIdx.x * 16; at < bytes; at += stride * U) {
     Packet got[N][U];
 #pragma unroll
@@ -62,19 +62,26 @@ __device__ __forceinline__ void reduce_step(Stages<N>& stages, const Args& args,
       }
     }
   }
-  if (kShow) stages.show(kStageB, i);
+  if (kShow) stages.show();
 }
 
 template <typename T, unsigned N>
 __device__ __forceinline__ void all_reduce_in_stages(const Args& args) {
-  Stages<N> stages(args);
+  __shared__ unsigned shown;
+  Stages<N> stages(args, &shown);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
   const Word lag = args.lag;
   begin_in_order();
   if (steps == 0) return;
   stages.begin();
-  for (Word i = 0; i < steps + 2 * lag; ++i) {
+  if (stages.signals()) {
+    for (Word i = 0; i < steps + lag; ++i) {
+      if (i < steps) stages.signal(kStageA, i);
+      if (i >= lag) stages.signal(kStageB, i - lag);
+    }
+  }
+  for (Word i = 0; i < steps + 2 * lag && !stages.signals(); ++i) {
     if (i < steps) show_operands<N>(stages, args, i, aligned);
     if (i >= lag && i - lag < steps) {
       const Word j = i - lag;
@@ -101,14 +108,18 @@ __device__ __forceinline__ void all_reduce_in_stages(const Args& args) {
 
 template <typename T, unsigned N>
 __device__ __forceinline__ void reduce_scatter_in_stages(const Args& args) {
-  Stages<N> stages(args);
+  __shared__ unsigned shown;
+  Stages<N> stages(args, &shown);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
   const Word lag = args.lag;
   begin_in_order();
   if (steps == 0) return;
   stages.begin();
-  for (Word i = 0; i < steps + lag; ++i) {
+  if (stages.signals()) {
+    for (Word i = 0; i < steps; ++i) stages.signal(kStageA, i);
+  }
+  for (Word i = 0; i < steps + lag && !stages.signals(); ++i) {
     if (i < steps) show_operands<N>(stages, args, i, aligned);
     if (i >= lag) {
       stages.await(kStageA, i - lag);

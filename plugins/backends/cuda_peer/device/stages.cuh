@@ -10,9 +10,10 @@
 // showed in the iteration after the one that took results j-1-2d. A launch ends when its last step
 // was read, so the next one finds more done, not less.
 //
-// The order of data and flag: all threads write, a barrier, and one warp releases at the scope of the
-// system; one warp acquires, a barrier, and all threads read around the multiprocessor's cache. Needs
-// peer access only.
+// The order of data and flag: all threads write and arrive at a barrier; one warp, which does nothing
+// else, waits there and releases at the scope of the system; one warp of a peer acquires, a barrier,
+// and all threads read around the multiprocessor's cache. A release waits until all that was written
+// has arrived: the warps that move data must not wait for it. Needs peer access only.
 #pragma once
 
 #include "plugins/backends/cuda_peer/device/numbers.cuh"
@@ -22,12 +23,22 @@ namespace muster::cuda_peer {
 template <unsigned N>
 class Stages {
  public:
-  __device__ explicit Stages(const Args& args)
+  // shown: a word of shared memory.
+  __device__ Stages(const Args& args, unsigned* shown)
       : args_(args),
         counter_(&reinterpret_cast<Counters*>(args.heap[args.rank])[blockIdx.x].step),
+        shown_(shown),
         patience_(args) {}
 
-  __device__ __forceinline__ void begin() { first_ = load_word(counter_); }
+  // Threads that move data; the last warp of the block signals.
+  __device__ __forceinline__ static unsigned movers() { return blockDim.x - 32; }
+  __device__ __forceinline__ static bool signals() { return threadIdx.x >= movers(); }
+
+  __device__ __forceinline__ void begin() {
+    first_ = load_word(counter_);
+    if (threadIdx.x == 0) *shown_ = 0;
+    __syncthreads();
+  }
   __device__ __forceinline__ void end(Word steps) {
     __syncthreads();
     if (threadIdx.x == 0) *counter_ = first_ + steps;
@@ -50,16 +61,31 @@ class Stages {
     return args_.heap[to] + place(kind, i, args_.rank);
   }
 
-  // What all threads have written of step i may be read by every peer. The last warp does it, while
-  // the others go on.
-  __device__ __forceinline__ void show(unsigned kind, Word i) {
-    __syncthreads();
-    const unsigned to = threadIdx.x - (blockDim.x - 32);
-    if (threadIdx.x >= blockDim.x - 32 && to < N && to != args_.rank) {
+  // Movers: what was written of a step may be shown. The signalling warp is at most two such calls
+  // behind, for two barriers take turns.
+  __device__ __forceinline__ void show() {
+    while (*static_cast<volatile unsigned*>(shown_) + 1 < called_) {
+    }
+    if (called_++ % 2 == 0) {
+      asm volatile("bar.arrive 1, %0;" ::"r"(blockDim.x) : "memory");
+    } else {
+      asm volatile("bar.arrive 2, %0;" ::"r"(blockDim.x) : "memory");
+    }
+  }
+  // The signalling warp's side of it, in the order of the movers' calls.
+  __device__ __forceinline__ void signal(unsigned kind, Word i) {
+    if (called_++ % 2 == 0) {
+      asm volatile("bar.sync 1, %0;" ::"r"(blockDim.x) : "memory");
+    } else {
+      asm volatile("bar.sync 2, %0;" ::"r"(blockDim.x) : "memory");
+    }
+    const unsigned to = threadIdx.x % 32;
+    if (to == 0) *static_cast<volatile unsigned*>(shown_) = called_;
+    if (to < N && to != args_.rank) {
       store_release(args_.heap[to] + Heap{N}.flag(kind, blockIdx.x, args_.rank), first_ + i + 1);
     }
   }
-  // Until every peer has shown step i.
+  // Movers: until every peer has shown step i.
   __device__ __forceinline__ void await(unsigned kind, Word i) {
     if (threadIdx.x < 32) {
       const unsigned from = threadIdx.x;
@@ -70,7 +96,7 @@ class Stages {
         if (!patience_.again(kAnyPeer)) break;
       }
     }
-    __syncthreads();
+    asm volatile("bar.sync 3, %0;" ::"r"(movers()) : "memory");
   }
 
  private:
@@ -80,6 +106,8 @@ class Stages {
 
   const Args& args_;
   Word* counter_;
+  unsigned* shown_;
+  unsigned called_ = 0;
   Word first_ = 0;
   Patience patience_;
 };
@@ -98,7 +126,7 @@ __device__ __forceinline__ void copy_step(Byte* to, const Byte* from, Word width
                                           bool aligned) {
   constexpr unsigned U = 4;
   const long long bytes = min(static_cast<long long>(width), left);
-  const long long stride = blockDim.x * 16;
+  const long long stride = (blockDim.x - 32) * 16;
   for (long long at = threadIdx.x * 16; at < bytes; at += stride * U) {
     Packet p[U];
 #pragma unroll
