@@ -54,17 +54,11 @@ struct F16 {
   }
 };
 
+// All but sums. Without a branch: the code of sums, which matters, stays short. NaN wins.
 __device__ __forceinline__ float combine(float a, float b, unsigned redop) {
-  switch (redop) {
-    case kProd:
-      return a * b;
-    case kMin:
-      return a != a ? a : (b != b || b < a) ? b : a;
-    case kMax:
-      return a != a ? a : (b != b || b > a) ? b : a;
-    default:
-      return a + b;
-  }
+  const bool other = redop == kMin ? b < a : b > a;
+  const float extreme = a == a && (other || b != b) ? b : a;
+  return redop == kProd ? a * b : extreme;
 }
 
 // The elements of one packet on their way through the ranks.

@@ -89,6 +89,46 @@ class Patience {
   unsigned looks_ = 0;
 };
 
+// Ends of messages and unaligned buffers: the first `left` of 16 bytes.
+__device__ __forceinline__ Packet load_few(const Byte* at, long long left) {
+  Packet p{0, 0};
+  if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
+    const auto* const pairs = reinterpret_cast<const unsigned short*>(at);
+#pragma unroll 1
+    for (int i = 0; i < 8; ++i) {
+      if (2 * i < left) (i < 4 ? p.low : p.high) |= Word(pairs[i]) << (i % 4 * 16);
+    }
+    return p;
+  }
+#pragma unroll 1
+  for (int i = 0; i < 16; ++i) {
+    if (i < left) (i < 8 ? p.low : p.high) |= Word(at[i]) << (i % 8 * 8);
+  }
+  return p;
+}
+__device__ __forceinline__ void store_few(Byte* at, long long left, Word low, Word high) {
+  if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
+    auto* const pairs = reinterpret_cast<unsigned short*>(at);
+#pragma unroll 1
+    for (int i = 0; i < 8; ++i) {
+      if (2 * i < left) pairs[i] = static_cast<unsigned short>((i < 4 ? low : high) >> (i % 4 * 16));
+    }
+    return;
+  }
+#pragma unroll 1
+  for (int i = 0; i < 16; ++i) {
+    if (i < left) at[i] = static_cast<Byte>((i < 8 ? low : high) >> (i % 8 * 8));
+  }
+}
+
+// Apart, where small messages should not have to go past their code.
+__device__ __noinline__ Packet load_few_apart(const Byte* at, long long left) {
+  return load_few(at, left);
+}
+__device__ __noinline__ void store_few_apart(Byte* at, long long left, Word low, Word high) {
+  store_few(at, left, low, high);
+}
+
 // Up to 16 bytes of a program's buffer, which may begin anywhere; `left` of them are there, the rest
 // reads as zero. `aligned`: buffer and offset are multiples of 8, or of 16 when Whole.
 template <bool Whole>
@@ -104,20 +144,7 @@ __device__ __forceinline__ Packet load_data(const Byte* at, long long left, bool
     if (left >= 16 || left == 8) return p;
   }
   if (left <= 0) return p;
-  p = {0, 0};
-  if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
-    const auto* const pairs = reinterpret_cast<const unsigned short*>(at);
-#pragma unroll 1
-    for (int i = 0; i < 8; ++i) {
-      if (2 * i < left) (i < 4 ? p.low : p.high) |= Word(pairs[i]) << (i % 4 * 16);
-    }
-    return p;
-  }
-#pragma unroll 1
-  for (int i = 0; i < 16; ++i) {
-    if (i < left) (i < 8 ? p.low : p.high) |= Word(at[i]) << (i % 8 * 8);
-  }
-  return p;
+  return Whole ? load_few(at, left) : load_few_apart(at, left);
 }
 template <bool Whole>
 __device__ __forceinline__ void store_data(Byte* at, long long left, bool aligned, Packet p) {
@@ -131,19 +158,10 @@ __device__ __forceinline__ void store_data(Byte* at, long long left, bool aligne
     if (left >= 16 || left == 8) return;
   }
   if (left <= 0) return;
-  if (((reinterpret_cast<Word>(at) | static_cast<Word>(left)) & 1) == 0) {
-    auto* const pairs = reinterpret_cast<unsigned short*>(at);
-#pragma unroll 1
-    for (int i = 0; i < 8; ++i) {
-      if (2 * i < left) {
-        pairs[i] = static_cast<unsigned short>((i < 4 ? p.low : p.high) >> (i % 4 * 16));
-      }
-    }
-    return;
-  }
-#pragma unroll 1
-  for (int i = 0; i < 16; ++i) {
-    if (i < left) at[i] = static_cast<Byte>((i < 8 ? p.low : p.high) >> (i % 8 * 8));
+  if (Whole) {
+    store_few(at, left, p.low, p.high);
+  } else {
+    store_few_apart(at, left, p.low, p.high);
   }
 }
 
