@@ -62,7 +62,7 @@ PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
   architecture_ = architecture_of(context_.device());
   multiprocessors_ = static_cast<uint32_t>(attribute_of(context_.device(), cu::kMultiprocessors));
   kernels_ = std::make_unique<Kernels>(
-      architecture_, group.size(),
+      architecture_, group.size(), group.rank(),
       static_cast<unsigned>(attribute_of(context_.device(), cu::kMostSharedBytes)),
       CubinCache(cache_directory));
   control_ = std::make_unique<ControlPage>();

@@ -27,10 +27,12 @@ bool is_staged(Kernel kernel) {
 
 }  // namespace
 
-Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned shared_bytes,
-                 const CubinCache& cache)
+Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned rank,
+                 unsigned shared_bytes, const CubinCache& cache)
     : row_bytes_(static_cast<int>(shared_bytes) - kFixedSharedBytes) {
-  for (const ProgramKey& key : programs_of(ranks, architecture)) load(key, cache);
+  std::vector<ProgramKey> programs = programs_of(ranks, architecture);
+  std::rotate(programs.begin(), programs.begin() + rank % programs.size(), programs.end());
+  for (const ProgramKey& key : programs) load(key, cache);
 }
 
 Kernels::~Kernels() {

@@ -16,8 +16,9 @@ namespace muster::cuda_peer {
 
 class Kernels {
  public:
-  // shared_bytes: the most that a block of the device may be given.
-  Kernels(const std::string& architecture, unsigned ranks, unsigned shared_bytes,
+  // shared_bytes: the most that a block of the device may be given. Ranks begin with different
+  // programs, so that processes which find an empty cache build beside each other.
+  Kernels(const std::string& architecture, unsigned ranks, unsigned rank, unsigned shared_bytes,
           const CubinCache& cache);
   ~Kernels();
   Kernels(const Kernels&) = delete;
