@@ -13,6 +13,7 @@ constexpr uint64_t kLanes = 8;  // of a line
 constexpr uint32_t kFewThreads = 128;
 constexpr uint32_t kManyThreads = 512;
 constexpr uint32_t kRowThreads = 384;  // of the fused kernel
+constexpr uint64_t kTurnBytes = (kManyThreads - 32) * 16;
 constexpr uint64_t kSmallStep = 4096;
 constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducing overlap
 
@@ -41,6 +42,8 @@ void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
   const uint64_t wanted = round_up(divide_up(plan.piece, room.stage_blocks * kStepsWanted), 128);
   plan.step_bytes = room.step_bytes == 0 ? std::clamp(wanted, kSmallStep, largest)
                                          : std::clamp<uint64_t>(room.step_bytes, 128, largest);
+  // Whole turns of all threads that move data.
+  if (plan.step_bytes > kTurnBytes) plan.step_bytes -= plan.step_bytes % kTurnBytes;
   plan.lag = room.lag == 0 ? kLag : std::min(room.lag, kLag);
   plan.threads = kManyThreads;
   plan.blocks = static_cast<uint32_t>(

@@ -33,7 +33,7 @@ struct Declared {
                      "threads of a block for small messages, a multiple of 32; 0: as measured", 0,
                      512),
       plugin::option("step_bytes", MUSTER_OPTION_BYTES, "0",
-                     "bytes of a piece in one step of a staged message; 0: by its size", 0, 16384),
+                     "bytes of a piece in one step of a staged message, about; 0: by its size", 0, 16384),
       plugin::option("cluster", MUSTER_OPTION_INTEGER, "0",
                      "the most blocks that a row of the fused operation may have; 0: as measured",
                      0, 8),
