@@ -117,7 +117,8 @@ void PeerGroup::agree_on_room() {
   };
   own.line_blocks = blocks_of(kernels_->line_blocks());
   own.row_blocks = blocks_of(kernels_->row_blocks());
-  own.stage_blocks = blocks_of(kernels_->stage_blocks());
+  // More than one beside each other made no message faster.
+  own.stage_blocks = blocks_of(std::min(kernels_->stage_blocks(), 1u));
   own.row_bytes = kernels_->row_bytes();
   std::vector<Share> all(group_.size());
   group_.all_gather(&own, sizeof(own), all.data());
@@ -132,7 +133,7 @@ void PeerGroup::agree_on_room() {
     least.lines = std::min(least.lines, share.lines);
   }
   const auto asked = static_cast<uint32_t>(group_.integer_option("blocks"));
-  const uint32_t most = asked == 0 ? kStageChannels : asked;
+  const uint32_t most = asked == 0 ? kLineChannels : asked;
   room_.spread = std::clamp(std::min(least.multiprocessors, most), 1u, kLineChannels);
   room_.row_blocks = std::clamp(std::min(least.row_blocks, most), 1u, kLineChannels);
   room_.line_blocks = std::clamp(std::min(least.line_blocks, most), 1u, kLineChannels);

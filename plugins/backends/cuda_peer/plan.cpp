@@ -13,6 +13,7 @@ constexpr uint64_t kLanes = 8;  // of a line
 constexpr uint32_t kFewThreads = 128;
 constexpr uint32_t kManyThreads = 512;
 constexpr uint32_t kRowThreads = 384;  // of the fused kernel
+constexpr uint64_t kRowsOfClusters = 4;
 constexpr uint64_t kTurnBytes = (kManyThreads - 32) * 16;
 constexpr uint64_t kSmallStep = 4096;
 constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducing overlap
@@ -98,10 +99,9 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t rank
   plan.bytes = plan.piece = bytes;
   const uint64_t rows = bytes / (hidden * size);
   const uint64_t lines = divide_up(hidden * size, kLineData);
-  // Few rows are spread over many multiprocessors. A group of quantised elements stays together.
-  while (!quantised && plan.cluster * 2 <= room.cluster && rows * plan.cluster * 2 <= room.spread) {
-    plan.cluster *= 2;
-  }
+  // Very few rows are spread over several multiprocessors: a cluster costs as much as its blocks
+  // save from eight rows on. A group of quantised elements stays together.
+  if (!quantised && rows <= kRowsOfClusters) plan.cluster = room.cluster;
   const uint64_t part = divide_up(lines, plan.cluster);
   const uint64_t at_once = kRowThreads / kLanes * (ranks <= 4 ? 3 : 1);
   const bool few = !quantised && rows <= room.spread && part <= at_once;

@@ -149,23 +149,22 @@ class Program {
   // Other shapes of launches.
   void tune() {
     BenchSpec small;
-    small.to = uint64_t{4} << 20;
-    for (const char* const threads : {"64", "128", "256", "512"}) {
-      go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"line_threads", threads}},
-               60),
-         [&](Rank& r) { benchmark(r, std::string("lines, threads ") + threads, small); });
+    small.to = uint64_t{64} << 20;
+    for (const char* const blocks : {"132", "264"}) {
+      go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"blocks", blocks}}, 60),
+         [&](Rank& r) { benchmark(r, std::string("lines, blocks ") + blocks, small); });
     }
     go(world("tune lines", 2, true, {{"algorithm", "one_shot_push"}, {"programmatic", "false"}},
              60),
        [&](Rank& r) { benchmark(r, "lines, plain launches", small); });
-    for (const char* const cluster : {"1", "2", "4", "8"}) {
+    for (const char* const cluster : {"1", "8"}) {
       go(world("tune fused", 2, true, {{"cluster", cluster}}, 60),
          [&](Rank& r) { benchmark_fused(r, std::string("cluster ") + cluster, small); });
     }
     BenchSpec large;
     large.from = uint64_t{1} << 20;
     for (const char* const lag : {"1", "2"}) {
-      for (const char* const step : {"4096", "8192", "16384"}) {
+      for (const char* const step : {"8192", "16384"}) {
         go(world("tune stages", 2, true,
                  {{"algorithm", "staged"}, {"lag", lag}, {"step_bytes", step}}, 60),
            [&](Rank& r) {
@@ -173,8 +172,6 @@ class Program {
            });
       }
     }
-    go(world("tune stages", 2, true, {{"algorithm", "staged"}, {"blocks", "132"}}, 60),
-       [&](Rank& r) { benchmark(r, "staged, blocks 132", large); });
   }
 
   Arguments arguments_;

@@ -63,11 +63,11 @@ TEST(Plan, GivenASmallMessageThenOneBlockServesIt) {
   EXPECT_EQ(plan.kernel, Kernel::kOneShotPush);
 }
 
-TEST(Plan, GivenFewRowsThenEachIsSpreadOverACluster) {
+TEST(Plan, GivenVeryFewRowsThenEachIsSpreadOverACluster) {
   const uint64_t row = 8192 * 2;
   EXPECT_EQ(fused_plan_of(row, 8192, 2, 2, false, kDevice).cluster, 8u);
   EXPECT_EQ(fused_plan_of(row, 8192, 2, 2, false, kDevice).blocks, 8u);
-  EXPECT_EQ(fused_plan_of(32 * row, 8192, 2, 2, false, kDevice).cluster, 4u);
+  EXPECT_EQ(fused_plan_of(8 * row, 8192, 2, 2, false, kDevice).cluster, 1u);
   EXPECT_EQ(fused_plan_of(512 * row, 8192, 2, 2, false, kDevice).cluster, 1u);
   EXPECT_EQ(fused_plan_of(512 * row, 8192, 2, 2, false, kDevice).blocks, 264u);
   // Groups of quantised elements are not divided; nor is a row where ranks share the device.
@@ -83,7 +83,7 @@ TEST(Plan, GivenARowThatDoesNotFitThenItIsRefused) {
 TEST(Plan, GivenTheHeapThenNothingInItOverlaps) {
   for (unsigned ranks = 2; ranks <= kMaxRanks; ++ranks) {
     const Heap heap{ranks};
-    EXPECT_GE(heap.flag(0, 0, 0), sizeof(Counters) * kStageChannels);
+    EXPECT_GE(heap.flag(0, 0, 0), sizeof(Counters) * kLineChannels);
     EXPECT_EQ(heap.lines_at(), heap.flag(1, kStageChannels - 1, kMaxRanks - 1) + kFlagStride);
     EXPECT_EQ(heap.lines_at() % 128, 0u);
     EXPECT_EQ(heap.stages_at(),

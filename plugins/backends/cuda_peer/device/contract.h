@@ -20,7 +20,7 @@ using Word = unsigned long long;
 
 constexpr unsigned kMaxRanks = 8;
 constexpr unsigned kLineChannels = 264;
-constexpr unsigned kStageChannels = 264;
+constexpr unsigned kStageChannels = 132;
 
 constexpr unsigned kLineBytes = 128;
 constexpr unsigned kLineData = 120;  // the other 8 are the epoch
@@ -70,7 +70,8 @@ struct Heap {
   }
   constexpr Word bytes() const { return stage(2, 0, 0, 0); }
 };
-static_assert(sizeof(Counters) * kStageChannels <= kCountersBytes, "counters overlap the flags");
+static_assert(kStageChannels <= kLineChannels && sizeof(Counters) * kLineChannels <= kCountersBytes,
+              "counters overlap the flags");
 
 /* One launch. `bytes` and `count` are of one rank's share as the operation counts it. */
 struct Args {

@@ -28,9 +28,9 @@ MUSTER_KERNEL(all_reduce_two_shot_push, kTogether,
               (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(reduce_scatter_push, kTogether,
               (reduce_scatter_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
-MUSTER_KERNEL(all_reduce_staged, 2,
+MUSTER_KERNEL(all_reduce_staged, 1,
               (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
-MUSTER_KERNEL(reduce_scatter_staged, 2,
+MUSTER_KERNEL(reduce_scatter_staged, 1,
               (reduce_scatter_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
 // Few rows: in registers, at most 384 threads. Many rows: in shared memory, one block exchanges while
 // another one norms.
