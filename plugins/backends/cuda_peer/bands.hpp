@@ -1,0 +1,45 @@
+// Which algorithm serves which size: the one place that chooses. offer states it as size bands,
+// execute follows it. Equal on all ranks: options are part of what the ranks agree on.
+#ifndef MUSTER_PLUGINS_CUDA_PEER_BANDS_HPP
+#define MUSTER_PLUGINS_CUDA_PEER_BANDS_HPP
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "muster/types.h"
+
+namespace muster::cuda_peer {
+
+enum class Algorithm { kOneShotPush, kTwoShotPush, kStaged };
+const char* algorithm_name(Algorithm algorithm);
+
+// The largest size of each way, inclusive; 0: never. Larger ones go in stages.
+struct Band {
+  uint64_t one_shot = 0;
+  uint64_t two_shot = 0;
+
+  Algorithm of(uint64_t bytes) const {
+    if (bytes <= one_shot) return Algorithm::kOneShotPush;
+    return bytes <= two_shot ? Algorithm::kTwoShotPush : Algorithm::kStaged;
+  }
+};
+
+class Bands {
+ public:
+  // tuned: "all_reduce/2=4194304,all_reduce/8=262144:2097152": operation, ranks, bytes of one shot
+  // and of two shots; goes before bands.def and is for groups of just that size. forced: "" or the
+  // name of an algorithm for all sizes. lines: whether the devices are linked so that lines can be
+  // used. Throws INVALID_ARGUMENT, naming the entry.
+  static Bands of(const std::string& architecture, uint32_t ranks, const std::string& tuned,
+                  const std::string& forced, bool lines);
+
+  const Band& operator[](muster_op op) const { return bands_[op]; }
+
+ private:
+  std::array<Band, MUSTER_OP_END> bands_{};
+};
+
+}  // namespace muster::cuda_peer
+
+#endif

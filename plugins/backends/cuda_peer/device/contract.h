@@ -1,0 +1,102 @@
+/* What the host and the kernels agree on: arguments and where things lie in a rank's heap. Compiled
+ * by the C++ compiler and by NVRTC, so it includes nothing.
+ *
+ * The heap of a rank, offsets from its base, all of it zero before the first kernel:
+ *
+ *   counters   one pair per channel: epochs of lines, steps of stages. Own kernels only.
+ *   flags      per channel and source rank, 128 bytes: how many steps that rank has shown
+ *   lines      per channel, 2 slots of kLinesPerSlot lines from each source rank
+ *   stages     per channel, kStages stages from each source rank, twice (A and B)
+ *
+ * A channel belongs to one block of a launch: block b of every rank meets block b of the others,
+ * and nobody else. */
+#ifndef MUSTER_PLUGINS_CUDA_PEER_DEVICE_CONTRACT_H
+#define MUSTER_PLUGINS_CUDA_PEER_DEVICE_CONTRACT_H
+
+namespace muster::cuda_peer {
+
+using Byte = unsigned char;
+using Word = unsigned long long;
+
+constexpr unsigned kMaxRanks = 8;
+constexpr unsigned kLineChannels = 264;
+constexpr unsigned kStageChannels = 132;
+
+constexpr unsigned kLineBytes = 128;
+constexpr unsigned kLineData = 120;  // the other 8 are the epoch
+constexpr unsigned kLineSlots = 2;
+constexpr unsigned kLinesPerSlot = 192;
+
+constexpr unsigned kLag = 2;  // the most steps between showing a stage and reading it
+constexpr unsigned kStages = 2 * kLag + 2;
+constexpr unsigned kStageBytesOfAll = 32768;  // from all ranks together
+
+/* In pinned host memory that the device sees. */
+struct Control {
+  Word abort;  // written by the host: every wait ends soon
+  Word error;  // written by a kernel whose wait ended early: 1 << 32 | kind << 8 | peer
+};
+enum : unsigned { kErrorTimeout = 1, kErrorAborted = 2 };
+constexpr unsigned kAnyPeer = 0xff;  // in the place of a peer
+
+struct Counters {
+  Word epoch;
+  Word step;
+};
+
+constexpr Word kCountersBytes = 8192;
+constexpr Word kFlagStride = 128;
+constexpr Word kFlagsAt = kCountersBytes;
+
+/* Two kinds of stages and flags: A carries operands, B results. */
+enum : unsigned { kStageA = 0, kStageB = 1 };
+
+struct Heap {
+  unsigned ranks;
+  constexpr unsigned stage_bytes() const { return kStageBytesOfAll / ranks / 128 * 128; }
+  constexpr Word flag(unsigned kind, unsigned channel, unsigned source) const {
+    return kFlagsAt + ((Word(kind) * kStageChannels + channel) * kMaxRanks + source) * kFlagStride;
+  }
+  constexpr Word lines_at() const { return flag(2, 0, 0); }
+  constexpr Word slot(unsigned channel, unsigned slot, unsigned source) const {
+    return lines_at() +
+           ((Word(channel) * kLineSlots + slot) * ranks + source) * kLinesPerSlot * kLineBytes;
+  }
+  constexpr Word stages_at() const { return slot(kLineChannels, 0, 0); }
+  constexpr Word stage(unsigned kind, unsigned channel, unsigned stage, unsigned source) const {
+    return stages_at() +
+           (((Word(kind) * kStageChannels + channel) * kStages + stage) * ranks + source) *
+               stage_bytes();
+  }
+  constexpr Word bytes() const { return stage(2, 0, 0, 0); }
+};
+static_assert(kStageChannels <= kLineChannels && sizeof(Counters) * kLineChannels <= kCountersBytes,
+              "counters overlap the flags");
+
+/* One launch. `bytes` and `count` are of one rank's share as the operation counts it. */
+struct Args {
+  Byte* heap[kMaxRanks];  // of each rank, as this rank sees it
+  const Byte* send;
+  Byte* recv;
+  const Byte* residual;  // fused only, may be null
+  Byte* residual_out;    // fused only, may be null
+  const Byte* weight;    // fused only
+  float* scales;         // fused, quantised only
+  Control* control;
+  Word bytes;       // of the buffer that is divided: one piece of gathering, all of all_reduce
+  Word piece;       // bytes of a piece in two shots; bytes of a rank's share elsewhere
+  Word step_bytes;  // staged only: bytes of a piece per step, a multiple of 128
+  Word wait_ns;     // how long a wait may take
+  unsigned rank;
+  unsigned root;
+  unsigned redop;
+  unsigned hidden;  // fused only
+  unsigned quant_group;
+  float scale;  // of every operand
+  float epsilon;
+  unsigned lag;  // staged only: at most kLag
+};
+
+}  // namespace muster::cuda_peer
+
+#endif

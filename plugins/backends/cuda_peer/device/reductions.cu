@@ -1,0 +1,42 @@
+// The program of one element type and group size: MUSTER_PEER_TYPE, MUSTER_PEER_RANKS.
+#include "plugins/backends/cuda_peer/device/fused.cuh"
+#include "plugins/backends/cuda_peer/device/line_reductions.cuh"
+#include "plugins/backends/cuda_peer/device/staged_reductions.cuh"
+
+using namespace muster::cuda_peer;
+
+// Kernels of lines for many ranks need more registers than two blocks of a multiprocessor have.
+constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+
+// Blocks of at most 512 threads, of which that many are on a multiprocessor together.
+#define MUSTER_KERNEL(name, together, body)                                \
+  extern "C" __global__ void __launch_bounds__(512, together)              \
+      name(const __grid_constant__ Args args) {                            \
+    body;                                                                  \
+  }
+
+// How many lines a thread takes at once.
+constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+// A row of 8192 elements of 16 bits has 137 lines: one round of 48 groups of lanes.
+constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
+
+MUSTER_KERNEL(all_reduce_one_shot_push, kTogether,
+              (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(all_reduce_one_shot_push_wide, kTogether,
+              (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kWide>(args)))
+MUSTER_KERNEL(all_reduce_two_shot_push, kTogether,
+              (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(reduce_scatter_push, kTogether,
+              (reduce_scatter_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(all_reduce_staged, 1,
+              (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
+MUSTER_KERNEL(reduce_scatter_staged, 1,
+              (reduce_scatter_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
+// Few rows: in registers, at most 384 threads. Many rows: in shared memory, one block exchanges while
+// another one norms.
+extern "C" __global__ void __launch_bounds__(384, 1)
+    all_reduce_rmsnorm_push(const __grid_constant__ Args args) {
+  all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow, true>(args);
+}
+MUSTER_KERNEL(all_reduce_rmsnorm_push_rows, kTogether,
+              (all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1, false>(args)))

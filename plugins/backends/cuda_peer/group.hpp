@@ -1,0 +1,67 @@
+// One rank's part of one group: its memory, its kernels, and how a call becomes one launch.
+//
+// Thread rule: [group-serial] after connect; abort and async_error from any thread. Lifetime: from
+// prepare to group_destroy, which waits for what was launched; no wait in a kernel is longer than
+// wait_ms.
+#ifndef MUSTER_PLUGINS_CUDA_PEER_GROUP_HPP
+#define MUSTER_PLUGINS_CUDA_PEER_GROUP_HPP
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "muster/plugin.hpp"
+#include "plugins/backends/cuda_peer/bands.hpp"
+#include "plugins/backends/cuda_peer/control_page.hpp"
+#include "plugins/backends/cuda_peer/kernels.hpp"
+#include "plugins/backends/cuda_peer/peer_memory.hpp"
+#include "plugins/backends/cuda_peer/plan.hpp"
+
+namespace muster::cuda_peer {
+
+// Keeps a device's primary context, which is the one that the CUDA runtime uses.
+class PrimaryContext {
+ public:
+  explicit PrimaryContext(int device);
+  ~PrimaryContext();
+  PrimaryContext(const PrimaryContext&) = delete;
+  PrimaryContext& operator=(const PrimaryContext&) = delete;
+  cu::Device device() const { return device_; }
+  cu::Context get() const { return context_; }
+
+ private:
+  cu::Device device_ = 0;
+  cu::Context context_ = nullptr;
+};
+
+class PeerGroup {
+ public:
+  PeerGroup(plugin::Group group, const std::string& cache_directory);
+  ~PeerGroup();
+  void connect();
+  void execute(const muster_call& call);
+  void async_error() const;
+  void abort();
+
+ private:
+  // Equal on all ranks. [collective]
+  void agree_on_room();
+  Plan plan_fused(const muster_call& call, uint64_t bytes, Args& args) const;
+  void launch(const Plan& plan, const muster_call& call, Args& args) const;
+
+  plugin::Group group_;
+  PrimaryContext context_;
+  std::unique_ptr<Kernels> kernels_;
+  std::unique_ptr<ControlPage> control_;
+  std::unique_ptr<PeerMemory> memory_;
+  Bands bands_;
+  Room room_{};
+  Args args_{};  // what is the same in every call
+  uint32_t multiprocessors_ = 0;
+  bool programmatic_ = false;
+  std::string architecture_;
+};
+
+}  // namespace muster::cuda_peer
+
+#endif

@@ -1,0 +1,77 @@
+#include "plugins/backends/cuda_peer/kernels.hpp"
+
+#include <algorithm>
+
+#include "muster/plugin.hpp"
+
+namespace muster::cuda_peer {
+namespace {
+
+constexpr int kMostThreads = 512;
+constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_...
+constexpr int kFunctionSharedBytes = 8;
+constexpr int kFixedSharedBytes = 2048;  // what a block uses beside a row, and the driver
+
+bool is_staged(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::kAllReduceStaged:
+    case Kernel::kReduceScatterStaged:
+    case Kernel::kAllGatherStaged:
+    case Kernel::kAllToAllStaged:
+    case Kernel::kBroadcastStaged:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned rank,
+                 unsigned shared_bytes, const CubinCache& cache)
+    : row_bytes_(static_cast<int>(shared_bytes) - kFixedSharedBytes) {
+  std::vector<ProgramKey> programs = programs_of(ranks, architecture);
+  std::rotate(programs.begin(), programs.begin() + rank % programs.size(), programs.end());
+  for (const ProgramKey& key : programs) load(key, cache);
+}
+
+Kernels::~Kernels() {
+  for (const cu::Module module : modules_) cu::driver().module_unload(module);
+}
+
+void Kernels::load(const ProgramKey& key, const CubinCache& cache) {
+  const std::string cubin = cubin_of(key, cache);
+  cu::Module module = nullptr;
+  cu::driver().check(cu::driver().module_load(&module, cubin.data()), "cuModuleLoadData");
+  modules_.push_back(module);
+  for (unsigned k = 0; k < kKernels; ++k) {
+    const auto kernel = static_cast<Kernel>(k);
+    if (is_move(kernel) == (key.dtype == MUSTER_DTYPE_NONE)) find(key, module, kernel);
+  }
+}
+
+void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
+  const cu::Driver& cuda = cu::driver();
+  cu::Function function = nullptr;
+  cuda.check(cuda.module_function(&function, module, kernel_symbol(kernel)), kernel_symbol(kernel));
+  // Drivers load functions on first use otherwise; older ones do when asked for an attribute.
+  if (cuda.function_load != nullptr) cuda.check(cuda.function_load(function), "cuFuncLoad");
+  int version = 0;
+  cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
+             "cuFuncGetAttribute");
+  if (kernel == Kernel::kFusedPushRows) {
+    cuda.check(cuda.function_set(function, kFunctionSharedBytes, row_bytes_), "cuFuncSetAttribute");
+  }
+  int blocks = 0;
+  cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
+             "cuOccupancyMaxActiveBlocksPerMultiprocessor");
+  // Its blocks have fewer threads and a multiprocessor each.
+  if (kernel == Kernel::kFusedPush) blocks = 64;
+  unsigned& fewest = is_staged(kernel)                  ? stage_blocks_
+                     : kernel == Kernel::kFusedPushRows ? row_blocks_
+                                                        : line_blocks_;
+  fewest = std::min(fewest, static_cast<unsigned>(std::max(blocks, 0)));
+  functions_[key.dtype][static_cast<unsigned>(kernel)] = function;
+}
+
+}  // namespace muster::cuda_peer

@@ -1,0 +1,129 @@
+#include "plugins/backends/cuda_peer/plan.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "muster/plugin.hpp"
+#include "plugins/backends/cuda_peer/device/contract.h"
+
+namespace muster::cuda_peer {
+namespace {
+
+constexpr uint64_t kLanes = 8;  // of a line
+constexpr uint32_t kFewThreads = 128;
+constexpr uint32_t kManyThreads = 512;
+constexpr uint32_t kRowThreads = 384;  // of the fused kernel
+constexpr uint64_t kRowsOfClusters = 4;
+constexpr uint64_t kTurnBytes = (kManyThreads - 32) * 16;
+constexpr uint64_t kSmallStep = 4096;
+constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducing overlap
+
+constexpr uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+constexpr uint64_t round_up(uint64_t a, uint64_t unit) { return divide_up(a, unit) * unit; }
+
+// Wide where one line per thread would need several rounds.
+bool is_wide(uint64_t bytes, uint32_t ranks, const Room& room) {
+  return ranks <= 4 && divide_up(bytes, kLineData) > room.line_blocks * (kManyThreads / kLanes);
+}
+
+// Small blocks on many multiprocessors, then larger blocks, then several beside each other.
+void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
+  const uint64_t groups = divide_up(divide_up(plan.piece, kLineData), lines_per_thread);
+  const uint64_t few = room.line_threads == 0 ? kFewThreads : room.line_threads;
+  const uint64_t needed = round_up(divide_up(groups, room.spread) * kLanes, 32);
+  const uint64_t alone = round_up(groups * kLanes, 32);
+  plan.threads = static_cast<uint32_t>(
+      std::min<uint64_t>({std::max(few, needed), alone, uint64_t{kManyThreads}}));
+  plan.blocks = static_cast<uint32_t>(
+      std::min<uint64_t>(divide_up(groups, plan.threads / kLanes), room.line_blocks));
+}
+
+void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
+  const uint64_t largest = cuda_peer::Heap{ranks}.stage_bytes();
+  const uint64_t wanted = round_up(divide_up(plan.piece, room.stage_blocks * kStepsWanted), 128);
+  plan.step_bytes = room.step_bytes == 0 ? std::clamp(wanted, kSmallStep, largest)
+                                         : std::clamp<uint64_t>(room.step_bytes, 128, largest);
+  // Whole turns of all threads that move data.
+  if (plan.step_bytes > kTurnBytes) plan.step_bytes -= plan.step_bytes % kTurnBytes;
+  plan.lag = room.lag == 0 ? kLag : std::min(room.lag, kLag);
+  plan.threads = kManyThreads;
+  plan.blocks = static_cast<uint32_t>(
+      std::min<uint64_t>(divide_up(plan.piece, plan.step_bytes), room.stage_blocks));
+}
+
+Kernel move_kernel(muster_op op, bool staged) {
+  switch (op) {
+    case MUSTER_ALL_GATHER:
+      return staged ? Kernel::kAllGatherStaged : Kernel::kAllGatherPush;
+    case MUSTER_ALL_TO_ALL:
+      return staged ? Kernel::kAllToAllStaged : Kernel::kAllToAllPush;
+    default:
+      return staged ? Kernel::kBroadcastStaged : Kernel::kBroadcastPush;
+  }
+}
+
+}  // namespace
+
+Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, const Room& room) {
+  Plan plan;
+  const bool staged = algorithm == Algorithm::kStaged;
+  plan.bytes = bytes;
+  plan.piece = bytes;
+  uint64_t lines_per_thread = 1;
+  if (op == MUSTER_ALL_REDUCE) {
+    if (algorithm == Algorithm::kOneShotPush) {
+      const bool wide = is_wide(bytes, ranks, room);
+      plan.kernel = wide ? Kernel::kOneShotPushWide : Kernel::kOneShotPush;
+      lines_per_thread = wide ? 2 : 1;
+    } else {
+      plan.kernel = staged ? Kernel::kAllReduceStaged : Kernel::kTwoShotPush;
+      plan.piece = round_up(divide_up(bytes, ranks), staged ? 128 : uint64_t{kLineData});
+    }
+  } else if (op == MUSTER_REDUCE_SCATTER) {
+    plan.kernel = staged ? Kernel::kReduceScatterStaged : Kernel::kReduceScatterPush;
+    plan.bytes = bytes * ranks;
+  } else {
+    plan.kernel = move_kernel(op, staged);
+  }
+  if (staged) {
+    shape_stages(plan, ranks, room);
+  } else {
+    shape_lines(plan, lines_per_thread, room);
+  }
+  return plan;
+}
+
+Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t ranks, bool quantised,
+                   const Room& room) {
+  Plan plan;
+  plan.bytes = plan.piece = bytes;
+  const uint64_t rows = bytes / (hidden * size);
+  const uint64_t lines = divide_up(hidden * size, kLineData);
+  // Very few rows are spread over several multiprocessors: a cluster costs as much as its blocks
+  // save from eight rows on. A group of quantised elements stays together.
+  if (!quantised && rows <= kRowsOfClusters) plan.cluster = room.cluster;
+  const uint64_t part = divide_up(lines, plan.cluster);
+  const uint64_t at_once = kRowThreads / kLanes * (ranks <= 4 ? 3 : 1);
+  const bool few = !quantised && rows <= room.spread && part <= at_once;
+  plan.kernel = few ? Kernel::kFusedPush : Kernel::kFusedPushRows;
+  if (!few) {
+    plan.cluster = 1;
+    plan.shared_bytes = static_cast<uint32_t>(
+        std::min<uint64_t>(lines * (kLineData / size) * sizeof(float), UINT32_MAX));
+  }
+  if (plan.shared_bytes > room.row_bytes) {
+    plugin::fail(MUSTER_UNIMPLEMENTED,
+                 "cuda_peer does not normalise rows of " + std::to_string(hidden) + " elements",
+                 "forbid cuda_peer for fused_all_reduce_rmsnorm");
+  }
+  // Of a cluster no block has more lines than `part`.
+  plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(
+      round_up((few ? part : lines) * kLanes, 32), 64, few ? kRowThreads : kManyThreads));
+  // Rows too long for two blocks of a multiprocessor to have theirs in shared memory.
+  const uint64_t beside =
+      plan.shared_bytes * uint64_t{2} > room.row_bytes ? room.spread : room.row_blocks;
+  plan.blocks = static_cast<uint32_t>(few ? rows * plan.cluster : std::min(rows, beside));
+  return plan;
+}
+
+}  // namespace muster::cuda_peer

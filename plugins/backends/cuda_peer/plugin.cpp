@@ -1,0 +1,91 @@
+// The backend "cuda_peer": collectives of 2 to 8 ranks with devices of one machine, by kernels that
+// store into each other's memory.
+#include "muster/plugin.hpp"
+
+#include <string>
+
+#include "plugins/backends/cuda_peer/bands.hpp"
+#include "plugins/backends/cuda_peer/facts.hpp"
+#include "plugins/backends/cuda_peer/group.hpp"
+#include "plugins/backends/cuda_peer/settings.hpp"
+#include "plugins/backends/cuda_peer/vocabulary.hpp"
+
+namespace muster::cuda_peer {
+namespace {
+
+// A rule for calls on a CUDA stream, in every phase. All algorithms combine in rank order.
+muster_rule device_rule(Algorithm algorithm, muster_op op) {
+  muster_rule rule = plugin::rule(algorithm_name(algorithm), MUSTER_BIT(op));
+  rule.dtypes = is_reduction(op) ? kReducible : kMovable;
+  rule.redops = is_reduction(op) ? kRedops : 0;
+  rule.memory = MUSTER_BIT(MUSTER_CUDA);
+  rule.phases = MUSTER_BIT(MUSTER_EAGER) | MUSTER_BIT(MUSTER_GRAPH_WARMUP) |
+                MUSTER_BIT(MUSTER_GRAPH_CAPTURE) | MUSTER_BIT(MUSTER_GRAPH_PIECEWISE);
+  rule.streams = MUSTER_BIT(MUSTER_STREAM_CUDA);
+  rule.determinism = MUSTER_SIZE_INVARIANT;
+  return rule;
+}
+
+void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
+  uint64_t from = 0;
+  const auto add = [&](Algorithm algorithm, uint64_t to) {
+    muster_rule rule = device_rule(algorithm, op);
+    rule.bytes_from = from;
+    rule.bytes_to = to;
+    query.add(rule);
+    from = to + 1;
+  };
+  if (band.one_shot != 0) add(Algorithm::kOneShotPush, band.one_shot);
+  if (band.two_shot > band.one_shot) add(Algorithm::kTwoShotPush, band.two_shot);
+  // After the largest size there is no further one.
+  const bool all = band.one_shot == UINT64_MAX || band.two_shot == UINT64_MAX;
+  if (!all) add(Algorithm::kStaged, UINT64_MAX);
+}
+
+// One shot only: beyond, reducing and normalising apart is faster.
+void add_fused(const plugin::Query& query, const std::string& architecture, const Band& band) {
+  if (band.one_shot == 0) return;
+  muster_rule rule = device_rule(Algorithm::kOneShotPush, MUSTER_FUSED_ALL_REDUCE_RMSNORM);
+  rule.dtypes = kReducible;
+  rule.redops = MUSTER_BIT(MUSTER_SUM);
+  rule.bytes_to = band.one_shot;
+  if (std::stoi(architecture.substr(3)) >= 89) rule.flags = MUSTER_RULE_QUANTISED;
+  query.add(rule);
+}
+
+class CudaPeerBackend : public Declared {
+ public:
+  static constexpr int32_t kPriority = 70;
+
+  explicit CudaPeerBackend(plugin::Host host) : host_(host) {}
+
+  void probe(plugin::Facts facts) { put_facts(facts); }
+
+  void offer(plugin::Query query) {
+    const Verdict verdict = judge(query);
+    if (!verdict.obstacle.empty()) {
+      query.decline(verdict.obstacle);
+      return;
+    }
+    if (!verdict.no_lines.empty()) query.decline(verdict.no_lines);
+    const Bands bands = Bands::of(verdict.architecture, query.size(), query.option("bands"),
+                                  query.option("algorithm"), verdict.no_lines.empty());
+    for (const muster_op op : kReductions) add_bands(query, op, bands[op]);
+    add_fused(query, verdict.architecture, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
+    for (const muster_op op : kMoves) add_bands(query, op, bands[op]);
+  }
+
+  std::unique_ptr<PeerGroup> prepare(plugin::Group group) {
+    const char* const directory = host_.get()->artifact_dir(host_.get());
+    return std::make_unique<PeerGroup>(group, directory == nullptr ? "" : directory);
+  }
+
+ private:
+  plugin::Host host_;
+};
+
+}  // namespace
+}  // namespace muster::cuda_peer
+
+MUSTER_PLUGIN(muster::cuda_peer::CudaPeerBackend, muster::cuda_peer::PeerGroup, "cuda_peer",
+              "0.1.0", "muster", "CUDA_VISIBLE_DEVICES", "/dev/nvidiactl");

@@ -1,0 +1,54 @@
+// One case with its buffers on the device: poisoned, run, compared with the reference to the bit,
+// the bytes around the result too.
+#ifndef MUSTER_TESTS_GPU_PEER_TRIAL_HPP
+#define MUSTER_TESTS_GPU_PEER_TRIAL_HPP
+
+#include "tests/gpu/peer/reference.hpp"
+#include "tests/gpu/peer/world.hpp"
+
+namespace muster::peer_test {
+
+enum class Place { kOut, kIn };
+
+// Room for the largest case of a rank.
+struct Arena {
+  Arena(Rank& rank, uint64_t bytes);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  Rank& rank;
+  const uint64_t bytes;  // of each, with the margins
+  cu::Pointer send;
+  cu::Pointer recv;
+};
+
+class Trial {
+ public:
+  static constexpr uint64_t kMargin = 1024;
+
+  // shift: bytes by which send, and twice that by which recv, miss their alignment.
+  Trial(Arena& arena, const Case& c, Place place, uint64_t shift);
+  // Uploads operands and poisons the result.
+  void reset();
+  std::string run();  // enqueues; "" or the cause
+  void check(const std::string& what);
+  // New operands.
+  void reseed(uint64_t seed);
+
+ private:
+  uint64_t recv_bytes() const;
+  void upload();
+
+  Arena& arena_;
+  Case case_;
+  Place place_;
+  cu::Pointer send_;
+  cu::Pointer recv_;
+  cu::Pointer window_;  // recv with its margins
+  Bytes operand_;
+};
+
+}  // namespace muster::peer_test
+
+#endif
