@@ -12,6 +12,7 @@ namespace {
 std::string config_of(const Scenario& scenario, const Settings& settings) {
   std::string text =
       "plugins.probe = \"in-process\"\ngroup.timeout_ms = 120000\nbackend.mpi.mode = \"off\"\n"
+      "backend.cuda_peer.mode = \"off\"\n"
       "backend.nccl.options.float_min_max = true\n" +
       scenario.config;
   if (!settings.library.empty())

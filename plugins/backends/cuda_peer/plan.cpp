@@ -108,8 +108,11 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t rank
   plan.kernel = few ? Kernel::kFusedPush : Kernel::kFusedPushRows;
   if (!few) {
     plan.cluster = 1;
-    plan.shared_bytes = static_cast<uint32_t>(
-        std::min<uint64_t>(lines * (kLineData / size) * sizeof(float), UINT32_MAX));
+    // The last lane of a line has half a packet, but reads a whole one.
+    const uint64_t elements =
+        (lines * kLineData + kLanes * sizeof(uint64_t) * 2 - kLineData) / size;
+    plan.shared_bytes =
+        static_cast<uint32_t>(std::min<uint64_t>(elements * sizeof(float), UINT32_MAX));
   }
   if (plan.shared_bytes > room.row_bytes) {
     plugin::fail(MUSTER_UNIMPLEMENTED,
