@@ -76,7 +76,6 @@ std::vector<Scenario> scenarios_for(uint32_t devices) {
   };
   scenarios.push_back({"nccl", ""});
   scenarios.push_back({"nccl, memory of the group", "", true});
-  scenarios.push_back({"nccl, without windows", option("windows = false"), true});
   scenarios.push_back({"nccl, not blocking", option("blocking = false")});
   scenarios.push_back({"nccl, few blocks", option("min_ctas = 1") + option("max_ctas = 4"), false});
   return scenarios;

@@ -26,7 +26,7 @@ class Backend {
       plugin::option(
           "blocking", MUSTER_OPTION_BOOLEAN, "true",
           "false: NCCL starts a thread for each call, which makes every wait in it bounded"),
-      plugin::option("windows", MUSTER_OPTION_BOOLEAN, "true",
+      plugin::option("windows", MUSTER_OPTION_BOOLEAN, "false",
                      "register memory of muster_mem_alloc with NCCL (2.27 on), on one machine"),
       plugin::option("min_ctas", MUSTER_OPTION_INTEGER, "0",
                      "the fewest thread blocks of a kernel; 0: 32 with windows, else NCCL's choice",

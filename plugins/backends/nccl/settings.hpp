@@ -19,7 +19,7 @@ inline constexpr int kMostCtas = 64;
 
 struct Settings {
   bool blocking = true;
-  bool windows = true;
+  bool windows = false;
   int min_ctas = 0;  // 0: NCCL's choice
   int max_ctas = 0;
 };

@@ -17,8 +17,8 @@ nccl::Config config_of(const World& world, const char* library = "libnccl.so.2")
   return config;
 }
 
-TEST(NcclConfig, GivenNoOptionsThenThereAreEnoughBlocksForWindowsAndTheGroupsNameIsTold) {
-  const nccl::Config config = config_of(simulated_world(2));
+TEST(NcclConfig, GivenWindowsThenThereAreEnoughBlocksForThem) {
+  const nccl::Config config = config_of(simulated_world(2, nccl_option("windows", "true")));
   EXPECT_EQ(config.magic, nccl::kConfigMagic);
   EXPECT_EQ(config.version, 22700u);
   EXPECT_EQ(config.size, sizeof(config));
@@ -39,11 +39,14 @@ TEST(NcclConfig, GivenLimitsThenTheyAreGivenOn) {
 }
 
 TEST(NcclConfig, GivenFewBlocksAtMostThenNoMoreAreAskedFor) {
-  EXPECT_EQ(config_of(simulated_world(2, nccl_option("max_ctas", "8"))).min_ctas, 8);
+  EXPECT_EQ(
+      config_of(simulated_world(2, nccl_option("windows", "true") + nccl_option("max_ctas", "8")))
+          .min_ctas,
+      8);
 }
 
 TEST(NcclConfig, GivenNoWindowsThenTheNumberIsNcclsOwn) {
-  EXPECT_EQ(config_of(simulated_world(2, nccl_option("windows", "false"))).min_ctas, kUndefined);
+  EXPECT_EQ(config_of(simulated_world(2)).min_ctas, kUndefined);
 }
 
 TEST(NcclConfig, GivenTheOldestVersionThenItIsGivenNoMoreThanItKnows) {

@@ -33,45 +33,46 @@ std::string records_after_allocation(const World& world) {
 }
 
 TEST(NcclWindows, GivenMemoryOfTheGroupThenItIsRegistered) {
-  EXPECT_THAT(records_after_allocation(simulated_world(2)), HasSubstr(kRegistered));
+  EXPECT_THAT(records_after_allocation(simulated_world(2, nccl_option("windows", "true"))),
+              HasSubstr(kRegistered));
 }
 
 TEST(NcclWindows, GivenCommunicatorsThatDoNotBlockThenItIsRegistered) {
-  EXPECT_THAT(records_after_allocation(simulated_world(2, nccl_option("blocking", "false"))),
+  EXPECT_THAT(records_after_allocation(simulated_world(
+                  2, nccl_option("windows", "true") + nccl_option("blocking", "false"))),
               HasSubstr(kRegistered));
 }
 
 TEST(NcclWindows, GivenADeviceWithoutFileDescriptorsThenItIsNotRegisteredAndCallsGoOn) {
   const Environment plain("SIMULATED_CUDA_VMM", "0");
-  EXPECT_THAT(records_after_allocation(simulated_world(2)),
+  EXPECT_THAT(records_after_allocation(simulated_world(2, nccl_option("windows", "true"))),
               HasSubstr("the buffer of rank 0 is not memory with a file descriptor"));
 }
 
-TEST(NcclWindows, GivenTheOptionOffThenItIsNotRegistered) {
-  EXPECT_THAT(records_after_allocation(simulated_world(2, nccl_option("windows", "false"))),
-              HasSubstr("windows are off"));
+TEST(NcclWindows, GivenNoOptionThenItIsNotRegistered) {
+  EXPECT_THAT(records_after_allocation(simulated_world(2)), HasSubstr("windows are off"));
 }
 
 TEST(NcclWindows, GivenAnOldVersionThenItIsNotRegistered) {
-  EXPECT_THAT(
-      records_after_allocation(simulated_world(2, nccl_option("library", "\"" NCCL_2_18 "\""))),
-      HasSubstr("are in NCCL from 2.27 on only"));
+  EXPECT_THAT(records_after_allocation(simulated_world(
+                  2, nccl_option("windows", "true") + nccl_option("library", "\"" NCCL_2_18 "\""))),
+              HasSubstr("are in NCCL from 2.27 on only"));
 }
 
 TEST(NcclWindows, GivenDevicesWithoutSymmetricMemoryThenItIsNotRegistered) {
   const Environment none("SIMULATED_NCCL_SYMMETRIC", "0");
-  EXPECT_THAT(records_after_allocation(simulated_world(2)),
+  EXPECT_THAT(records_after_allocation(simulated_world(2, nccl_option("windows", "true"))),
               HasSubstr("NCCL has no symmetric memory among these devices"));
 }
 
 TEST(NcclWindows, GivenARegistrationThatFailsThenTheCauseIsRecordedAndCallsGoOn) {
   const Environment failing("SIMULATED_NCCL_FAIL", "ncclCommWindowRegister=4");
-  EXPECT_THAT(records_after_allocation(simulated_world(2)),
+  EXPECT_THAT(records_after_allocation(simulated_world(2, nccl_option("windows", "true"))),
               HasSubstr("ncclCommWindowRegister: invalid argument: "));
 }
 
 TEST(NcclWindows, GivenABufferOfTheProgramThatIsNotAlignedThenItIsNotRegistered) {
-  simulated_world(2).run([](api::Runtime& runtime, uint32_t rank) {
+  simulated_world(2, nccl_option("windows", "true")).run([](api::Runtime& runtime, uint32_t rank) {
     gpu::Device device(rank);
     api::Group group(runtime, on_devices());
     void* memory = nullptr;
