@@ -35,21 +35,20 @@ bool gives_streams(const muster_device& table) {
 
 }  // namespace
 
-Result<std::unique_ptr<DeviceRun>> DeviceRun::open(const Devices& devices, muster_memory kind,
-                                                   uint32_t device) {
-  const Device* const found = devices.find(kind);
-  if (found == nullptr) {
+Result<std::unique_ptr<DeviceRun>> DeviceRun::open(const Device* known, muster_memory kind,
+                                                   uint32_t index) {
+  if (known == nullptr) {
     return Status(MUSTER_UNAVAILABLE,
                   fmt::format("no plugin knows {} memory here", memory_name(kind)),
                   "install the plugin that gives muster.device/1 for it; muster list shows them");
   }
-  if (!gives_streams(*found->table)) {
+  if (!gives_streams(*known->table)) {
     return Status(MUSTER_UNIMPLEMENTED,
                   fmt::format("the plugin of {} memory gives no streams", memory_name(kind)),
                   "a later version of it may");
   }
-  std::unique_ptr<DeviceRun> run(new DeviceRun(*found, device));
-  MUSTER_TRY(Status(found->table->stream_create(found->instance, device, &run->stream_)));
+  std::unique_ptr<DeviceRun> run(new DeviceRun(*known, index));
+  MUSTER_TRY(Status(known->table->stream_create(known->instance, index, &run->stream_)));
   return run;
 }
 

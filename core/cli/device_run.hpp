@@ -16,9 +16,10 @@ namespace muster::cli {
 
 class DeviceRun {
  public:
-  // UNAVAILABLE where no plugin knows the kind, or its plugin gives no streams.
-  static Result<std::unique_ptr<DeviceRun>> open(const Devices& devices, muster_memory kind,
-                                                 uint32_t device);
+  // known: by whom the kind is known, NULL: by none, which is UNAVAILABLE; a plugin that gives no
+  // streams is UNIMPLEMENTED.
+  static Result<std::unique_ptr<DeviceRun>> open(const Device* known, muster_memory kind,
+                                                 uint32_t index);
   ~DeviceRun();
   DeviceRun(const DeviceRun&) = delete;
   DeviceRun& operator=(const DeviceRun&) = delete;

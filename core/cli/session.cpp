@@ -73,7 +73,7 @@ Result<std::unique_ptr<Session>> Session::open(const RankOptions& options) {
   }
   MUSTER_TRY(Status(muster_init(&runtime_options, &session->runtime_)));
   if (kind != MUSTER_HOST) {
-    auto run = DeviceRun::open(session->runtime_->devices, kind, device);
+    auto run = DeviceRun::open(session->runtime_->devices.find(kind), kind, device);
     if (!run.ok()) return run.take_status();
     session->device_ = std::move(*run);
   }

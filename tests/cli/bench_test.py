@@ -136,6 +136,14 @@ class Bench(support.Case):
             self.assertIn(operation, errors)
         self.assertIn("dtype 'f99'", self.muster("bench", "all_reduce", "-d", "f99", code=2).stderr)
 
+    def test_given_a_device_that_is_not_there_when_measured_then_that_is_said_before_anything_is_timed(self):
+        for arguments, cause in ((("--graph",), "--graph and --devices are about a device"), (("--device", "host"), "device memory 'host' cannot be measured"),
+                                 (("--device", "cuda", "--loop", "back-to-back"), "--device goes without barrier, --loop, --compare and --tune")):
+            with self.subTest(arguments=arguments):
+                self.assertIn(cause, self.muster("bench", "all_reduce", *arguments, code=2).stderr)
+        result = self.muster("bench", "all_reduce", "--device", "hip", *SMALL, code=3)
+        self.assertIn("no plugin knows hip memory here", result.stderr)
+
     def test_given_a_backend_that_declines_when_measured_then_no_other_serves_in_its_place(self):
         result = self.muster("bench", "all_reduce", "--backend", "skeleton", *SMALL, code=3)
         self.assertIn("all_reduce of 64 bytes is not served by skeleton but by shm\n", result.stderr)
