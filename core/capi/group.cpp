@@ -35,6 +35,17 @@ muster::Result<std::string> agree_ok(muster_group& group, bool ok) {
   return vote->front();
 }
 
+// Every backend is told, whatever one of them says; the first failure.
+Status end_capture(const std::vector<const muster::LiveBackend*>& backends, bool ok) {
+  Status first;
+  for (const muster::LiveBackend* backend : backends) {
+    if (backend->table->capture_end == nullptr) continue;
+    Status status(backend->table->capture_end(backend->state, ok ? 1 : 0));
+    if (first.ok()) first = std::move(status);
+  }
+  return first;
+}
+
 }  // namespace
 
 muster_status* muster_group_create(muster_runtime* runtime, const muster_group_options* options,
@@ -110,9 +121,15 @@ muster_status* muster_graph_begin(muster_group* group, muster_phase phase) {
                     "end it with muster_graph_end first");
     }
     group->queue->drain();
+    std::vector<const muster::LiveBackend*> begun;
     for (const muster::LiveBackend& backend : group->backends) {
       if (backend.table->capture_begin == nullptr) continue;
-      MUSTER_TRY(Status(backend.table->capture_begin(backend.state, phase)));
+      Status failed(backend.table->capture_begin(backend.state, phase));
+      if (!failed.ok()) {  // those before it go back
+        const Status ignored = end_capture(begun, false);
+        return failed;
+      }
+      begun.push_back(&backend);
     }
     group->enter(phase);
     group->context.scratch.allow_growth(false);
@@ -133,10 +150,9 @@ muster_status* muster_graph_end(muster_group* group, uint32_t ok) {
     group->enter(MUSTER_EAGER);
     group->context.scratch.allow_growth(true);
     if (!refused.ok()) return refused.take_status();
-    for (const muster::LiveBackend& backend : group->backends) {
-      if (backend.table->capture_end == nullptr) continue;
-      MUSTER_TRY(Status(backend.table->capture_end(backend.state, refused->empty() ? 1 : 0)));
-    }
+    std::vector<const muster::LiveBackend*> all;
+    for (const muster::LiveBackend& backend : group->backends) all.push_back(&backend);
+    MUSTER_TRY(end_capture(all, refused->empty()));
     if (refused->empty()) return Status();
     return Status(MUSTER_ABORTED,
                   fmt::format("the graph of group {} is void: {}", group->name, *refused),

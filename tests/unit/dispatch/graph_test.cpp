@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <barrier>
+
 #include "tests/unit/compose/thread_backend.hpp"
 #include "tests/unit/dispatch/mocked_group.hpp"
 
@@ -44,6 +46,41 @@ TEST_F(Graph, GivenEachPhaseThenTheBackendHearsItAndCallsCarryIt) {
     });
     ::testing::Mock::VerifyAndClearExpectations(&mock_);
   }
+}
+
+TEST_F(Graph, GivenABackendThatCannotBeginOrEndThenTheOthersAreToldAllTheSame) {
+  MockBackend other("slow", 10, kMockCapture);
+  ON_CALL(other, offer).WillByDefault([](plugin::Query query) { query.add(in_all_phases()); });
+  ON_CALL(mock_, offer).WillByDefault([](plugin::Query query) {  // not all, so that both serve
+    muster_rule rule = in_all_phases();
+    rule.ops &= ~MUSTER_BIT(MUSTER_BROADCAST);
+    query.add(rule);
+  });
+  const auto refuse = [](auto&&...) { plugin::fail(MUSTER_RESOURCE_EXHAUSTED, "no room"); };
+  // At first not begun by the second: the first goes back, and the group is where it was. Then not
+  // ended by the first: the second hears of the end. Two ranks each.
+  EXPECT_CALL(mock_, capture_begin).Times(4);
+  EXPECT_CALL(other, capture_begin)
+      .Times(4)
+      .WillOnce(refuse)
+      .WillOnce(refuse)
+      .WillRepeatedly(::testing::Return());
+  EXPECT_CALL(mock_, capture_end(_, false)).Times(2);
+  EXPECT_CALL(mock_, capture_end(_, true)).Times(2).WillRepeatedly(refuse);
+  EXPECT_CALL(other, capture_end(_, true)).Times(2);
+  std::barrier together(2);
+  World(2).with(mock_).with(other).run([&](api::Runtime& runtime, uint32_t) {
+    api::Group group(runtime);
+    for (int turn = 0; turn < 2; ++turn) {
+      const Failed failed = failure_of([&] {
+        group.graph_begin(MUSTER_GRAPH_CAPTURE);
+        group.graph_end(true);
+      });
+      EXPECT_EQ(failed.code, MUSTER_RESOURCE_EXHAUSTED);
+      EXPECT_THAT(failed.cause, HasSubstr("no room"));
+      together.arrive_and_wait();
+    }
+  });
 }
 
 TEST_F(Graph, GivenOneRankThatAbortsThenAllHearItNothingIsRegisteredAndTheGroupGoesOn) {
