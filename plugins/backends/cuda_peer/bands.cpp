@@ -1,12 +1,10 @@
 #include "plugins/backends/cuda_peer/bands.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <string_view>
 
-#include "muster/names.h"
-#include "muster/plugin.hpp"
+#include "plugins/bands_option/bands_option.hpp"
 
 namespace muster::cuda_peer {
 namespace {
@@ -24,42 +22,13 @@ constexpr Line kLines[] = {
 #undef MUSTER_PEER_BAND
 };
 
-[[noreturn]] void refuse(std::string_view entry) {
-  plugin::fail(MUSTER_INVALID_ARGUMENT,
-               "option bands: '" + std::string(entry) + "' is not understood",
-               "write OPERATION/RANKS=ONE_SHOT or OPERATION/RANKS=ONE_SHOT:TWO_SHOT in bytes, as "
-               "all_reduce/8=262144:2097152; several are separated by commas");
-}
+constexpr const char* kHow =
+    "write OPERATION/RANKS=ONE_SHOT or OPERATION/RANKS=ONE_SHOT:TWO_SHOT in bytes, as "
+    "all_reduce/8=262144:2097152; several are separated by commas";
 
-template <typename Number>
-Number number_of(std::string_view text, std::string_view entry) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) refuse(entry);
-  return number;
-}
-
-// One entry of option `bands`.
-Line parse(std::string_view entry) {
-  const size_t slash = entry.find('/');
-  const size_t equals = entry.find('=');
-  if (slash == std::string_view::npos || equals == std::string_view::npos || equals < slash) {
-    refuse(entry);
-  }
-  Line line{};
-  const std::string_view name = entry.substr(0, slash);
-  for (const Line& known : kLines) {
-    if (name == muster_op_name(known.op)) line.op = known.op;
-  }
-  if (line.op == MUSTER_OP_NONE) refuse(entry);
-  line.ranks_to = number_of<uint32_t>(entry.substr(slash + 1, equals - slash - 1), entry);
-  const std::string_view sizes = entry.substr(equals + 1);
-  const size_t colon = std::min(sizes.find(':'), sizes.size());
-  line.band.one_shot = number_of<uint64_t>(sizes.substr(0, colon), entry);
-  if (colon < sizes.size()) {
-    line.band.two_shot = number_of<uint64_t>(sizes.substr(colon + 1), entry);
-  }
-  return line;
+bool has_limits(muster_op op) {
+  return std::any_of(std::begin(kLines), std::end(kLines),
+                     [&](const Line& line) { return line.op == op; });
 }
 
 Band forced_band(const std::string& forced) {
@@ -87,12 +56,10 @@ Bands Bands::of(const std::string& architecture, uint32_t ranks, const std::stri
     bands.bands_[line.op] = line.band;
     found[line.op] = true;
   }
-  for (std::string_view rest = tuned; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    const Line line = parse(rest.substr(0, comma));
-    if (line.ranks_to == ranks) bands.bands_[line.op] = line.band;
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
+  bands_option::read<2>(tuned, ranks, kHow, has_limits,
+                        [&](muster_op op, const std::array<uint64_t, 2>& limits) {
+                          bands.bands_[op] = {limits[0], limits[1]};
+                        });
   if (!forced.empty()) bands.bands_.fill(forced_band(forced));
   for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
     Band& band = bands.bands_[op];

@@ -1,12 +1,9 @@
 #include "plugins/backends/shm/bands.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
-#include <string_view>
 
-#include "muster/names.h"
-#include "muster/plugin.hpp"
+#include "plugins/bands_option/bands_option.hpp"
 
 namespace muster::shm {
 namespace {
@@ -29,37 +26,13 @@ uint64_t from_table(muster_op op, uint32_t ranks) {
   return found == std::end(kLines) ? 0 : found->bytes;
 }
 
-[[noreturn]] void refuse(std::string_view entry) {
-  plugin::fail(MUSTER_INVALID_ARGUMENT,
-               "option bands: '" + std::string(entry) + "' is not understood",
-               "write OPERATION/RANKS=BYTES, as all_reduce/2=16384, with all_reduce, reduce or "
-               "fused_all_reduce_rmsnorm; several are separated by commas");
-}
+constexpr const char* kHow =
+    "write OPERATION/RANKS=BYTES, as all_reduce/2=16384, with all_reduce, reduce or "
+    "fused_all_reduce_rmsnorm; several are separated by commas";
 
-template <typename Number>
-Number number_of(std::string_view text, std::string_view entry) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) refuse(entry);
-  return number;
-}
-
-// One entry of option `bands`.
-Line parse(std::string_view entry) {
-  const size_t slash = entry.find('/');
-  const size_t equals = entry.find('=');
-  if (slash == std::string_view::npos || equals == std::string_view::npos || equals < slash) {
-    refuse(entry);
-  }
-  Line line{};
-  const std::string_view name = entry.substr(0, slash);
-  for (const Line& known : kLines) {
-    if (name == muster_op_name(known.op)) line.op = known.op;
-  }
-  if (line.op == MUSTER_OP_NONE) refuse(entry);
-  line.ranks_to = number_of<uint32_t>(entry.substr(slash + 1, equals - slash - 1), entry);
-  line.bytes = number_of<uint64_t>(entry.substr(equals + 1), entry);
-  return line;
+bool has_limits(muster_op op) {
+  return std::any_of(std::begin(kLines), std::end(kLines),
+                     [&](const Line& line) { return line.op == op; });
 }
 
 }  // namespace
@@ -73,12 +46,9 @@ Bands Bands::of(int64_t one_shot_bytes, const std::string& tuned, uint64_t chunk
                                    : bands.fused;
   };
   for (const Line& line : kLines) place(line.op) = from_table(line.op, ranks);
-  for (std::string_view rest = tuned; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    const Line line = parse(rest.substr(0, comma));
-    if (line.ranks_to == ranks) place(line.op) = line.bytes;
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
+  bands_option::read<1>(
+      tuned, ranks, kHow, has_limits,
+      [&](muster_op op, const std::array<uint64_t, 1>& bytes) { place(op) = bytes[0]; });
   if (one_shot_bytes >= 0) {
     const auto limit = static_cast<uint64_t>(one_shot_bytes);
     bands = {limit, limit, std::min(limit, chunk_bytes) / 4};
