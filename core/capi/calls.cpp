@@ -54,6 +54,11 @@ Status read_call(const char* function, const muster_group* group, const muster_c
   return refusal == Refusal::kNone ? Status() : Status(muster::refuse_call(*group, *out, refusal));
 }
 
+// Out of line: the path of a run needs no stack for it.
+[[gnu::cold, gnu::noinline]] muster_status* plan_is_null() {
+  return at_boundary([] { return null_argument("muster_plan_run", "plan"); });
+}
+
 }  // namespace
 
 muster_status* muster_execute(muster_group* group, const muster_call* call) {
@@ -138,7 +143,7 @@ muster_status* muster_plan_create(muster_group* group, const muster_call* call, 
 
 muster_status* muster_plan_run(muster_plan* plan) {
   if (plan == nullptr) [[unlikely]]
-    return muster::plan_is_null();
+    return plan_is_null();
   return muster::run_plan(*plan);
 }
 

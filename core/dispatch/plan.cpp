@@ -53,12 +53,6 @@ void muster_plan::own_operands() {
 
 namespace muster {
 
-muster_status* plan_is_null() {
-  return at_boundary([] {
-    return Status(MUSTER_INVALID_ARGUMENT, "muster_plan_run: plan is NULL", "give a valid plan");
-  });
-}
-
 muster_status* run_plan_with_attention(muster_plan& plan) {
   return at_boundary([&] {
     const muster_group& group = *plan.group;

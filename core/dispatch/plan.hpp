@@ -40,7 +40,6 @@ struct muster_plan {
 namespace muster {
 
 // Out of line, so that the path of a run needs neither stack nor registers for them.
-[[gnu::cold, gnu::noinline]] muster_status* plan_is_null();
 [[gnu::cold, gnu::noinline]] muster_status* run_plan_with_attention(muster_plan& plan);
 [[gnu::cold, gnu::noinline]] muster_status* plan_failed(muster_plan& plan, muster_status* status);
 
