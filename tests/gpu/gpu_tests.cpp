@@ -49,7 +49,7 @@ Tally run_scenario(const Scenario& scenario, size_t index, const Settings& setti
   std::string command = quoted(self) + " --scenario " + std::to_string(index) + " --seed " +
                         std::to_string(settings.seed) + " --max-bytes " +
                         std::to_string(settings.largest);
-  if (!settings.library.empty()) command += " --library " + quoted(settings.library);
+  if (!settings.nccl_file.empty()) command += " --library " + quoted(settings.nccl_file);
   if (!scenario.single) {
     const std::string launcher = self.substr(0, self.rfind('/')) + "/ranks_launch ";
     command = quoted(launcher.substr(0, launcher.size() - 1)) + " " + std::to_string(ranks) + " " +
@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
   int scenario = -1;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   CLI::App app("Tests of muster on real devices");
-  app.add_option("--library", settings.library, "NCCL's file");
+  app.add_option("--library", settings.nccl_file, "NCCL's file");
   app.add_option("--seed", settings.seed, "of the cases");
   app.add_option("--max-bytes", settings.largest, "of the largest calls");
   app.add_option("--only", only, "the scenarios with this in their name");

@@ -9,14 +9,16 @@
 namespace muster::gpu {
 namespace {
 
+// "blocking = false"
+std::string nccl_option(const std::string& text) { return "backend.nccl.options." + text + "\n"; }
+
 std::string config_of(const Scenario& scenario, const Settings& settings) {
   std::string text =
       "plugins.probe = \"in-process\"\ngroup.timeout_ms = 120000\nbackend.mpi.mode = \"off\"\n"
       "backend.cuda_peer.mode = \"off\"\n"
       "backend.nccl.options.float_min_max = true\n" +
       scenario.config;
-  if (!settings.library.empty())
-    text += "backend.nccl.options.library = \"" + settings.library + "\"\n";
+  if (!settings.nccl_file.empty()) text += nccl_option("library = \"" + settings.nccl_file + "\"");
   return text;
 }
 
@@ -71,13 +73,11 @@ std::vector<Scenario> scenarios_for(uint32_t devices) {
   std::vector<Scenario> scenarios = {{"device plugin", "", false, false, true},
                                      {"one device for two ranks", "", false, true, false}};
   if (devices < 2) return scenarios;
-  const auto option = [](const char* text) {
-    return std::string("backend.nccl.options.") + text + "\n";
-  };
   scenarios.push_back({"nccl", ""});
   scenarios.push_back({"nccl, memory of the group", "", true});
-  scenarios.push_back({"nccl, not blocking", option("blocking = false")});
-  scenarios.push_back({"nccl, few blocks", option("min_ctas = 1") + option("max_ctas = 4"), false});
+  scenarios.push_back({"nccl, not blocking", nccl_option("blocking = false")});
+  scenarios.push_back(
+      {"nccl, few blocks", nccl_option("min_ctas = 1") + nccl_option("max_ctas = 4"), false});
   return scenarios;
 }
 

@@ -34,7 +34,7 @@ struct Tally {
 
 struct Settings {
   std::string backend = "nccl";
-  std::string library;  // of NCCL; "": as the loader finds it
+  std::string nccl_file;  // of NCCL; "": as the loader finds it
   uint64_t seed = 1;
   uint64_t largest = uint64_t{32} << 20;
 };

@@ -13,7 +13,7 @@ namespace {
 class Call {
  public:
   Call(const Member& member, const muster_call& call, const void* scratch, Comm comm, Stream stream)
-      : nccl_(*member.library),
+      : nccl_(*member.nccl),
         member_(member),
         call_(call),
         send_(static_cast<const unsigned char*>(scratch != nullptr ? scratch : call.send)),

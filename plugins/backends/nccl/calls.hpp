@@ -15,7 +15,7 @@ namespace muster::nccl {
 
 // What the calls of one group have in common.
 struct Member {
-  const Library* library = nullptr;
+  const Library* nccl = nullptr;
   uint32_t features = 0;  // of all ranks
   uint32_t rank = 0;
   uint32_t size = 0;

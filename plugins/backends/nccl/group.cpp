@@ -56,9 +56,9 @@ void Group::connect() {
   Invitation invitation{};
   if (group_.rank() == 0) {
     const cuda::Current current(life_->driver(), life_->context());
-    invitation.result = member_.library->get_unique_id(&invitation.id);
+    invitation.result = member_.nccl->get_unique_id(&invitation.id);
     if (invitation.result != kSuccess) {
-      std::strncpy(invitation.error, member_.library->describe(invitation.result, nullptr).c_str(),
+      std::strncpy(invitation.error, member_.nccl->describe(invitation.result, nullptr).c_str(),
                    sizeof(invitation.error) - 1);
     }
   }
@@ -114,7 +114,7 @@ void Group::run(const muster_call* calls, uint32_t count) {
     if (count == 1) {
       result = enqueue_all(calls, count, scratch, use.comm());
     } else {
-      OneOf one(*member_.library, use.comm());
+      OneOf one(*member_.nccl, use.comm());
       enqueue_all(calls, count, scratch, use.comm());
       result = one.end();
     }

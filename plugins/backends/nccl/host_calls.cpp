@@ -37,7 +37,8 @@ void HostCalls::look(uint64_t& gone_ns) const {
     if (group_.peer_alive(peer)) continue;
     if (gone_ns == 0) gone_ns = now;
     if (now - gone_ns >= kPatienceNs)
-      fail(MUSTER_PEER_LOST, "rank " + std::to_string(peer) + " of the group is gone");
+      fail(MUSTER_PEER_LOST, "rank " + std::to_string(peer) + " of the group is gone",
+           "look for its exit or signal in its own output; the group cannot be used any more");
   }
   if (now < group_.deadline_ns()) return;
   fail(MUSTER_DEADLINE_EXCEEDED, "a call was not done at the deadline",
@@ -47,7 +48,9 @@ void HostCalls::look(uint64_t& gone_ns) const {
 
 // A stream runs empty as well when NCCL gives up.
 void HostCalls::look_back() const {
-  if (life_.aborted()) fail(MUSTER_ABORTED, "the group was aborted during a call");
+  if (life_.aborted())
+    fail(MUSTER_ABORTED, "the group was aborted during a call",
+         "destroy the group and create it anew");
   life_.check_async();
 }
 
