@@ -157,7 +157,8 @@ int understand(BenchOptions& options) {
   if (!device.empty()) {
     const auto kind = memory_from_name(device);
     if (!kind || *kind == MUSTER_HOST) {
-      return wrong_name("device memory", device, all_memory_names());
+      return usage(fmt::format("'{}' is no kind of device memory", device),
+                   "name a kind that a plugin knows, for example cuda; muster list shows them");
     }
     if (*op == MUSTER_BARRIER || options.loop_name != "synchronised" || !options.peers.empty() ||
         !options.tune.empty()) {

@@ -45,7 +45,7 @@ Result<std::unique_ptr<DeviceRun>> DeviceRun::open(const Device* known, muster_m
   if (!gives_streams(*known->table)) {
     return Status(MUSTER_UNIMPLEMENTED,
                   fmt::format("the plugin of {} memory gives no streams", memory_name(kind)),
-                  "a later version of it may");
+                  "update the plugin: streams are a later part of muster.device/1");
   }
   std::unique_ptr<DeviceRun> run(new DeviceRun(*known, index));
   MUSTER_TRY(Status(known->table->stream_create(known->instance, index, &run->stream_)));
