@@ -1,7 +1,8 @@
 // One rank of bench or replay: its runtime, a control group for measuring, and per backend one
 // group or one layout to run on.
 //
-// Uses the C API only, as a program would.
+// Uses the C API, as a program would; only the plugin of a device is asked for of the runtime
+// itself.
 #ifndef MUSTER_CORE_CLI_SESSION_HPP
 #define MUSTER_CORE_CLI_SESSION_HPP
 
