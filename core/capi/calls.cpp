@@ -144,7 +144,9 @@ muster_status* muster_plan_create(muster_group* group, const muster_call* call, 
 muster_status* muster_plan_run(muster_plan* plan) {
   if (plan == nullptr) [[unlikely]]
     return plan_is_null();
-  return muster::run_plan(*plan);
+  if (*plan->head.attention != 0) [[unlikely]]
+    return muster::run_plan_with_attention(*plan);
+  return muster_plan_replay(plan);
 }
 
 void muster_plan_release(muster_plan* plan) { delete plan; }

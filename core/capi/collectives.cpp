@@ -128,16 +128,17 @@ template <typename Operation, typename... Values>
 inline __attribute__((always_inline)) muster_status* run(muster_group* group,
                                                          const muster_call_options* options,
                                                          Values... operands) {
+  const auto any = [&]() __attribute__((always_inline)) {
+    return run_any<Operation, Values...>(group, operands..., options);
+  };
   if constexpr (muster::op_has_plain_form(Operation::kOp)) {
     // One comparison for both: no options, no attention.
     if (group != nullptr && (reinterpret_cast<uintptr_t>(options) |
                              group->attention.load(std::memory_order_relaxed)) == 0) [[likely]] {
-      muster_status* status;
-      if (muster::run_plain<Operation>(*group, &status, operands...)) [[likely]]
-        return status;
+      return muster::run_plain<Operation>(*group, any, operands...);
     }
   }
-  return run_any<Operation, Values...>(group, operands..., options);
+  return any();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "core/base/units.hpp"
 #include "core/dispatch/checked.hpp"
 #include "core/dispatch/plain_call.hpp"
+#include "core/dispatch/plan.hpp"
 #include "core/dispatch/queue.hpp"
 
 muster_group::muster_group() : queue(std::make_unique<muster::CallQueue>(*this)) {}
@@ -20,6 +21,7 @@ muster_group::~muster_group() {
 void muster_group::enter(muster_phase next) {
   phase = next;
   phase_class = muster::phase_class_of(next);
+  for (muster_plan* const plan : plans) plan->see_phase(next);
   const muster::Table& table = chain.table;
   const uint8_t slot = table.memory_slot[memory];
   if (slot == muster::Table::kNoSlot) {

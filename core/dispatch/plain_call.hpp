@@ -68,35 +68,36 @@ inline __attribute__((always_inline)) bool in_place(const muster_group& group,
 
 namespace plain {
 
-// Looks the call up and runs it; false, when its first candidate may refuse it.
-template <typename Operation, bool InPlace, typename... Operands>
-inline __attribute__((always_inline)) bool run_as(muster_group& group, const Band* band,
-                                                  uint64_t bytes, muster_status** status,
-                                                  Operands... operands) {
+// Looks the call up and runs it, or the other way when its first candidate may refuse it.
+template <typename Operation, bool InPlace, typename Otherwise, typename... Operands>
+inline __attribute__((always_inline)) muster_status* run_as(muster_group& group, const Band* band,
+                                                            uint64_t bytes, Otherwise otherwise,
+                                                            Operands... operands) {
   constexpr muster_op kOp = Operation::kOp;
   if constexpr (!op_is_point_to_point(kOp)) {  // their rows begin with the band of unsized calls
     while (band->bytes_to < bytes) ++band;
   }
   const Candidate& candidate = *band->head;
   if (candidate.refuses_plain[InPlace ? 1 : 0] != 0) [[unlikely]]
-    return false;
+    return otherwise();
   muster_call& record = group.plain_calls[InPlace ? 1 : 0][kOp];
   Operation::write(record, operands...);
   if constexpr (kOp != MUSTER_BARRIER)
     record.selection_bytes = op_is_point_to_point(kOp) ? kUnsized : bytes;
-  *status = run_candidate(group, record, candidate, kOp, bytes);
-  if (*status != nullptr) [[unlikely]]
-    *status = plain_call_failed(group, kOp, InPlace, *status);
-  return true;
+  muster_status* const status = run_candidate(group, record, candidate, kOp, bytes);
+  if (status != nullptr) [[unlikely]]
+    return plain_call_failed(group, kOp, InPlace, status);
+  return nullptr;
 }
 
 }  // namespace plain
 
-// Runs the call, unless something is not as usual: then false, nothing has been done, and the call
-// is prepare_call's.
-template <typename Operation, typename... Operands>
-inline __attribute__((always_inline)) bool run_plain(muster_group& group, muster_status** status,
-                                                     Operands... operands) {
+// Runs the call, unless something is not as usual: then nothing has been done, and otherwise() runs
+// it, after prepare_call.
+template <typename Operation, typename Otherwise, typename... Operands>
+inline __attribute__((always_inline)) muster_status* run_plain(muster_group& group,
+                                                               Otherwise otherwise,
+                                                               Operands... operands) {
   constexpr muster_op kOp = Operation::kOp;
   muster_call call;  // only what the operation writes; lives in registers
   call.dtype = MUSTER_DTYPE_NONE;
@@ -105,23 +106,23 @@ inline __attribute__((always_inline)) bool run_plain(muster_group& group, muster
   // Of dtype and redop only the range is checked: what does not exist has an empty row. Which
   // buffer a rank beside the root needs is left to prepare_call.
   if ((call.dtype | call.redop) >= cell::kAxis) [[unlikely]]
-    return false;
+    return otherwise();
   const Band* const band = group.plane[cell::row(kOp, call.dtype, call.redop)];
   if constexpr (kOp == MUSTER_BARRIER) {  // it runs in host memory, whatever the group's is
     if (group.memory != MUSTER_HOST) [[unlikely]]
-      return false;
-    return plain::run_as<Operation, false>(group, band, 0, status, operands...);
+      return otherwise();
+    return plain::run_as<Operation, false>(group, band, 0, otherwise, operands...);
   } else {
     if (!plain::usual_operands<kOp>(group, call)) [[unlikely]]
-      return false;
+      return otherwise();
     const uint64_t bytes = call.count * band->element;
     if (kOp != MUSTER_RECV && call.send == nullptr) [[unlikely]]
-      return false;
+      return otherwise();
     if (plain::in_place<kOp>(group, call, bytes))
-      return plain::run_as<Operation, true>(group, band, bytes, status, operands...);
+      return plain::run_as<Operation, true>(group, band, bytes, otherwise, operands...);
     if (kOp != MUSTER_SEND && call.recv == nullptr) [[unlikely]]
-      return false;
-    return plain::run_as<Operation, false>(group, band, bytes, status, operands...);
+      return otherwise();
+    return plain::run_as<Operation, false>(group, band, bytes, otherwise, operands...);
   }
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "host_memory.h", "entry.h",
-           "backend.h", "device.h", "bootstrap.h", "muster.h", "tensors.h", "parallel.h"]
+           "backend.h", "device.h", "bootstrap.h", "muster.h", "plan.h", "tensors.h", "parallel.h"]
 
 
 @dataclass

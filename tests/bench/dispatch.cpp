@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "muster/muster.h"
+#include "muster/plan.h"
 #include "muster/plugin.hpp"
 #include "tests/bench/forward.hpp"
 
@@ -197,13 +198,23 @@ void by_execute(Turns& turns) {
   for ([[maybe_unused]] auto turn : turns) benchmark::DoNotOptimize(muster_execute(g, &call));
 }
 
-template <typename Turns>
-void by_plan(Turns& turns) {
+template <typename Turns, muster_status* (*Run)(muster_plan*)>
+void with_plan(Turns& turns) {
   const muster_call call = make_call();
   muster_plan* plan = nullptr;
   check(muster_plan_create(group(), &call, &plan));
-  for ([[maybe_unused]] auto turn : turns) benchmark::DoNotOptimize(muster_plan_run(plan));
+  for ([[maybe_unused]] auto turn : turns) benchmark::DoNotOptimize(Run(plan));
   muster_plan_release(plan);
+}
+
+template <typename Turns>
+void by_plan(Turns& turns) {
+  with_plan<Turns, muster_plan_run>(turns);
+}
+
+template <typename Turns>
+void by_replay(Turns& turns) {
+  with_plan<Turns, muster_plan_replay>(turns);
 }
 
 struct Counted {
@@ -223,13 +234,20 @@ constexpr Way kWays[] = {{"direct", direct, direct},
                          {"in_place", in_place, in_place},
                          {"all_gather", all_gather, all_gather},
                          {"by_execute", by_execute, by_execute},
-                         {"by_plan", by_plan, by_plan}};
+                         {"by_plan", by_plan, by_plan},
+                         {"by_replay", by_replay, by_replay}};
+
+// What instructions.py counts within; a name that callgrind can be told.
+extern "C" [[gnu::noinline]] void bench_counted_calls(void (*way)(Counted&), Counted& turns) {
+  way(turns);
+}
 
 int count(const char* name, const char* calls) {
   Counted turns{std::vector<char>(std::strtoul(calls, nullptr, 10))};
+  (void)group();  // made before anything is counted
   for (const Way& way : kWays) {
     if (std::strcmp(way.name, name) != 0) continue;
-    way.counted(turns);
+    bench_counted_calls(way.counted, turns);
     return 0;
   }
   std::fprintf(stderr, "unknown way %s\n", name);

@@ -7,7 +7,8 @@
  *    or muster_plan_create.
  *  - Insight: muster_group_explain, muster_group_backend, muster_group_counters,
  *    muster_set_log_sink.
- *  - Further headers: tensors.h (along a dimension, dictionaries, bytes), parallel.h (roles).
+ *  - Further headers: tensors.h (along a dimension, dictionaries, bytes), parallel.h (roles),
+ * plan.h (replay of a plan without a call into the library).
  *
  * Conventions
  *  - A function that can fail returns NULL for ok or an owned status (muster_status_release).
@@ -339,8 +340,8 @@ MUSTER_API MUSTER_OWN muster_status* muster_batch(muster_group* group, const mus
 MUSTER_API MUSTER_OWN muster_status* muster_plan_create(muster_group* group,
                                                         const muster_call* call,
                                                         MUSTER_OWN muster_plan** out);
-/* Replays it. FAILED_PRECONDITION when the group's chain has changed since. [collective, or local]
- */
+/* Replays it. FAILED_PRECONDITION when the group's chain has changed since. plan.h has a form of it
+ * that the compiler puts in place. [collective, or local] */
 MUSTER_API MUSTER_OWN muster_status* muster_plan_run(muster_plan* plan);
 /* Takes NULL. [local] */
 MUSTER_API void muster_plan_release(MUSTER_OWN muster_plan* plan);

@@ -25,6 +25,7 @@
 #include "muster/element.hpp"
 #include "muster/error.hpp"
 #include "muster/muster.h"
+#include "muster/plan.h"
 #if __cplusplus >= 202002L
 #include <ranges>
 #endif
@@ -126,7 +127,7 @@ class Work : public detail::Owner<muster_work, muster_work_release> {
 class Plan : public detail::Owner<muster_plan, muster_plan_release> {
  public:
   explicit Plan(muster_plan* owned) : Owner(owned) {}
-  void run() { check(muster_plan_run(get())); }
+  void run() { check(muster_plan_replay(get())); }
 };
 
 // An ordered set of ranks and what serves it.

@@ -138,6 +138,25 @@ TEST(Plan, GivenAPlanThenItsGroupCannotEndBeforeIt) {
   });
 }
 
+TEST(Plan, GivenTheFunctionOfTheLibraryThenItDoesWhatAReplayInPlaceDoes) {
+  const CapturedLog log;
+  MockBackend mock("fast");
+  EXPECT_CALL(mock, execute).Times(6).WillRepeatedly([](MockGroup& group, const muster_call& call) {
+    if (call.count == 6 && group.rank() == 1) plugin::fail(MUSTER_PEER_LOST, "rank 0 died");
+  });
+  with_group(2, mock, [](api::Group& group) {
+    api::Plan plan = group.plan(all_reduce_of(data, data + 32, 5));
+    api::check(muster_plan_run(plan.get()));
+    plan.run();
+    EXPECT_EQ(counters_of(group)["all_reduce fast"], (std::pair<uint64_t, uint64_t>{2, 40}));
+    api::Plan bad = group.plan(all_reduce_of(data, data + 32, 6));
+    const auto run = [&] { api::check(muster_plan_run(bad.get())); };
+    if (group.rank() == 0) return run();
+    EXPECT_EQ(failure_of(run).code, MUSTER_PEER_LOST);
+    EXPECT_EQ(failure_of(run).code, MUSTER_FAILED_PRECONDITION);
+  });
+}
+
 TEST(Plan, GivenABrokenGroupThenItsPlansAreRefusedWithTheCause) {
   const CapturedLog log;
   MockBackend mock("fast");
