@@ -79,7 +79,10 @@ std::string reason_against(const plugin::Query& query) {
 }  // namespace
 
 void Backend::probe(plugin::Facts facts) {
-  facts.put("mpi.version", library_version());
+  // A process that nobody asked MPI of does not pay for its library.
+  if (launched()) require_library();
+  if (const std::string version = library_version(); !version.empty())
+    facts.put("mpi.version", version);
   const Seat here = seat();
   if (here.rank < 0) return;
   facts.put("mpi.state", live() ? "initialised" : "launched");

@@ -1,7 +1,5 @@
 #include "plugins/backends/mpi/bootstrap.hpp"
 
-#include <mpi.h>
-
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -9,6 +7,7 @@
 
 #include "plugins/backends/mpi/backend.hpp"
 #include "plugins/backends/mpi/gathering.hpp"
+#include "plugins/backends/mpi/library.hpp"
 #include "plugins/backends/mpi/process.hpp"
 #include "plugins/backends/mpi/wait.hpp"
 
@@ -44,14 +43,14 @@ void join(World& world, uint64_t deadline_ns) {
   {
     Serial serial;
     ErrorsReturned returned(MPI_COMM_WORLD);
-    check(PMPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
-    check(PMPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
-    check(PMPI_Comm_idup(MPI_COMM_WORLD, &world.comm, &request), "MPI_Comm_idup");
+    check(library.Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
+    check(library.Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
+    check(library.Comm_idup(MPI_COMM_WORLD, &world.comm, &request), "MPI_Comm_idup");
   }
   const bool joined = poll_until(world.host->now_ns, deadline_ns, [&] {
     int done = 0;
     Serial serial;
-    check(PMPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Comm_idup");
+    check(library.Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Comm_idup");
     return done != 0;
   });
   if (!joined) {
@@ -61,7 +60,7 @@ void join(World& world, uint64_t deadline_ns) {
                  "make the runtime on every rank of the MPI job");
   }
   Serial serial;
-  check(PMPI_Comm_set_errhandler(world.comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  check(library.Comm_set_errhandler(world.comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   world.rank = static_cast<uint32_t>(rank);
   world.size = static_cast<uint32_t>(size);
 }
@@ -123,7 +122,7 @@ void close(muster_world* handle, uint64_t) {
   std::unique_ptr<World> world(world_of(handle));
   if (world == nullptr || world->broken.load() || !live()) return;
   Serial serial;
-  PMPI_Comm_free(&world->comm);
+  library.Comm_free(&world->comm);
 }
 
 const muster_bootstrap kTable = {MUSTER_BOOTSTRAP_SIZE,

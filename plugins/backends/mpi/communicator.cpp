@@ -42,7 +42,7 @@ Communicator::~Communicator() {
   if (held_->comm == MPI_COMM_NULL || !live()) return;
   Serial serial;
   // Collective by the standard's letter; Open MPI's waits for nobody.
-  PMPI_Comm_free(&held_->comm);
+  library.Comm_free(&held_->comm);
 }
 
 void Communicator::require_usable() const {
@@ -85,8 +85,8 @@ void Communicator::connect() {
     } else {
       Serial serial;
       ErrorsReturned returned(from);
-      check(PMPI_Comm_size(from, &size), "MPI_Comm_size");
-      check(PMPI_Comm_rank(from, &rank), "MPI_Comm_rank");
+      check(library.Comm_size(from, &size), "MPI_Comm_size");
+      check(library.Comm_rank(from, &rank), "MPI_Comm_rank");
       if (static_cast<uint32_t>(size) != group_.size()) {
         mine.problem = 3;
       } else if (static_cast<uint32_t>(rank) != group_.rank()) {
@@ -95,7 +95,7 @@ void Communicator::connect() {
     }
   } else {
     Serial serial;
-    check(PMPI_Comm_rank(MPI_COMM_WORLD, &mine.world_rank), "MPI_Comm_rank");
+    check(library.Comm_rank(MPI_COMM_WORLD, &mine.world_rank), "MPI_Comm_rank");
   }
 
   Making making;
@@ -123,23 +123,23 @@ void Communicator::connect() {
     ErrorsReturned returned(MPI_COMM_WORLD);
     MPI_Group world = MPI_GROUP_NULL;
     MPI_Group members = MPI_GROUP_NULL;
-    check(PMPI_Comm_group(MPI_COMM_WORLD, &world), "MPI_Comm_group");
-    int code = PMPI_Group_incl(world, static_cast<int>(ranks.size()), ranks.data(), &members);
-    PMPI_Group_free(&world);
+    check(library.Comm_group(MPI_COMM_WORLD, &world), "MPI_Comm_group");
+    int code = library.Group_incl(world, static_cast<int>(ranks.size()), ranks.data(), &members);
+    library.Group_free(&world);
     check(code, "MPI_Group_incl");
-    code =
-        PMPI_Comm_create_group(MPI_COMM_WORLD, members, fold_tag(group_.info().tag), &held_->comm);
-    PMPI_Group_free(&members);
+    code = library.Comm_create_group(MPI_COMM_WORLD, members, fold_tag(group_.info().tag),
+                                     &held_->comm);
+    library.Group_free(&members);
     check(code, "MPI_Comm_create_group");
   }
   Serial serial;
-  check(PMPI_Comm_set_errhandler(held_->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  check(library.Comm_set_errhandler(held_->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
 void Communicator::duplicate(MPI_Comm from) {
   collective("MPI_Comm_idup", [&](MPI_Request* request) {
     ErrorsReturned returned(from);
-    return PMPI_Comm_idup(from, &held_->comm, request);
+    return library.Comm_idup(from, &held_->comm, request);
   });
 }
 

@@ -9,8 +9,6 @@
 #ifndef MUSTER_PLUGINS_BACKENDS_MPI_COMMUNICATOR_HPP
 #define MUSTER_PLUGINS_BACKENDS_MPI_COMMUNICATOR_HPP
 
-#include <mpi.h>
-
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/mpi/library.hpp"
 #include "plugins/backends/mpi/process.hpp"
 #include "plugins/backends/mpi/wait.hpp"
 

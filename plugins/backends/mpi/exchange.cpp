@@ -28,9 +28,9 @@ void Communicator::Messages::post(const Transfer& transfer, Tag tag) {
     {
       Serial serial;
       if (transfer.direction == Transfer::kReceive) {
-        check(PMPI_Irecv(data, bytes, MPI_BYTE, peer, tag, comm_.get(), &request), what_);
+        check(library.Irecv(data, bytes, MPI_BYTE, peer, tag, comm_.get(), &request), what_);
       } else {
-        check(PMPI_Isend(data, bytes, MPI_BYTE, peer, tag, comm_.get(), &request), what_);
+        check(library.Isend(data, bytes, MPI_BYTE, peer, tag, comm_.get(), &request), what_);
       }
     }
     requests_.push_back(request);
@@ -47,7 +47,7 @@ void Communicator::Messages::finish() {
   for (size_t i = 0; i < requests_.size(); ++i) {
     int bytes = 0;
     if (expected_[i] < 0) continue;
-    PMPI_Get_count(&statuses[i], MPI_BYTE, &bytes);
+    library.Get_count(&statuses[i], MPI_BYTE, &bytes);
     if (bytes == expected_[i]) continue;
     comm_.broken_ = true;
     plugin::fail(MUSTER_MISMATCH,
@@ -67,8 +67,8 @@ Communicator::Messages::~Messages() {
     if (requests_[i] == MPI_REQUEST_NULL || expected_[i] < 0) continue;
     int done = 0;
     Serial serial;
-    PMPI_Cancel(&requests_[i]);
-    PMPI_Test(&requests_[i], &done, MPI_STATUS_IGNORE);
+    library.Cancel(&requests_[i]);
+    library.Test(&requests_[i], &done, MPI_STATUS_IGNORE);
   }
 }
 

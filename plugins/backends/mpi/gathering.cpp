@@ -39,8 +39,8 @@ void Gathering::start(const void* data, uint64_t bytes) {
     }
     MPI_Request request = MPI_REQUEST_NULL;
     Serial serial;
-    check(PMPI_Isend(frame.data(), static_cast<int>(frame.size()), MPI_BYTE,
-                     static_cast<int>(members_[i]), fold_tag(tag_), comm_, &request),
+    check(library.Isend(frame.data(), static_cast<int>(frame.size()), MPI_BYTE,
+                        static_cast<int>(members_[i]), fold_tag(tag_), comm_, &request),
           "MPI_Isend");
     buffers_->sends.push_back(request);
   }
@@ -53,17 +53,18 @@ void Gathering::receive(uint32_t index) {
     int found = 0;
     MPI_Message message = MPI_MESSAGE_NULL;
     MPI_Status status;
-    check(PMPI_Improbe(static_cast<int>(members_[index]), fold_tag(tag_), comm_, &found, &message,
-                       &status),
+    check(library.Improbe(static_cast<int>(members_[index]), fold_tag(tag_), comm_, &found,
+                          &message, &status),
           "MPI_Improbe");
     if (found == 0) return;
     int bytes = 0;
-    PMPI_Get_count(&status, MPI_BYTE, &bytes);
+    library.Get_count(&status, MPI_BYTE, &bytes);
     from.frame.resize(static_cast<size_t>(bytes));
-    check(PMPI_Imrecv(from.frame.data(), bytes, MPI_BYTE, &message, &from.request), "MPI_Imrecv");
+    check(library.Imrecv(from.frame.data(), bytes, MPI_BYTE, &message, &from.request),
+          "MPI_Imrecv");
   }
   int done = 0;
-  check(PMPI_Test(&from.request, &done, MPI_STATUS_IGNORE), "MPI_Imrecv");
+  check(library.Test(&from.request, &done, MPI_STATUS_IGNORE), "MPI_Imrecv");
   if (done == 0) return;
   from.done = true;
   if (from.frame.size() < kHeader || std::memcmp(from.frame.data(), &tag_, kHeader) != 0) {
@@ -81,8 +82,8 @@ bool Gathering::progress() {
   }
   int sent = 0;
   Serial serial;
-  check(PMPI_Testall(static_cast<int>(buffers_->sends.size()), buffers_->sends.data(), &sent,
-                     MPI_STATUSES_IGNORE),
+  check(library.Testall(static_cast<int>(buffers_->sends.size()), buffers_->sends.data(), &sent,
+                        MPI_STATUSES_IGNORE),
         "MPI_Isend");
   return complete && sent != 0;
 }

@@ -4,12 +4,12 @@
 #ifndef MUSTER_PLUGINS_BACKENDS_MPI_GATHERING_HPP
 #define MUSTER_PLUGINS_BACKENDS_MPI_GATHERING_HPP
 
-#include <mpi.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "plugins/backends/mpi/library.hpp"
 
 namespace muster::mpi {
 

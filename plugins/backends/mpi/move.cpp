@@ -21,8 +21,8 @@ class Move {
     for (uint64_t from = 0; from < bytes; from += comm_.limit()) {
       const auto n = static_cast<int>(std::min(comm_.limit(), bytes - from));
       comm_.collective("broadcast", [&](MPI_Request* request) {
-        return PMPI_Ibcast(data + from, n, MPI_BYTE, static_cast<int>(call_.root), comm_.get(),
-                           request);
+        return library.Ibcast(data + from, n, MPI_BYTE, static_cast<int>(call_.root), comm_.get(),
+                              request);
       });
     }
     if (mine && call_.recv != nullptr) copy(data, call_.recv, bytes);
@@ -41,8 +41,8 @@ class Move {
     const int count = bytes_of(blocks.count(rank_));
     if (blocks.uniform()) {
       comm_.collective("all_gather", [&](MPI_Request* request) {
-        return PMPI_Iallgather(in, count, MPI_BYTE, call_.recv, count, MPI_BYTE, comm_.get(),
-                               request);
+        return library.Iallgather(in, count, MPI_BYTE, call_.recv, count, MPI_BYTE, comm_.get(),
+                                  request);
       });
       return;
     }
@@ -51,8 +51,8 @@ class Move {
     blocks.write_counts(counts, unit_);
     blocks.write_displacements(displacements, unit_);
     comm_.collective("all_gatherv", [&](MPI_Request* request) {
-      return PMPI_Iallgatherv(in, count, MPI_BYTE, call_.recv, counts.data(), displacements.data(),
-                              MPI_BYTE, comm_.get(), request);
+      return library.Iallgatherv(in, count, MPI_BYTE, call_.recv, counts.data(),
+                                 displacements.data(), MPI_BYTE, comm_.get(), request);
     });
   }
 
@@ -64,8 +64,8 @@ class Move {
     const int count = bytes_of(call_.count);
     const bool in_place = rank_ == call_.root && call_.send == received(rank_ * call_.count);
     comm_.collective("gather", [&](MPI_Request* request) {
-      return PMPI_Igather(in_place ? MPI_IN_PLACE : call_.send, count, MPI_BYTE, call_.recv, count,
-                          MPI_BYTE, static_cast<int>(call_.root), comm_.get(), request);
+      return library.Igather(in_place ? MPI_IN_PLACE : call_.send, count, MPI_BYTE, call_.recv,
+                             count, MPI_BYTE, static_cast<int>(call_.root), comm_.get(), request);
     });
   }
 
@@ -86,8 +86,8 @@ class Move {
     const int count = bytes_of(call_.count);
     const bool in_place = rank_ == call_.root && call_.recv == sent(rank_ * call_.count);
     comm_.collective("scatter", [&](MPI_Request* request) {
-      return PMPI_Iscatter(call_.send, count, MPI_BYTE, in_place ? MPI_IN_PLACE : call_.recv, count,
-                           MPI_BYTE, static_cast<int>(call_.root), comm_.get(), request);
+      return library.Iscatter(call_.send, count, MPI_BYTE, in_place ? MPI_IN_PLACE : call_.recv,
+                              count, MPI_BYTE, static_cast<int>(call_.root), comm_.get(), request);
     });
   }
 
@@ -105,7 +105,8 @@ class Move {
     const int count = bytes_of(call_.count);
     const void* in = apart(blocks.end());
     comm_.collective("all_to_all", [&](MPI_Request* request) {
-      return PMPI_Ialltoall(in, count, MPI_BYTE, call_.recv, count, MPI_BYTE, comm_.get(), request);
+      return library.Ialltoall(in, count, MPI_BYTE, call_.recv, count, MPI_BYTE, comm_.get(),
+                               request);
     });
   }
 
@@ -120,7 +121,7 @@ class Move {
 
   void barrier() {
     comm_.collective("barrier",
-                     [&](MPI_Request* request) { return PMPI_Ibarrier(comm_.get(), request); });
+                     [&](MPI_Request* request) { return library.Ibarrier(comm_.get(), request); });
   }
 
  private:

@@ -37,7 +37,7 @@ bool multiple() {
   int now = level.load(std::memory_order_relaxed);
   if (now < 0) {
     if (!live()) return false;
-    PMPI_Query_thread(&now);
+    library.Query_thread(&now);
     level.store(now, std::memory_order_relaxed);
   }
   return now >= MPI_THREAD_MULTIPLE;
@@ -50,24 +50,36 @@ void finalise_at_exit(int exit_code, void*) {
   if (!live()) return;
   MPI_Request request = MPI_REQUEST_NULL;
   int done = 0;
-  if (PMPI_Ibarrier(MPI_COMM_WORLD, &request) == MPI_SUCCESS) {
+  if (library.Ibarrier(MPI_COMM_WORLD, &request) == MPI_SUCCESS) {
     const auto end = std::chrono::steady_clock::now() + kExitPatience;
-    while (PMPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0 &&
+    while (library.Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0 &&
            std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   }
-  if (done != 0 || exit_code == 0) PMPI_Finalize();
+  if (done != 0 || exit_code == 0) library.Finalize();
 }
 
 }  // namespace
 
 Phase phase() {
+  if (!open_library()) return Phase::kBefore;
   int yes = 0;
-  PMPI_Initialized(&yes);
+  library.Initialized(&yes);
   if (yes == 0) return Phase::kBefore;
-  PMPI_Finalized(&yes);
+  library.Finalized(&yes);
   return yes == 0 ? Phase::kLive : Phase::kFinalized;
+}
+
+void require_library() {
+  if (open_library()) return;
+  const std::string why = why_not_open();
+  if (why.empty()) {
+    fail(MUSTER_UNAVAILABLE, "this process was not started by Open MPI's launcher and has no MPI",
+         "start it with mpirun");
+  }
+  fail(MUSTER_UNAVAILABLE, why,
+       "install the Open MPI that mpirun belongs to (Debian: libopenmpi3)");
 }
 
 bool launched() { return number(environment("OMPI_COMM_WORLD_SIZE")) > 0; }
@@ -77,8 +89,8 @@ Seat seat() {
   seat.job = environment("PMIX_NAMESPACE");
   if (seat.job.empty()) seat.job = environment("OMPI_MCA_ess_base_jobid");
   if (live()) {
-    PMPI_Comm_rank(MPI_COMM_WORLD, &seat.rank);
-    PMPI_Comm_size(MPI_COMM_WORLD, &seat.size);
+    library.Comm_rank(MPI_COMM_WORLD, &seat.rank);
+    library.Comm_size(MPI_COMM_WORLD, &seat.size);
     if (seat.job.empty()) {  // a singleton: a world of its own
       std::array<char, 256> name{};
       gethostname(name.data(), name.size() - 1);
@@ -103,20 +115,22 @@ void initialise() {
     case Phase::kBefore:
       break;
   }
+  require_library();
   // Plugins are opened with local symbols. Open MPI's own components name libmpi among the
   // libraries that they need, but some third-party ones do not: promote the copy that is loaded.
-  dlopen("libmpi.so.40", RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+  dlopen(Library::kName, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
   int provided = 0;
-  check(PMPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
+  check(library.Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   level.store(provided, std::memory_order_relaxed);
-  PMPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  library.Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   on_exit(finalise_at_exit, nullptr);
 }
 
 std::string library_version() {
+  if (!open_library()) return {};
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
   int length = 0;
-  PMPI_Get_library_version(text.data(), &length);
+  library.Get_library_version(text.data(), &length);
   const std::string all(text.data());
   return all.substr(0, all.find_first_of(",\n\r"));
 }
@@ -124,7 +138,7 @@ std::string library_version() {
 std::string thread_level() {
   if (!live()) return {};
   int provided = MPI_THREAD_SINGLE;
-  PMPI_Query_thread(&provided);
+  library.Query_thread(&provided);
   switch (provided) {
     case MPI_THREAD_MULTIPLE:
       return "multiple";
@@ -146,22 +160,22 @@ Making::Making() {
 }
 
 ErrorsReturned::ErrorsReturned(MPI_Comm comm) : comm_(comm), before_(MPI_ERRHANDLER_NULL) {
-  PMPI_Comm_get_errhandler(comm_, &before_);
-  PMPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
+  library.Comm_get_errhandler(comm_, &before_);
+  library.Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
 }
 
 ErrorsReturned::~ErrorsReturned() {
-  PMPI_Comm_set_errhandler(comm_, before_);
-  PMPI_Errhandler_free(&before_);
+  library.Comm_set_errhandler(comm_, before_);
+  library.Errhandler_free(&before_);
 }
 
 void check(int code, const char* what) {
   if (code == MPI_SUCCESS) return;
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
-  PMPI_Error_string(code, text.data(), &length);
+  library.Error_string(code, text.data(), &length);
   int error_class = MPI_ERR_UNKNOWN;
-  PMPI_Error_class(code, &error_class);
+  library.Error_class(code, &error_class);
   const std::string cause = std::string(what) + ": " + text.data();
   if (error_class == MPI_ERR_TRUNCATE) {
     fail(MUSTER_MISMATCH, cause, "give the same operation and count on every rank");

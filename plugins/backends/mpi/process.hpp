@@ -6,10 +6,10 @@
 #ifndef MUSTER_PLUGINS_BACKENDS_MPI_PROCESS_HPP
 #define MUSTER_PLUGINS_BACKENDS_MPI_PROCESS_HPP
 
-#include <mpi.h>
-
 #include <mutex>
 #include <string>
+
+#include "plugins/backends/mpi/library.hpp"
 
 namespace muster::mpi {
 
@@ -27,12 +27,14 @@ struct Seat {
 Seat seat();
 // Started by Open MPI's launcher.
 bool launched();
+// Throws, and says what is missing, where MPI's library is not to be had.
+void require_library();
 
 // Initialises MPI (MPI_THREAD_MULTIPLE) unless somebody did. Collective over the job; MPI gives no
 // way to bound it. Throws when MPI was finalised or refuses.
 void initialise();
 
-// "Open MPI v4.1.4"; works before MPI is initialised.
+// "Open MPI v4.1.4"; works before MPI is initialised. "" where nothing asks for MPI.
 std::string library_version();
 // "multiple", "serialized", ...; "" unless live.
 std::string thread_level();

@@ -44,8 +44,8 @@ class Reduction {
       void* work = half_ ? comm_.scratch(0, n * carrier_bytes_) : out;
       if (prepared()) in = prepare(in, work, n);
       run("all_reduce", [&](MPI_Request* request) {
-        return PMPI_Iallreduce(in == work ? MPI_IN_PLACE : in, work, static_cast<int>(n), type_,
-                               op_, comm_.get(), request);
+        return library.Iallreduce(in == work ? MPI_IN_PLACE : in, work, static_cast<int>(n), type_,
+                                  op_, comm_.get(), request);
       });
       finish(work, out, n);
     }
@@ -62,9 +62,9 @@ class Reduction {
       void* work = prepared() ? comm_.scratch(0, n * carrier_bytes_) : result;
       if (prepared()) part = prepare(part, work, n);
       run(what, [&](MPI_Request* request) {
-        return PMPI_Ireduce(mine && part == work ? MPI_IN_PLACE : part, mine ? work : nullptr,
-                            static_cast<int>(n), type_, op_, static_cast<int>(root), comm_.get(),
-                            request);
+        return library.Ireduce(mine && part == work ? MPI_IN_PLACE : part, mine ? work : nullptr,
+                               static_cast<int>(n), type_, op_, static_cast<int>(root), comm_.get(),
+                               request);
       });
       if (mine) finish(work, result, n);
     }
@@ -87,14 +87,14 @@ class Reduction {
     void* work = half_ || in_place ? comm_.scratch(1, mine * carrier_bytes_ + 1) : call_.recv;
     if (blocks.uniform()) {
       run("reduce_scatter", [&](MPI_Request* request) {
-        return PMPI_Ireduce_scatter_block(in, work, static_cast<int>(mine), type_, op_, comm_.get(),
-                                          request);
+        return library.Ireduce_scatter_block(in, work, static_cast<int>(mine), type_, op_,
+                                             comm_.get(), request);
       });
     } else {
       std::vector<int>& counts = comm_.integers(0);
       blocks.write_counts(counts, 1);
       run("reduce_scatterv", [&](MPI_Request* request) {
-        return PMPI_Ireduce_scatter(in, work, counts.data(), type_, op_, comm_.get(), request);
+        return library.Ireduce_scatter(in, work, counts.data(), type_, op_, comm_.get(), request);
       });
     }
     finish(work, call_.recv, mine);

@@ -122,7 +122,8 @@ MPI_Op operation(muster_dtype carrier, muster_redop redop) {
       for (muster_redop r = 0; r < MUSTER_REDOP_END; ++r) {
         ops[cell(dtype, r)] = MPI_OP_NULL;
         if (!defined(dtype, r) || !user_defined(dtype, r)) continue;
-        check(PMPI_Op_create(kCombine[cell(dtype, r)], 1, &ops[cell(dtype, r)]), "MPI_Op_create");
+        check(library.Op_create(kCombine[cell(dtype, r)], 1, &ops[cell(dtype, r)]),
+              "MPI_Op_create");
       }
     }
     return ops;

@@ -7,12 +7,11 @@
 #ifndef MUSTER_PLUGINS_BACKENDS_MPI_TYPES_HPP
 #define MUSTER_PLUGINS_BACKENDS_MPI_TYPES_HPP
 
-#include <mpi.h>
-
 #include <cstdint>
 
 #include "muster/kernels.h"
 #include "muster/plugin.hpp"
+#include "plugins/backends/mpi/library.hpp"
 
 namespace muster::mpi {
 

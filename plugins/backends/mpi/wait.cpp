@@ -22,10 +22,10 @@ bool Wait::test(MPI_Request* requests, size_t count, MPI_Status* statuses, const
   Serial serial;
   if (count == 1) {
     MPI_Status* status = statuses == nullptr ? MPI_STATUS_IGNORE : statuses;
-    check(PMPI_Test(requests, &done, status), what);
+    check(library.Test(requests, &done, status), what);
     return done != 0;
   }
-  const int code = PMPI_Testall(static_cast<int>(count), requests, &done, statuses);
+  const int code = library.Testall(static_cast<int>(count), requests, &done, statuses);
   if (code == MPI_ERR_IN_STATUS) {
     for (size_t i = 0; i < count; ++i) {
       if (statuses[i].MPI_ERROR != MPI_ERR_PENDING) check(statuses[i].MPI_ERROR, what);
@@ -61,7 +61,7 @@ std::string Wait::missing(MPI_Request* requests, const uint32_t* peers, size_t c
     MPI_Status status;
     Serial serial;
     if (peers[i] != kEveryRank && count > 1 &&
-        PMPI_Request_get_status(requests[i], &done, &status) == MPI_SUCCESS && done != 0) {
+        library.Request_get_status(requests[i], &done, &status) == MPI_SUCCESS && done != 0) {
       continue;
     }
     const std::string name =

@@ -3,8 +3,6 @@
 #ifndef MUSTER_PLUGINS_BACKENDS_MPI_WAIT_HPP
 #define MUSTER_PLUGINS_BACKENDS_MPI_WAIT_HPP
 
-#include <mpi.h>
-
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/mpi/library.hpp"
 
 namespace muster::mpi {
 

@@ -2,7 +2,10 @@
 //   tidy: everything is closed.          abandoned: exit without closing anything.
 //   twice: two runtimes, one after the other.
 //   one-fails: rank 1 exits 3 at once, rank 0 works on for longer than the plugin waits at exit.
-//   outside: started without mpirun; nothing may be initialised.
+//   outside: started without mpirun; MPI's library may not even be opened.
+//   without-library: as by mpirun, but its library is another one.
+#include <dlfcn.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -25,11 +28,22 @@ bool served(const World& world, uint64_t tag) {
   return group.connected().ok() && group.execute(call).ok();
 }
 
+// Nothing asks for MPI: no facts, and its library stays where it is.
 int outside(const Plugin& plugin) {
-  auto facts = plugin.probe();
-  const bool right = plugin.bootstrap().available(plugin.instance()) == 0 && facts.size() == 1 &&
-                     facts["mpi.version"].rfind("Open MPI v", 0) == 0;
+  const bool right = plugin.probe().empty() &&
+                     plugin.bootstrap().available(plugin.instance()) == 0 &&
+                     dlopen("libmpi.so.40", RTLD_LAZY | RTLD_NOLOAD) == nullptr;
   return right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// A launcher whose library is not to be had: the probe says what is missing, nothing is available.
+int without_library(const Plugin& plugin) {
+  try {
+    plugin.probe();
+  } catch (const std::exception& error) {
+    std::printf("%s\n", error.what());
+  }
+  return plugin.bootstrap().available(plugin.instance()) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace
@@ -38,8 +52,8 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const std::string mode = argv[2];
   auto* plugin = new Plugin(argv[1]);
-  if (mode == "outside") {
-    const int result = outside(*plugin);
+  if (mode == "outside" || mode == "without-library") {
+    const int result = mode == "outside" ? outside(*plugin) : without_library(*plugin);
     delete plugin;
     return result;
   }

@@ -1,0 +1,3 @@
+/* Named as Open MPI's library, and has nothing of it. */
+int another_library(void);
+int another_library(void) { return 0; }
