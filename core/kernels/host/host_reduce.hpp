@@ -21,6 +21,7 @@ namespace muster::kernels {
 // count is a loop of its own to compile.
 constexpr uint32_t most_at_once(muster_redop redop) { return redop < MUSTER_BAND ? 8 : 4; }
 inline constexpr uint64_t kBlockBytes = 4096;
+inline constexpr uint64_t kAheadBytes = 2048;  // 1 and 4 KiB are slower
 
 // A part of a reduction: `dst` is where the part begins, the sources are taken from element `from`.
 struct Part {
@@ -61,8 +62,7 @@ void in_registers(const Part& part, uint64_t steps, std::integer_sequence<uint32
                                                            source_at<Step>(part, kSource + 1)...};
   unsigned char* const dst = part.dst;
   [[maybe_unused]] const uint64_t divisor = part.divisor;
-  MUSTER_INDEPENDENT
-  for (uint64_t i = 0; i < steps; ++i) {
+  const auto step = [&](uint64_t i) __attribute__((always_inline)) {
     typename Step::Sum sum = first_value<Step, kRedop>(Step::load(first + i * kBytes));
     ((sum = Step::template combine<kRedop>(sum, Step::load(sources[kSource + 1] + i * kBytes))),
      ...);
@@ -72,7 +72,20 @@ void in_registers(const Part& part, uint64_t steps, std::integer_sequence<uint32
     } else {
       Step::store_chosen(dst + i * kBytes, sum);
     }
+  };
+  uint64_t done = 0;
+  // Arithmetic on 16-bit floats fills the processor's window before it reaches the lines of another
+  // core that come next: they are asked for ahead of it, and never those behind the end, which may
+  // be another rank's to write.
+  if constexpr (Step::kElements > 1 && sizeof...(kSource) != 0) {
+    constexpr uint64_t kLineSteps = kLine / kBytes;
+    for (; done + kAheadBytes / kBytes + kLineSteps <= steps; done += kLineSteps) {
+      ((__builtin_prefetch(sources[kSource + 1] + done * kBytes + kAheadBytes)), ...);
+      for (uint64_t i = 0; i < kLineSteps; ++i) step(done + i);
+    }
   }
+  MUSTER_INDEPENDENT
+  for (uint64_t i = done; i < steps; ++i) step(i);
 }
 
 // Combines kSources sources from number `source` on into the block; the first of all begins it.

@@ -81,13 +81,14 @@ struct Bf16Register : OneRegister<Bf16> {
 
   // What comes out of arithmetic on bf16 needs no care for NaN: it is quiet, and its low half, as
   // that of every bf16 and of the NaN that the processor makes, is zero, so that rounding keeps it.
-  // The carry out of the low half is the top bit of an average.
+  // Up goes what lost more than half, and half if the kept part is odd: the top bit of what was
+  // lost, less 1 where the kept part is even.
   static void store_rounded(unsigned char* to, const Sum& sum) {
     const Words even = (Words)sum.first;
     const Words odd = (Words)sum.second;
     const Words kept = halves(even >> 16, odd);
     const Words lost = halves(even, odd << 16);
-    const Words up = half_word_averages(lost, (kept & 0x00010001u) | 0x7ffe7ffeu);
+    const Words up = half_words_less(lost, ~kept & 0x00010001u);
     put_words(to, (Words)((HalfWords)kept + ((HalfWords)up >> 15)));
   }
 

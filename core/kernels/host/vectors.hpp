@@ -59,18 +59,18 @@ inline Words halves(Words low, Words high) {
 #endif
 }
 
-// (a + b + 1) / 2 of each half word.
-inline Words half_word_averages(Words a, Words b) {
+// a - b of each half word, 0 where b is greater.
+inline Words half_words_less(Words a, Words b) {
 #if defined(__AVX512BW__)
-  return (Words)_mm512_avg_epu16((__m512i)a, (__m512i)b);
+  return (Words)_mm512_subs_epu16((__m512i)a, (__m512i)b);
 #elif defined(__AVX2__)
-  return (Words)_mm256_avg_epu16((__m256i)a, (__m256i)b);
+  return (Words)_mm256_subs_epu16((__m256i)a, (__m256i)b);
 #elif defined(__SSE2__)
-  return (Words)_mm_avg_epu16((__m128i)a, (__m128i)b);
+  return (Words)_mm_subs_epu16((__m128i)a, (__m128i)b);
 #else
-  const Words low = ((a & 0xffffu) + (b & 0xffffu) + 1u) >> 1;
-  const Words high = ((a >> 16) + (b >> 16) + 1u) >> 1;
-  return low | (high << 16);
+  const HalfWords from = (HalfWords)a;
+  const HalfWords less = (HalfWords)b;
+  return (Words)((from - less) & (HalfWords)(from > less));
 #endif
 }
 
