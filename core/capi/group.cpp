@@ -24,13 +24,13 @@ using muster::Status;
 
 namespace {
 
-// The AND over all ranks, and who said no.
-muster::Result<std::string> agree_ok(muster_group& group, bool ok) {
+// What this rank has against going on ("": nothing) is told to all: who said no and why, "" when
+// nobody did.
+muster::Result<std::string> agree(muster_group& group, const std::string& objection) {
   group.context.begin_operation();
   muster::Exchange exchange(*group.context.world, group.context.world_ranks, group.context.info.tag,
                             group.context.deadline());
-  const std::vector<std::string> causes = {ok ? std::string() : std::string("aborted its capture")};
-  muster::Result<std::vector<std::string>> vote = exchange.vote(causes);
+  muster::Result<std::vector<std::string>> vote = exchange.vote(std::span(&objection, 1));
   if (!vote.ok()) return vote.take_status();
   return vote->front();
 }
@@ -122,14 +122,25 @@ muster_status* muster_graph_begin(muster_group* group, muster_phase phase) {
     }
     group->queue->drain();
     std::vector<const muster::LiveBackend*> begun;
+    Status failed;
+    bool announced = false;
     for (const muster::LiveBackend& backend : group->backends) {
       if (backend.table->capture_begin == nullptr) continue;
-      Status failed(backend.table->capture_begin(backend.state, phase));
-      if (!failed.ok()) {  // those before it go back
-        const Status ignored = end_capture(begun, false);
-        return failed;
-      }
+      announced = true;
+      failed = Status(backend.table->capture_begin(backend.state, phase));
+      if (!failed.ok()) break;
       begun.push_back(&backend);
+    }
+    if (announced) {  // a backend may fail on one rank alone
+      auto refused = agree(*group, failed.ok() ? "" : "cannot begin: " + failed.cause());
+      if (!refused.ok() || !refused->empty()) {
+        const Status ignored = end_capture(begun, false);
+        if (!failed.ok()) return failed;
+        if (!refused.ok()) return refused.take_status();
+        return Status(MUSTER_ABORTED,
+                      fmt::format("the graph of group {} was not begun: {}", group->name, *refused),
+                      "the group can be used, and the graph begun again");
+      }
     }
     group->enter(phase);
     group->context.scratch.allow_growth(false);
@@ -146,13 +157,14 @@ muster_status* muster_graph_end(muster_group* group, uint32_t ok) {
                     "call muster_graph_begin first");
     }
     group->queue->drain();
-    auto refused = agree_ok(*group, ok != 0);
+    auto refused = agree(*group, ok != 0 ? "" : "aborted its capture");
     group->enter(MUSTER_EAGER);
     group->context.scratch.allow_growth(true);
-    if (!refused.ok()) return refused.take_status();
     std::vector<const muster::LiveBackend*> all;
     for (const muster::LiveBackend& backend : group->backends) all.push_back(&backend);
-    MUSTER_TRY(end_capture(all, refused->empty()));
+    Status ended = end_capture(all, refused.ok() && refused->empty());
+    if (!refused.ok()) return refused.take_status();
+    if (!ended.ok()) return ended;
     if (refused->empty()) return Status();
     return Status(MUSTER_ABORTED,
                   fmt::format("the graph of group {} is void: {}", group->name, *refused),

@@ -348,7 +348,8 @@ MUSTER_API void muster_plan_release(MUSTER_OWN muster_plan* plan);
 
 /* ---- graphs ---- */
 
-/* The group's following calls belong to a graph phase. [collective] */
+/* The group's following calls belong to a graph phase. Where a backend cannot begin on one rank, no
+ * rank begins: ABORTED on the others, and the group stays usable. [collective] */
 MUSTER_API MUSTER_OWN muster_status* muster_graph_begin(muster_group* group, muster_phase phase);
 /* Ends the phase; ok = 0 aborts it. The AND of all ranks' ok decides before any registration:
  * ABORTED on every rank when one of them aborted, and the group stays usable. [collective] */

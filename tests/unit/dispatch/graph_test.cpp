@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <barrier>
 
 #include "tests/unit/compose/thread_backend.hpp"
@@ -80,6 +81,29 @@ TEST_F(Graph, GivenABackendThatCannotBeginOrEndThenTheOthersAreToldAllTheSame) {
       EXPECT_THAT(failed.cause, HasSubstr("no room"));
       together.arrive_and_wait();
     }
+  });
+}
+
+TEST_F(Graph, GivenABackendThatCannotBeginOnOneRankThenNoneBeginsAndTheGroupGoesOn) {
+  std::atomic<bool> refuses{true};
+  EXPECT_CALL(mock_, capture_begin).WillRepeatedly([&](MockGroup& group, muster_phase) {
+    if (group.rank() == 1 && refuses) plugin::fail(MUSTER_RESOURCE_EXHAUSTED, "no room");
+  });
+  EXPECT_CALL(mock_, capture_end(_, false)).Times(2);
+  EXPECT_CALL(mock_, capture_end(_, true)).Times(3);
+  std::barrier together(3);
+  with_group(3, mock_, [&](api::Group& group) {
+    const Failed failed = failure_of([&] { group.graph_begin(MUSTER_GRAPH_CAPTURE); });
+    EXPECT_EQ(failed.code, group.rank() == 1 ? MUSTER_RESOURCE_EXHAUSTED : MUSTER_ABORTED);
+    EXPECT_THAT(failed.cause, HasSubstr("no room"));
+    EXPECT_EQ(failed.cause.find("not begun: rank 1: cannot begin") != std::string::npos,
+              group.rank() != 1);
+    group.execute(reduce_of(1));
+    together.arrive_and_wait();
+    refuses = false;
+    group.graph_begin(MUSTER_GRAPH_CAPTURE);
+    group.execute(reduce_of(1));
+    group.graph_end(true);
   });
 }
 
