@@ -2,12 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "tests/ranks/mpi/session.hpp"
-#include "tests/ranks/mpi/values.hpp"
+#include "tests/ranks/values.hpp"
 
 namespace muster::testing {
 namespace {
+
+using Bytes = std::vector<unsigned char>;
+using ranks::bytes_of;
 
 constexpr unsigned char kPoison = 0xA5;
 
