@@ -160,10 +160,13 @@ int understand(BenchOptions& options) {
       return usage(fmt::format("'{}' is no kind of device memory", device),
                    "name a kind that a plugin knows, for example cuda; muster list shows them");
     }
-    if (*op == MUSTER_BARRIER || options.loop_name != "synchronised" || !options.peers.empty() ||
-        !options.tune.empty()) {
-      return usage("--device goes without barrier, --loop, --compare and --tune",
+    if (*op == MUSTER_BARRIER || options.loop_name != "synchronised" || !options.peers.empty()) {
+      return usage("--device goes without barrier, --loop and --compare",
                    "name several backends with --backend to see them side by side");
+    }
+    if (!options.tune.empty() && options.ranks.backends.empty()) {
+      return usage("--tune of a device needs the backend that is tuned",
+                   "name one with --backend, for example cuda_peer");
     }
   } else if (options.graph || options.ranks.devices != 0) {
     return usage("--graph and --devices are about a device", "add --device, for example cuda");

@@ -69,13 +69,19 @@ Contender own_contender(const BenchOptions& options, const std::string& backend)
                  std::to_string(options.ranks.ranks)};
   const Command arguments = measuring_arguments(options, options.bind);
   own.command.insert(own.command.end(), arguments.begin(), arguments.end());
-  if (options.memory != "ordinary") {
-    own.command.insert(own.command.end(), {"--memory", options.memory});
+  const auto add = [&](const char* name, const std::string& value) {
+    own.command.insert(own.command.end(), {name, value});
+  };
+  if (!options.ranks.device.empty()) {
+    add("--device", options.ranks.device);
+    if (options.ranks.devices != 0) add("--devices", std::to_string(options.ranks.devices));
+    add("--depth", std::to_string(options.depth));
+    add("--buffers", std::to_string(options.buffers));
+    if (options.graph) own.command.emplace_back("--graph");
   }
-  if (!backend.empty()) own.command.insert(own.command.end(), {"--backend", backend});
-  if (!options.ranks.config_file.empty()) {
-    own.command.insert(own.command.end(), {"--config", options.ranks.config_file});
-  }
+  if (options.memory != "ordinary") add("--memory", options.memory);
+  if (!backend.empty()) add("--backend", backend);
+  if (!options.ranks.config_file.empty()) add("--config", options.ranks.config_file);
   return own;
 }
 

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <sstream>
 #include <system_error>
 #include <variant>
 
@@ -30,12 +31,18 @@ constexpr double kClearlyBetter = 0.97;
 
 Status wrong(const std::string& name, const TomlNode& at, std::string_view cause) {
   return {MUSTER_INVALID_ARGUMENT, fmt::format("{}:{}: {}", name, at.at.line, cause),
-          "a limit is: option, candidates, sizes (texts like \"32KiB\"), operations, per_group"};
+          "a limit is: option, candidates, sizes (texts like \"32KiB\"), operations, per_group, "
+          "ranks_from, ranks_to"};
+}
+
+const std::vector<std::string>* texts_of(const TomlNode& node) {
+  const auto* const texts = std::get_if<std::vector<std::string>>(&node.value);
+  return texts == nullptr || texts->empty() ? nullptr : texts;
 }
 
 Result<std::vector<uint64_t>> sizes_of(const std::string& name, const TomlNode& node) {
-  const auto* const texts = std::get_if<std::vector<std::string>>(&node.value);
-  if (texts == nullptr || texts->empty()) return wrong(name, node, "texts are expected");
+  const std::vector<std::string>* const texts = texts_of(node);
+  if (texts == nullptr) return wrong(name, node, "texts are expected");
   std::vector<uint64_t> sizes;
   for (const std::string& text : *texts) {
     Result<uint64_t> bytes = parse_bytes(text);
@@ -43,6 +50,24 @@ Result<std::vector<uint64_t>> sizes_of(const std::string& name, const TomlNode& 
     sizes.push_back(*bytes);
   }
   return sizes;
+}
+
+// "512KiB", or several as "512KiB:2MiB".
+Result<std::vector<std::vector<uint64_t>>> candidates_of(const std::string& name,
+                                                         const TomlNode& node) {
+  const std::vector<std::string>* const texts = texts_of(node);
+  if (texts == nullptr) return wrong(name, node, "texts are expected");
+  std::vector<std::vector<uint64_t>> candidates;
+  for (const std::string& text : *texts) {
+    std::vector<uint64_t>& candidate = candidates.emplace_back();
+    std::istringstream parts(text);
+    for (std::string part; std::getline(parts, part, ':');) {
+      Result<uint64_t> bytes = parse_bytes(part);
+      if (!bytes.ok()) return wrong(name, node, fmt::format("'{}' is not a size", text));
+      candidate.push_back(*bytes);
+    }
+  }
+  return candidates;
 }
 
 Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
@@ -60,10 +85,20 @@ Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
       const auto* const texts = std::get_if<std::vector<std::string>>(&node.value);
       if (texts == nullptr) return wrong(name, node, "operations are texts");
       limit.operations = *texts;
-    } else if (node.name == "candidates" || node.name == "sizes") {
+    } else if (node.name == "candidates") {
+      auto candidates = candidates_of(name, node);
+      if (!candidates.ok()) return candidates.take_status();
+      limit.candidates = std::move(*candidates);
+    } else if (node.name == "sizes") {
       Result<std::vector<uint64_t>> sizes = sizes_of(name, node);
       if (!sizes.ok()) return sizes.take_status();
-      (node.name == "sizes" ? limit.sizes : limit.candidates) = std::move(*sizes);
+      limit.sizes = std::move(*sizes);
+    } else if (node.name == "ranks_from" || node.name == "ranks_to") {
+      const auto* const number = std::get_if<int64_t>(&node.value);
+      if (number == nullptr || *number < 1)
+        return wrong(name, node, "a number of ranks is expected");
+      (node.name == "ranks_to" ? limit.ranks_to : limit.ranks_from) =
+          static_cast<uint64_t>(*number);
     } else {
       return wrong(name, node, fmt::format("unknown key '{}'", node.name));
     }
@@ -71,6 +106,10 @@ Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
   if (limit.option.empty() || limit.candidates.empty() || limit.sizes.empty() ||
       limit.operations.empty()) {
     return wrong(name, table, "a limit lacks a part");
+  }
+  for (const std::vector<uint64_t>& candidate : limit.candidates) {
+    if (candidate.size() > 1 && !limit.per_group)
+      return wrong(name, table, "only a limit per group has candidates of several sizes");
   }
   return limit;
 }
@@ -83,10 +122,23 @@ std::string config_of(const std::string& backend, const Options& options) {
   return text + " }\n";
 }
 
+std::string shown(const std::vector<uint64_t>& candidate) {
+  std::vector<std::string> texts;
+  for (const uint64_t bytes : candidate) texts.push_back(format_bytes(bytes));
+  return fmt::format("{}", fmt::join(texts, ":"));
+}
+
 // What the option is set to for a candidate.
-std::string setting_of(const TunedLimit& limit, uint64_t candidate, const BenchOptions& options) {
-  if (!limit.per_group) return format_bytes(candidate);
-  return fmt::format("{}/{}={}", options.op_name, options.ranks.ranks, candidate);
+std::string setting_of(const TunedLimit& limit, const std::vector<uint64_t>& candidate,
+                       const BenchOptions& options) {
+  if (!limit.per_group) return format_bytes(candidate.front());
+  return fmt::format("{}/{}={}", options.op_name, options.ranks.ranks, fmt::join(candidate, ":"));
+}
+
+bool concerns(const TunedLimit& limit, const BenchOptions& options) {
+  const auto& names = limit.operations;
+  return options.ranks.ranks >= limit.ranks_from && options.ranks.ranks <= limit.ranks_to &&
+         std::find(names.begin(), names.end(), options.op_name) != names.end();
 }
 
 bool write_file(const std::string& path, const std::string& text) {
@@ -139,7 +191,7 @@ Result<Table> try_candidates(const BenchOptions& asked, const TunedLimit& limit,
       Result<std::vector<BenchRow>> rows = take_turn(options, contender, nullptr, &left_out);
       if (!rows.ok()) {
         return rows.status().within(
-            fmt::format("{} = {}", limit.option, format_bytes(limit.candidates[c])));
+            fmt::format("{} = {}", limit.option, shown(limit.candidates[c])));
       }
       for (size_t s = 0; s < rows->size(); ++s) seen[c][s].push_back((*rows)[s].median);
     }
@@ -173,7 +225,7 @@ void print_tried(const TunedLimit& limit, const Table& table, size_t best) {
   for (const uint64_t bytes : limit.sizes) header += fmt::format(" {:>9}", format_bytes(bytes));
   std::puts((header + fmt::format(" {:>9}", "mean")).c_str());
   for (size_t c = 0; c < table.size(); ++c) {
-    std::string line = fmt::format("  {:>16}", format_bytes(limit.candidates[c]));
+    std::string line = fmt::format("  {:>16}", shown(limit.candidates[c]));
     for (const double us : table[c]) line += fmt::format(" {:>9.2f}", us);
     line += fmt::format(" {:>9.2f}{}", score(table[c]), c == best ? "  <- chosen" : "");
     std::puts(line.c_str());
@@ -226,8 +278,7 @@ int tune(const BenchOptions& options) {
                 .c_str());
   Options chosen;
   for (const TunedLimit& limit : *limits) {
-    const auto& names = limit.operations;
-    if (std::find(names.begin(), names.end(), options.op_name) == names.end()) continue;
+    if (!concerns(limit, options)) continue;
     Result<Table> table = try_candidates(options, limit, backend, chosen);
     if (!table.ok()) return fail(table.status());
     const size_t best = best_of(*table);
@@ -239,10 +290,12 @@ int tune(const BenchOptions& options) {
                        fmt::format("no option of {} is tuned by {}", backend, options.op_name),
                        "all_reduce tunes most of them"));
   }
+  const std::string device =
+      options.ranks.device.empty() ? "" : fmt::format(" --device {}", options.ranks.device);
   const std::string text = fmt::format(
-      "# Tuned by: muster bench {} --ranks {} --tune\n# Read by --config, MUSTER_CONFIG, "
+      "# Tuned by: muster bench {} --ranks {}{} --tune\n# Read by --config, MUSTER_CONFIG, "
       "or as part of muster.toml; the same on all ranks.\n{}",
-      options.op_name, options.ranks.ranks, config_of(backend, chosen));
+      options.op_name, options.ranks.ranks, device, config_of(backend, chosen));
   if (!write_file(options.tune, text)) {
     return fail(Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", options.tune),
                        "name a file in a directory that you may write to"));

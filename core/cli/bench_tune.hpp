@@ -15,10 +15,14 @@ namespace muster::cli {
 // One option, from ../share/muster/tuning/<backend>.toml.
 struct TunedLimit {
   std::string option;
-  bool per_group = false;            // the option takes OPERATION/RANKS=BYTES instead of a size
-  std::vector<uint64_t> candidates;  // the first stays where none is clearly better
-  std::vector<uint64_t> sizes;       // that are measured
+  bool per_group = false;  // the option takes OPERATION/RANKS=BYTES[:BYTES...] instead of a size
+  // One size each, per group also several; the first stays where none is clearly better.
+  std::vector<std::vector<uint64_t>> candidates;
+  std::vector<uint64_t> sizes;  // that are measured
   std::vector<std::string> operations;
+  // Of the groups that it is about.
+  uint64_t ranks_from = 1;
+  uint64_t ranks_to = UINT64_MAX;
 };
 
 // INVALID_ARGUMENT with the line of what is wrong.

@@ -150,11 +150,31 @@ class Tune(support.Case):
         self.assertRegex((self.root / "tuned.toml").read_text(), r'bands = "reduce/2=\d+"')
         self.muster("bench", "reduce", "--config", "tuned.toml", "--sizes", "64", *FEW[:4])
 
+    def test_given_a_tuning_file_that_says_nonsense_when_asked_then_the_line_is_told(self):
+        binaries = self.root / "bin"
+        binaries.mkdir()
+        shutil.copy2(support.MUSTER, binaries / "muster")
+        (self.root / "lib").symlink_to(support.MUSTER.parent.parent / "lib")
+        tuning = self.root / "share/muster/tuning/shm.toml"
+        tuning.parent.mkdir(parents=True)
+        limit = '[[limit]]\noption = "bands"\nsizes = ["64"]\noperations = ["reduce"]\n'
+        for lines, cause in (('candidates = ["1KiB:2KiB"]', "only a limit per group has candidates of several sizes"),
+                             ('per_group = true\ncandidates = ["1KiB:x"]', "shm.toml:6: '1KiB:x' is not a size"),
+                             ('candidates = ["1KiB"]\nranks_from = 0', "shm.toml:6: a number of ranks is expected")):
+            tuning.write_text(limit + lines + "\n")
+            self.assertIn(cause, self.execute(binaries / "muster", "bench", "reduce", "--tune", "t").stderr)
+        # Of a group that no limit is about there is nothing to tune.
+        tuning.write_text(limit + 'candidates = ["1KiB"]\nranks_from = 3\n')
+        error = self.execute(binaries / "muster", "bench", "reduce", "--tune", "t").stderr
+        self.assertIn("no option of shm is tuned by reduce", error)
+
     def test_given_what_cannot_be_tuned_when_asked_then_the_reason_is_told(self):
         self.assertIn("no option of shm is tuned by barrier", self.muster("bench", "barrier", "--tune", "t", code=1).stderr)
         error = self.muster("bench", "all_reduce", "--backend", "skeleton", "--tune", "t", code=1).stderr
         self.assertIn("backend skeleton has nothing to tune", error)
         self.muster("bench", "all_reduce", "--tune", "t", "--config", "c.toml", code=2)
+        error = self.muster("bench", "all_reduce", "--device", "cuda", "--tune", "t", code=2).stderr
+        self.assertIn("--tune of a device needs the backend that is tuned", error)
         result = self.muster("bench", "send_recv", "--tune", "nowhere/t", *FEW, code=1)
         self.assertIn("cannot write nowhere/t", result.stderr)
 
