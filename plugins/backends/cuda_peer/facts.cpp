@@ -72,7 +72,7 @@ void put_facts(const plugin::Facts& facts) {
   int count = 0;
   cuda.check(cuda.device_count(&count), "cuDeviceGetCount");
   if (count == 0) plugin::fail(MUSTER_UNAVAILABLE, "the driver sees no device");
-  std::vector<cu::Device> devices(count);
+  std::vector<cu::DeviceHandle> devices(count);
   for (int i = 0; i < count; ++i) cuda.check(cuda.device_get(&devices[i], i), "cuDeviceGet");
   facts.put("devices", std::to_string(count));
   for (int i = 0; i < count; ++i) {

@@ -48,10 +48,10 @@ float scalar_of(const muster_call& call) {
 PrimaryContext::PrimaryContext(int device) {
   const cu::Driver& cuda = cu::ready_driver();
   cuda.check(cuda.device_get(&device_, device), "cuDeviceGet");
-  cuda.check(cuda.context_retain(&context_, device_), "cuDevicePrimaryCtxRetain");
+  cuda.check(cuda.primary_retain(&context_, device_), "cuDevicePrimaryCtxRetain");
 }
 
-PrimaryContext::~PrimaryContext() { cu::driver().context_release(device_); }
+PrimaryContext::~PrimaryContext() { cu::driver().primary_release(device_); }
 
 PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
     : group_(group), context_(device_of(group)) {
@@ -152,6 +152,10 @@ void PeerGroup::agree_on_room() {
 }
 
 void PeerGroup::connect() {
+  cu::raising([this] { join(); });
+}
+
+void PeerGroup::join() {
   const cu::Current current(context_.get());
   memory_->connect(group_);
   agree_on_room();
@@ -234,7 +238,7 @@ void PeerGroup::execute(const muster_call& call) {
   args.root = call.root;
   args.redop = call.redop;
   args.scale = scalar_of(call);
-  launch(plan, call, args);
+  cu::raising([&] { launch(plan, call, args); });
 }
 
 void PeerGroup::async_error() const {

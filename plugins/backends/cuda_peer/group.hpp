@@ -26,11 +26,11 @@ class PrimaryContext {
   ~PrimaryContext();
   PrimaryContext(const PrimaryContext&) = delete;
   PrimaryContext& operator=(const PrimaryContext&) = delete;
-  cu::Device device() const { return device_; }
+  cu::DeviceHandle device() const { return device_; }
   cu::Context get() const { return context_; }
 
  private:
-  cu::Device device_ = 0;
+  cu::DeviceHandle device_ = 0;
   cu::Context context_ = nullptr;
 };
 
@@ -44,6 +44,7 @@ class PeerGroup {
   void abort();
 
  private:
+  void join();
   // Equal on all ranks. [collective]
   void agree_on_room();
   Plan plan_fused(const muster_call& call, uint64_t bytes, Args& args) const;

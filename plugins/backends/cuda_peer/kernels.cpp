@@ -8,8 +8,6 @@ namespace muster::cuda_peer {
 namespace {
 
 constexpr int kMostThreads = 512;
-constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_...
-constexpr int kFunctionSharedBytes = 8;
 constexpr int kFixedSharedBytes = 2048;  // what a block uses beside a row, and the driver
 
 bool is_staged(Kernel kernel) {
@@ -57,10 +55,11 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   // Drivers load functions on first use otherwise; older ones do when asked for an attribute.
   if (cuda.function_load != nullptr) cuda.check(cuda.function_load(function), "cuFuncLoad");
   int version = 0;
-  cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
+  cuda.check(cuda.function_attribute(&version, cu::kFunctionBinaryVersion, function),
              "cuFuncGetAttribute");
   if (kernel == Kernel::kFusedPushRows) {
-    cuda.check(cuda.function_set(function, kFunctionSharedBytes, row_bytes_), "cuFuncSetAttribute");
+    cuda.check(cuda.function_set(function, cu::kFunctionSharedBytes, row_bytes_),
+               "cuFuncSetAttribute");
   }
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),

@@ -10,19 +10,19 @@ namespace muster::cuda_peer {
 // What a rank tells the others of its memory.
 struct MemoryCard {
   uint64_t bytes;
-  cu::Pointer pointer;
-  cu::Handle handle;  // 0: by ipc
+  cu::DevicePointer pointer;
+  cu::MemoryHandle handle;  // 0: by ipc
   cu::Context context;
   cu::IpcHandle ipc;
 };
 
 namespace {
 
-cu::AllocationProperties properties_on(cu::Device device) {
+cu::AllocationProperties properties_on(cu::DeviceHandle device) {
   cu::AllocationProperties properties{};
-  properties.type = cu::kPinned;
-  properties.handle_types = cu::kPosixFd;
-  properties.location = {cu::kOnDevice, device};
+  properties.type = cu::kAllocationPinned;
+  properties.requested_handles = cu::kHandleFileDescriptor;
+  properties.location = {cu::kLocationDevice, device};
   return properties;
 }
 
@@ -38,7 +38,7 @@ struct Descriptors {
 
 }  // namespace
 
-PeerMemory::PeerMemory(cu::Device device, uint64_t bytes, const std::string& way)
+PeerMemory::PeerMemory(cu::DeviceHandle device, uint64_t bytes, const std::string& way)
     : cuda_(cu::driver()), device_(device), bytes_(bytes) {
   try {
     if (way == "ipc" || !allocate_shareable()) {
@@ -88,9 +88,9 @@ bool PeerMemory::allocate_shareable() {
     result = cuda_.memory_create(&handle_, bytes_, &properties, 0);
     if (result != 0) handle_ = 0;
   }
-  if (result == 0) result = cuda_.memory_export(&fd_, handle_, cu::kPosixFd, 0);
+  if (result == 0) result = cuda_.memory_export(&fd_, handle_, cu::kHandleFileDescriptor, 0);
   if (result != 0) {
-    why_no_fd_ = "device memory cannot be shared by a file descriptor: " + cuda_.text_of(result);
+    why_no_fd_ = "device memory cannot be shared by a file descriptor: " + cuda_.describe(result);
     fd_ = -1;
     bytes_ = asked;
     return false;
@@ -103,13 +103,13 @@ void PeerMemory::allocate_plain() {
   cuda_.check(cuda_.memory_allocate(&own_, bytes_), "cuMemAlloc");
 }
 
-cu::Pointer PeerMemory::map(cu::Handle handle) {
-  cu::Pointer at = 0;
+cu::DevicePointer PeerMemory::map(cu::MemoryHandle handle) {
+  cu::DevicePointer at = 0;
   cuda_.check(cuda_.address_reserve(&at, bytes_, 0, 0, 0), "cuMemAddressReserve");
   cu::Result result = cuda_.memory_map(at, bytes_, 0, handle, 0);
   if (result == 0) {
-    const cu::Access access{{cu::kOnDevice, device_}, cu::kReadWrite};
-    result = cuda_.memory_access(at, bytes_, &access, 1);
+    const cu::MemoryAccess access{{cu::kLocationDevice, device_}, cu::kAccessReadWrite};
+    result = cuda_.memory_set_access(at, bytes_, &access, 1);
     if (result != 0) cuda_.memory_unmap(at, bytes_);
   }
   if (result != 0) cuda_.address_free(at, bytes_);
@@ -117,13 +117,13 @@ cu::Pointer PeerMemory::map(cu::Handle handle) {
   return at;
 }
 
-void PeerMemory::unmap(cu::Pointer pointer) {
+void PeerMemory::unmap(cu::DevicePointer pointer) {
   cuda_.memory_unmap(pointer, bytes_);
   cuda_.address_free(pointer, bytes_);
 }
 
-cu::Pointer PeerMemory::open_peer(const plugin::Group& group, uint32_t rank, const MemoryCard& card,
-                                  int fd) {
+cu::DevicePointer PeerMemory::open_peer(const plugin::Group& group, uint32_t rank,
+                                        const MemoryCard& card, int fd) {
   const muster_rank_place* const places = group.info().places;
   const bool here = places[rank].process == places[group.rank()].process;
   if (card.handle == 0) {
@@ -136,15 +136,15 @@ cu::Pointer PeerMemory::open_peer(const plugin::Group& group, uint32_t rank, con
       }
       return card.pointer;
     }
-    cu::Pointer pointer = 0;
+    cu::DevicePointer pointer = 0;
     cuda_.check(cuda_.ipc_open(&pointer, card.ipc, 1), "cuIpcOpenMemHandle");
     opened_.push_back({pointer, true});
     return pointer;
   }
-  cu::Handle handle = card.handle;
+  cu::MemoryHandle handle = card.handle;
   if (!here) {
     cuda_.check(cuda_.memory_import(&handle, reinterpret_cast<void*>(static_cast<intptr_t>(fd)),
-                                    cu::kPosixFd),
+                                    cu::kHandleFileDescriptor),
                 "cuMemImportFromShareableHandle");
   }
   try {

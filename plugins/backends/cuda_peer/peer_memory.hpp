@@ -21,14 +21,14 @@ namespace muster::cuda_peer {
 class PeerMemory {
  public:
   // Allocates and zeroes this rank's. way: "auto", "fd" or "ipc".
-  PeerMemory(cu::Device device, uint64_t bytes, const std::string& way);
+  PeerMemory(cu::DeviceHandle device, uint64_t bytes, const std::string& way);
   ~PeerMemory();
   PeerMemory(const PeerMemory&) = delete;
   PeerMemory& operator=(const PeerMemory&) = delete;
 
   // Maps the others'. [collective]
   void connect(const plugin::Group& group);
-  cu::Pointer of(uint32_t rank) const { return pointers_[rank]; }
+  cu::DevicePointer of(uint32_t rank) const { return pointers_[rank]; }
   // "fd" or "ipc".
   const char* way() const { return handle_ != 0 ? "fd" : "ipc"; }
 
@@ -36,24 +36,24 @@ class PeerMemory {
   bool allocate_shareable();
   void allocate_plain();
   void release();
-  cu::Pointer map(cu::Handle handle);
-  void unmap(cu::Pointer pointer);
-  cu::Pointer open_peer(const plugin::Group& group, uint32_t rank, const struct MemoryCard& card,
-                        int fd);
+  cu::DevicePointer map(cu::MemoryHandle handle);
+  void unmap(cu::DevicePointer pointer);
+  cu::DevicePointer open_peer(const plugin::Group& group, uint32_t rank,
+                              const struct MemoryCard& card, int fd);
 
   struct Opened {
-    cu::Pointer pointer;
+    cu::DevicePointer pointer;
     bool by_ipc;
   };
 
   const cu::Driver& cuda_;
-  cu::Device device_;
+  cu::DeviceHandle device_;
   uint64_t bytes_;
-  cu::Handle handle_ = 0;
-  cu::Pointer own_ = 0;
+  cu::MemoryHandle handle_ = 0;
+  cu::DevicePointer own_ = 0;
   int fd_ = -1;
   std::string why_no_fd_;
-  std::vector<cu::Pointer> pointers_;
+  std::vector<cu::DevicePointer> pointers_;
   std::vector<Opened> opened_;
 };
 

@@ -59,7 +59,9 @@ class CudaPeerBackend : public Declared {
 
   explicit CudaPeerBackend(plugin::Host host) : host_(host) {}
 
-  void probe(plugin::Facts facts) { put_facts(facts); }
+  void probe(plugin::Facts facts) {
+    cu::raising([&] { put_facts(facts); });
+  }
 
   void offer(plugin::Query query) {
     const Verdict verdict = judge(query);
@@ -77,7 +79,8 @@ class CudaPeerBackend : public Declared {
 
   std::unique_ptr<PeerGroup> prepare(plugin::Group group) {
     const char* const directory = host_.get()->artifact_dir(host_.get());
-    return std::make_unique<PeerGroup>(group, directory == nullptr ? "" : directory);
+    return cu::raising(
+        [&] { return std::make_unique<PeerGroup>(group, directory == nullptr ? "" : directory); });
   }
 
  private:

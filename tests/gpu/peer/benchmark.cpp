@@ -33,7 +33,8 @@ uint64_t count_of(muster_op op, uint64_t bytes, uint32_t ranks) {
   return (op == MUSTER_REDUCE_SCATTER ? bytes / ranks : bytes) / kElement;
 }
 
-using Enqueue = std::function<void(muster_op, uint64_t count, cu::Pointer, cu::Pointer)>;
+using Enqueue =
+    std::function<void(muster_op, uint64_t count, cu::DevicePointer, cu::DevicePointer)>;
 
 struct Times {
   double graph_us = -1;
@@ -60,7 +61,7 @@ class Meter {
   void meet();
 
   Rank& rank_;
-  cu::Pointer meeting_;
+  cu::DevicePointer meeting_;
   Event events_[2];
 };
 
@@ -84,8 +85,8 @@ void Meter::meet() {
 
 Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
   const uint64_t count = count_of(op, bytes, rank_.size);
-  std::vector<cu::Pointer> sends;
-  std::vector<cu::Pointer> recvs;
+  std::vector<cu::DevicePointer> sends;
+  std::vector<cu::DevicePointer> recvs;
   for (int i = 0; i < kPairs; ++i) {
     sends.push_back(rank_.allocate(bytes));
     recvs.push_back(rank_.allocate(recv_bytes(op, bytes, rank_.size)));
@@ -129,8 +130,8 @@ Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
     result.host_us = slowest_median(host);
     result.eager_us = slowest_median(whole);
   }
-  for (const cu::Pointer p : sends) rank_.release(p);
-  for (const cu::Pointer p : recvs) rank_.release(p);
+  for (const cu::DevicePointer p : sends) rank_.release(p);
+  for (const cu::DevicePointer p : recvs) rank_.release(p);
   return result;
 }
 
@@ -143,15 +144,16 @@ void print_fused(Rank& rank, const std::string& label, const BenchSpec& spec) {
   fused.hidden = kHidden;
   fused.epsilon = 1e-5;
   const uint64_t most = spec.tokens.back() * kHidden * kElement;
-  const cu::Pointer residual = rank.allocate(most);
-  const cu::Pointer weight = rank.allocate(kHidden * kElement);
+  const cu::DevicePointer residual = rank.allocate(most);
+  const cu::DevicePointer weight = rank.allocate(kHidden * kElement);
   MUSTER_MUST(test_driver().fill(residual, 0, most, rank.stream));
   MUSTER_MUST(test_driver().fill(weight, 0, kHidden * kElement, rank.stream));
   fused.residual = reinterpret_cast<const void*>(residual);
   fused.residual_out = reinterpret_cast<void*>(residual);
   fused.weight = reinterpret_cast<const void*>(weight);
   for (const uint64_t tokens : spec.tokens) {
-    const auto enqueue = [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+    const auto enqueue = [&](muster_op op, uint64_t count, cu::DevicePointer send,
+                             cu::DevicePointer recv) {
       muster_call call = rank.call(op, MUSTER_BF16, MUSTER_SUM, count, send, recv);
       call.fused = &fused;
       if (const std::string cause = rank.execute(call); !cause.empty()) rank.board.fail(cause);
@@ -187,14 +189,15 @@ void print_rows(Rank& rank, const std::string& label, const BenchSpec& spec,
 }  // namespace
 
 void benchmark(Rank& rank, const std::string& label, const BenchSpec& spec) {
-  print_rows(
-      rank, label, spec, [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
-        const muster_redop redop =
-            op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER ? MUSTER_SUM : MUSTER_REDOP_NONE;
-        const std::string cause =
-            rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
-        if (!cause.empty()) rank.board.fail(cause);
-      });
+  print_rows(rank, label, spec,
+             [&](muster_op op, uint64_t count, cu::DevicePointer send, cu::DevicePointer recv) {
+               const muster_redop redop = op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER
+                                              ? MUSTER_SUM
+                                              : MUSTER_REDOP_NONE;
+               const std::string cause =
+                   rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
+               if (!cause.empty()) rank.board.fail(cause);
+             });
   rank.board.pass();
 }
 
@@ -210,7 +213,7 @@ void benchmark_nccl(Rank& rank, const BenchSpec& spec) {
     return;
   }
   print_rows(rank, "nccl " + std::to_string(nccl.version()), spec,
-             [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+             [&](muster_op op, uint64_t count, cu::DevicePointer send, cu::DevicePointer recv) {
                nccl.run(op, count, send, recv);
              });
   rank.board.pass();

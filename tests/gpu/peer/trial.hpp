@@ -19,8 +19,8 @@ struct Arena {
 
   Rank& rank;
   const uint64_t bytes;  // of each, with the margins
-  cu::Pointer send;
-  cu::Pointer recv;
+  cu::DevicePointer send;
+  cu::DevicePointer recv;
 };
 
 class Trial {
@@ -43,9 +43,9 @@ class Trial {
   Arena& arena_;
   Case case_;
   Place place_;
-  cu::Pointer send_;
-  cu::Pointer recv_;
-  cu::Pointer window_;  // recv with its margins
+  cu::DevicePointer send_;
+  cu::DevicePointer recv_;
+  cu::DevicePointer window_;  // recv with its margins
   Bytes operand_;
 };
 

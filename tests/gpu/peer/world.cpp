@@ -124,7 +124,7 @@ bool Rank::connect() {
   const cu::Driver& cuda = cu::ready_driver();
   MUSTER_MUST(cuda.device_get(&device_, host_->places[rank].device));
   cu::Context context = nullptr;
-  MUSTER_MUST(cuda.context_retain(&context, device_));
+  MUSTER_MUST(cuda.primary_retain(&context, device_));
   current_ = std::make_unique<cu::Current>(context);
   MUSTER_MUST(test_driver().stream_create(&stream, 1));
   kernels = std::make_unique<TestKernels>();
@@ -167,14 +167,14 @@ void Rank::synchronize() {
   must(result, "cuStreamQuery");
 }
 
-cu::Pointer Rank::allocate(uint64_t bytes) {
-  cu::Pointer pointer = 0;
+cu::DevicePointer Rank::allocate(uint64_t bytes) {
+  cu::DevicePointer pointer = 0;
   MUSTER_MUST(cu::driver().memory_allocate(&pointer, bytes));
   return pointer;
 }
 
 muster_call Rank::call(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
-                       cu::Pointer send, cu::Pointer recv) const {
+                       cu::DevicePointer send, cu::DevicePointer recv) const {
   muster_call c{};
   c.struct_size = MUSTER_CALL_SIZE;
   c.op = op;

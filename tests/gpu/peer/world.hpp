@@ -45,11 +45,11 @@ class Rank {
   // Asks again and again: a call that blocks inside of the driver could keep ranks that are threads
   // of this process from launching what is waited for.
   void synchronize();
-  cu::Pointer allocate(uint64_t bytes);
-  void release(cu::Pointer pointer) { MUSTER_MUST(cu::driver().memory_free(pointer)); }
+  cu::DevicePointer allocate(uint64_t bytes);
+  void release(cu::DevicePointer pointer) { MUSTER_MUST(cu::driver().memory_free(pointer)); }
   // Of an operation on this rank's stream.
   muster_call call(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
-                   cu::Pointer send, cu::Pointer recv) const;
+                   cu::DevicePointer send, cu::DevicePointer recv) const;
   // Captures what `body` enqueues.
   Exec capture(const std::function<void()>& body);
 
@@ -63,7 +63,7 @@ class Rank {
   struct Host;
   std::unique_ptr<Host> host_;
   std::unique_ptr<cu::Current> current_;
-  cu::Device device_ = 0;
+  cu::DeviceHandle device_ = 0;
   muster_instance* instance_ = nullptr;
   const muster_backend* backend_ = nullptr;
   muster_backend_group* group_ = nullptr;
