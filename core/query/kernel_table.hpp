@@ -20,6 +20,7 @@
 #include "core/base/records.hpp"
 #include "core/discover/discovery.hpp"
 #include "core/kernels/pack_report.hpp"
+#include "core/query/images.hpp"
 
 namespace muster {
 
@@ -54,6 +55,10 @@ class KernelTable {
   // Leaves the packs that every rank has alike. `ranks` are all of them, this one included.
   void agree(const std::vector<const ReadyPacks*>& ranks, Records& records);
 
+  // Images of device kernels. Which of them ranks have is told by the backends' facts, not agreed
+  // on here: a rank may have them from a pack, another built by itself.
+  const Images& images() const { return images_; }
+
   muster_kernel_function find(const muster_kernel_key& key) const;
   std::vector<KernelsInUse> in_use() const;
 
@@ -68,6 +73,7 @@ class KernelTable {
   Choice best(const muster_kernel_key& key) const;
 
   std::vector<std::unique_ptr<KernelPack>> packs_;
+  Images images_;
   bool agreed_ = false;
   mutable std::mutex mutex_;  // of what is opened
 };

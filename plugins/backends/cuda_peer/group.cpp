@@ -53,8 +53,7 @@ PrimaryContext::PrimaryContext(int device) {
 
 PrimaryContext::~PrimaryContext() { cu::driver().primary_release(device_); }
 
-PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
-    : group_(group), context_(device_of(group)) {
+PeerGroup::PeerGroup(plugin::Group group) : group_(group), context_(device_of(group)) {
   if (group.size() < 2 || group.size() > kMaxRanks) {
     plugin::fail(MUSTER_UNIMPLEMENTED, "cuda_peer is for 2 to 8 ranks");
   }
@@ -64,7 +63,7 @@ PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
   kernels_ = std::make_unique<Kernels>(
       architecture_, group.size(), group.rank(),
       static_cast<unsigned>(attribute_of(context_.device(), cu::kMostSharedBytes)),
-      CubinCache(cache_directory));
+      Cubins(group.host()));
   control_ = std::make_unique<ControlPage>();
   const uint64_t bytes = Heap{group.size()}.bytes();
   memory_ = std::make_unique<PeerMemory>(context_.device(),
@@ -192,6 +191,10 @@ void PeerGroup::launch(const Plan& plan, const muster_call& call, Args& args) co
   config.attribute_count = attribute_count;
   void* parameters[] = {&args};
   const cu::Function function = kernels_->of(plan.kernel, call.dtype);
+  if (function == nullptr) {
+    plugin::fail(MUSTER_UNIMPLEMENTED,
+                 std::string(kernel_symbol(plan.kernel)) + " is not ready on this rank");
+  }
   cu::Context now = nullptr;
   cuda.context_current(&now);
   const bool switched = now != context_.get();

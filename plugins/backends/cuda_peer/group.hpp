@@ -36,7 +36,7 @@ class PrimaryContext {
 
 class PeerGroup {
  public:
-  PeerGroup(plugin::Group group, const std::string& cache_directory);
+  explicit PeerGroup(plugin::Group group);
   ~PeerGroup();
   void connect();
   void execute(const muster_call& call);

@@ -26,19 +26,21 @@ bool is_staged(Kernel kernel) {
 }  // namespace
 
 Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned rank,
-                 unsigned shared_bytes, const CubinCache& cache)
+                 unsigned shared_bytes, const Cubins& cubins)
     : row_bytes_(static_cast<int>(shared_bytes) - kFixedSharedBytes) {
   std::vector<ProgramKey> programs = programs_of(ranks, architecture);
   std::rotate(programs.begin(), programs.begin() + rank % programs.size(), programs.end());
-  for (const ProgramKey& key : programs) load(key, cache);
+  for (const ProgramKey& key : programs) {
+    if (cubins.state(key) != MUSTER_IMAGE_MISSING) load(key, cubins);
+  }
 }
 
 Kernels::~Kernels() {
   for (const cu::Module module : modules_) cu::driver().module_unload(module);
 }
 
-void Kernels::load(const ProgramKey& key, const CubinCache& cache) {
-  const std::string cubin = cubin_of(key, cache);
+void Kernels::load(const ProgramKey& key, const Cubins& cubins) {
+  const std::string cubin = cubins.get(key);
   cu::Module module = nullptr;
   cu::driver().check(cu::driver().module_load(&module, cubin.data()), "cuModuleLoadData");
   modules_.push_back(module);

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "muster/variants.hpp"
 #include "plugins/backends/cuda_peer/bands.hpp"
 #include "plugins/backends/cuda_peer/facts.hpp"
 #include "plugins/backends/cuda_peer/group.hpp"
@@ -13,10 +14,11 @@
 namespace muster::cuda_peer {
 namespace {
 
-// A rule for calls on a CUDA stream, in every phase. All algorithms combine in rank order.
-muster_rule device_rule(Algorithm algorithm, muster_op op) {
+// A rule for calls on a CUDA stream, in every phase, of what is ready on all ranks. All algorithms
+// combine in rank order.
+muster_rule device_rule(const Verdict& verdict, Algorithm algorithm, muster_op op) {
   muster_rule rule = plugin::rule(algorithm_name(algorithm), MUSTER_BIT(op));
-  rule.dtypes = is_reduction(op) ? kReducible : kMovable;
+  rule.dtypes = is_reduction(op) ? verdict.reducible : verdict.movable;
   rule.redops = is_reduction(op) ? kRedops : 0;
   rule.memory = MUSTER_BIT(MUSTER_CUDA);
   rule.phases = MUSTER_BIT(MUSTER_EAGER) | MUSTER_BIT(MUSTER_GRAPH_WARMUP) |
@@ -26,13 +28,13 @@ muster_rule device_rule(Algorithm algorithm, muster_op op) {
   return rule;
 }
 
-void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
+void add_bands(const plugin::Query& query, const Verdict& verdict, muster_op op, const Band& band) {
   uint64_t from = 0;
   const auto add = [&](Algorithm algorithm, uint64_t to) {
-    muster_rule rule = device_rule(algorithm, op);
+    muster_rule rule = device_rule(verdict, algorithm, op);
     rule.bytes_from = from;
     rule.bytes_to = to;
-    query.add(rule);
+    if (rule.dtypes != 0) query.add(rule);
     from = to + 1;
   };
   if (band.one_shot != 0) add(Algorithm::kOneShotPush, band.one_shot);
@@ -43,13 +45,13 @@ void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
 }
 
 // One shot only: beyond, reducing and normalising apart is faster.
-void add_fused(const plugin::Query& query, const std::string& architecture, const Band& band) {
-  if (band.one_shot == 0) return;
-  muster_rule rule = device_rule(Algorithm::kOneShotPush, MUSTER_FUSED_ALL_REDUCE_RMSNORM);
-  rule.dtypes = kReducible;
+void add_fused(const plugin::Query& query, const Verdict& verdict, const Band& band) {
+  if (band.one_shot == 0 || verdict.reducible == 0) return;
+  muster_rule rule = device_rule(verdict, Algorithm::kOneShotPush, MUSTER_FUSED_ALL_REDUCE_RMSNORM);
+  rule.dtypes = verdict.reducible;
   rule.redops = MUSTER_BIT(MUSTER_SUM);
   rule.bytes_to = band.one_shot;
-  if (std::stoi(architecture.substr(3)) >= 89) rule.flags = MUSTER_RULE_QUANTISED;
+  if (std::stoi(verdict.architecture.substr(3)) >= 89) rule.flags = MUSTER_RULE_QUANTISED;
   query.add(rule);
 }
 
@@ -60,7 +62,7 @@ class CudaPeerBackend : public Declared {
   explicit CudaPeerBackend(plugin::Host host) : host_(host) {}
 
   void probe(plugin::Facts facts) {
-    cu::raising([&] { put_facts(facts); });
+    cu::raising([&] { put_facts(facts, Cubins(host_)); });
   }
 
   void offer(plugin::Query query) {
@@ -70,17 +72,35 @@ class CudaPeerBackend : public Declared {
       return;
     }
     if (!verdict.no_lines.empty()) query.decline(verdict.no_lines);
+    for (const std::string& reason : verdict.not_ready) query.decline(reason);
     const Bands bands = Bands::of(verdict.architecture, query.size(), query.option("bands"),
                                   query.option("algorithm"), verdict.no_lines.empty());
-    for (const muster_op op : kReductions) add_bands(query, op, bands[op]);
-    add_fused(query, verdict.architecture, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
-    for (const muster_op op : kMoves) add_bands(query, op, bands[op]);
+    for (const muster_op op : kReductions) add_bands(query, verdict, op, bands[op]);
+    add_fused(query, verdict, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
+    for (const muster_op op : kMoves) add_bands(query, verdict, op, bands[op]);
   }
 
   std::unique_ptr<PeerGroup> prepare(plugin::Group group) {
-    const char* const directory = host_.get()->artifact_dir(host_.get());
-    return cu::raising(
-        [&] { return std::make_unique<PeerGroup>(group, directory == nullptr ? "" : directory); });
+    return cu::raising([&] { return std::make_unique<PeerGroup>(group); });
+  }
+
+  const void* interface(const char* name) {
+    return plugin::variants_interface<CudaPeerBackend>(name);
+  }
+  void architectures(plugin::ImageSink sink) {
+    for (const std::string& architecture : architectures_here()) sink.text(architecture);
+  }
+  void list_variants(const std::string& architecture, plugin::VariantSink sink) {
+    for (unsigned ranks = 2; ranks <= kMaxRanks; ++ranks) {
+      for (const ProgramKey& key : programs_of(ranks, architecture)) {
+        sink.put(Program(key).variant());
+      }
+    }
+  }
+  void build_variant(const muster_variant& variant, plugin::ImageSink sink) {
+    const Compiled compiled = built_cubin(program_of(variant));
+    sink.text(compiled.log);
+    sink.image(compiled.cubin);
   }
 
  private:
@@ -90,5 +110,10 @@ class CudaPeerBackend : public Declared {
 }  // namespace
 }  // namespace muster::cuda_peer
 
-MUSTER_PLUGIN(muster::cuda_peer::CudaPeerBackend, muster::cuda_peer::PeerGroup, "cuda_peer",
-              "0.1.0", "muster", "CUDA_VISIBLE_DEVICES", "/dev/nvidiactl");
+extern "C" {
+extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
+}
+MUSTER_PLUGIN_RECORD(muster_plugin_entry, muster::cuda_peer::CudaPeerBackend,
+                     muster::cuda_peer::PeerGroup, "cuda_peer", "0.1.0", "muster",
+                     MUSTER_BACKEND_INTERFACE " " MUSTER_VARIANTS_INTERFACE, "CUDA_VISIBLE_DEVICES",
+                     "/dev/nvidiactl");

@@ -24,7 +24,7 @@ struct WorldSpec {
   bool processes = true;
   std::map<std::string, std::string> options;
   unsigned seconds = 120;  // then its processes are ended and it has failed
-  std::string cache;       // directory of cubins
+  std::string cache;       // directory of images
 
   uint32_t size() const { return static_cast<uint32_t>(devices.size()); }
 };

@@ -20,7 +20,11 @@ using testing::IsEmpty;
 
 // A rank's machine with devices all linked in one way.
 Facts machine(int devices, char link, const std::string& architecture = "sm_90") {
-  Facts facts{{"devices", std::to_string(devices)}, {"sources", "abc"}, {"nvrtc", "13.0"}};
+  Facts facts{{"devices", std::to_string(devices)}, {"sources", "abc"}};
+  for (int ranks = 2; ranks <= 8; ++ranks) {
+    facts["variants." + architecture + "." + std::to_string(ranks)] =
+        "moves reductions.bf16 reductions.f16 reductions.f32";
+  }
   for (int i = 0; i < devices; ++i) {
     const std::string number = std::to_string(i);
     facts["uuid." + number] = "uuid" + number;
@@ -188,9 +192,6 @@ TEST_F(PeerOffer, GivenARankThatCannotTakePartThenItIsNamedWithTheCause) {
   Described other(4, 4, 'N');
   other.ranks[2]["arch.2"] = "sm_80";
   EXPECT_EQ(only_reason(other), "rank 2 has a device of sm_80, rank 0 one of sm_90");
-  Described unbuilt(4, 4, 'N');
-  unbuilt.ranks[3].erase("nvrtc");
-  EXPECT_THAT(only_reason(unbuilt), HasSubstr("rank 3 has no NVRTC"));
   Described older(4, 4, 'N');
   older.ranks[1]["sources"] = "older";
   EXPECT_EQ(only_reason(older), "rank 1 has other kernels than rank 0");
@@ -206,6 +207,51 @@ TEST_F(PeerOffer, GivenARankThatCannotTakePartThenItIsNamedWithTheCause) {
   Described far(4, 4, 'N');
   far.places[3].node = 1;
   EXPECT_EQ(only_reason(far), "rank 3 is on another node than rank 0");
+}
+
+TEST_F(PeerOffer, GivenAVariantThatIsNotReadyOnARankThenOnlyItIsNotOfferedAndBothAreNamed) {
+  Described group(8, 8, 'N');
+  group.ranks[5]["variants.sm_90.8"] = "moves reductions.f16 reductions.f32";
+  const Answer answer = ask(group);
+  ASSERT_EQ(answer.reasons.size(), 1u);
+  EXPECT_THAT(answer.reasons[0], HasSubstr("reductions.bf16.8.sm_90 is not ready on rank 5"));
+  for (const uint64_t bytes : {uint64_t{64}, uint64_t{1} << 20, uint64_t{1} << 28}) {
+    EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, bytes), IsEmpty());
+    EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_F32, MUSTER_SUM, bytes).size(), 1u);
+    EXPECT_EQ(answer.takers(MUSTER_ALL_GATHER, MUSTER_BF16, MUSTER_REDOP_NONE, bytes).size(), 1u);
+  }
+  EXPECT_THAT(answer.takers(MUSTER_FUSED_ALL_REDUCE_RMSNORM, MUSTER_BF16, MUSTER_SUM, 1 << 14),
+              IsEmpty());
+}
+
+TEST_F(PeerOffer, GivenNoMovesOnTwoRanksThenReductionsAreOfferedAndBothRanksAreNamed) {
+  Described group(4, 4, 'N');
+  for (const size_t rank : {1, 3}) {
+    group.ranks[rank]["variants.sm_90.4"] = "reductions.bf16 reductions.f16 reductions.f32";
+  }
+  const Answer answer = ask(group);
+  ASSERT_EQ(answer.reasons.size(), 1u);
+  EXPECT_THAT(answer.reasons[0], HasSubstr("moves.4.sm_90 is not ready on rank 1, rank 3"));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_GATHER, MUSTER_BF16, MUSTER_REDOP_NONE, 64), IsEmpty());
+  EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64).size(), 1u);
+}
+
+TEST_F(PeerOffer, GivenARankThatBuildsWithTheGroupThenNothingNeedsToBeReadyThere) {
+  Described group(4, 4, 'N');
+  group.ranks[2].erase("variants.sm_90.4");
+  EXPECT_THAT(ask(group).rules, IsEmpty());
+  group.ranks[2]["builds"] = "nvrtc-13.0";
+  const Answer answer = ask(group);
+  EXPECT_THAT(answer.reasons, IsEmpty());
+  EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64).size(), 1u);
+}
+
+TEST_F(PeerOffer, GivenVariantsOfOtherSizesAndArchitecturesThenTheyDoNotCount) {
+  Described group(4, 4, 'N');
+  group.ranks[0].erase("variants.sm_90.4");
+  group.ranks[0]["variants.sm_100.4"] = "moves reductions.bf16";
+  EXPECT_THAT(ask(group).rules, IsEmpty());
+  EXPECT_EQ(ask(group).reasons.size(), 4u);
 }
 
 TEST_F(PeerOffer, GivenDevicesThatOthersDoNotSeeThenItSaysWhatToSet) {
