@@ -12,6 +12,7 @@
 #include "core/base/names.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/precompile_variants.hpp"
+#include "core/kernels/image_pack.hpp"
 #include "core/kernels/native_build.hpp"
 #include "core/kernels/registry.hpp"
 
@@ -185,6 +186,9 @@ int build(const Options& options, const Config& config, const PrecompiledVariant
         MUSTER_FAILED_PRECONDITION,
         fmt::format("[kernels] build is \"never\" (by {})", config.kernels_build.source.text()),
         "set it to \"explicit\" to build kernels on this machine"));
+  }
+  if (!options.pack.empty()) {
+    if (const Status status = check_pack_name(options.pack); !status.ok()) return fail(status);
   }
   const auto began = std::chrono::steady_clock::now();
   Outcomes outcomes(options.json);

@@ -63,15 +63,17 @@ std::string last_lines(const std::string& file) {
 
 }  // namespace
 
+Status check_pack_name(const std::string& file) {
+  const std::filesystem::path path(file);
+  if (path.extension() == ".so" && is_id(path.stem().string())) return Status();
+  return Status(MUSTER_INVALID_ARGUMENT,
+                fmt::format("a pack cannot be called '{}'", path.filename().string()),
+                "use lower case letters, digits and _, and the ending .so");
+}
+
 Status write_image_pack(const Config& config, const std::vector<PackedImage>& images,
                         const std::string& file) {
-  const std::filesystem::path path(file);
-  const std::string id = path.stem().string();
-  if (path.extension() != ".so" || !is_id(id)) {
-    return Status(MUSTER_INVALID_ARGUMENT,
-                  fmt::format("a pack cannot be called '{}'", path.filename().string()),
-                  "use lower case letters, digits and _, and the ending .so");
-  }
+  MUSTER_TRY(check_pack_name(file));
   Result<Compiler> compiler = find_compiler(config);
   if (!compiler.ok()) return compiler.take_status();
   Result<std::string> sources = native_sources();
@@ -91,7 +93,7 @@ Status write_image_pack(const Config& config, const std::vector<PackedImage>& im
   for (const std::string& argument :
        {std::string("-std=c++17"), std::string("-O1"), std::string("-fPIC"), std::string("-shared"),
         std::string("-fvisibility=hidden"), "-I" + *sources + "/include", "-I" + scratch.path(),
-        fmt::format("-DMUSTER_PACK_ID=\"{}\"", id),
+        fmt::format("-DMUSTER_PACK_ID=\"{}\"", std::filesystem::path(file).stem().string()),
         "-Wl,--version-script=" + *sources + "/plugin.version", std::string("-Wl,-z,now"),
         std::string("-Wl,-z,noexecstack"), std::string("-Wl,--as-needed"),
         std::string("-Wl,--build-id"), *sources + "/image_pack.cpp", std::string("-o"), built}) {

@@ -17,6 +17,9 @@ struct PackedImage {
   std::string image;
 };
 
+// Whether a file may be called so.
+Status check_pack_name(const std::string& file);
+
 // Writes a plugin through the system's compiler; its id is the file's name without ".so". The file
 // appears as a whole. Starts processes; leaves nothing else behind.
 Status write_image_pack(const Config& config, const std::vector<PackedImage>& images,

@@ -97,8 +97,8 @@ std::optional<std::string> Images::from_pack(const DeclaredVariant& variant) con
 }
 
 bool Images::builds(const DeclaredVariant& variant, const VariantBuilder& builder) const {
-  return config_->kernels_build.value == "group" && builder.table != nullptr &&
-         !variant.toolchain.empty();
+  return config_ != nullptr && config_->kernels_build.value == "group" &&
+         builder.table != nullptr && !variant.toolchain.empty();
 }
 
 muster_image_state Images::state(const DeclaredVariant& variant,

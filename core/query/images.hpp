@@ -34,7 +34,8 @@ class Images {
   void configure(const Config& config, Records& records);
   void add_pack(const FoundPlugin& found, const std::vector<std::string>& images);
 
-  bool configured() const { return config_ != nullptr; }
+  // Before configure nothing is ready and nothing can be built: plugins may ask for the interface
+  // when they are opened.
   muster_image_state state(const DeclaredVariant& variant, const VariantBuilder& builder) const;
   Result<std::string> get(const DeclaredVariant& variant, const VariantBuilder& builder) const;
   // The file of the pack that has it; "".

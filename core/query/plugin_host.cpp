@@ -89,8 +89,7 @@ PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush,
   };
   get_interface = [](const muster_host* host, const char* name) -> const void* {
     if (std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0) return host_memory_interface();
-    const KernelTable* const kernels = of(host).kernels_;
-    const bool images = kernels != nullptr && kernels->images().configured();
+    const bool images = of(host).kernels_ != nullptr;
     return images && std::strcmp(name, MUSTER_IMAGES_INTERFACE) == 0 ? images_interface() : nullptr;
   };
   fill_group_functions(*this);

@@ -146,6 +146,18 @@ TEST_F(RuntimeImages, GivenAHostThenItsInterfaceAnswersForThePluginsOwnVariants)
   EXPECT_EQ(image, "image of " + kToy.name());
 }
 
+TEST_F(RuntimeImages, GivenAPluginThatAsksWhileItIsOpenedThenItHasTheInterfaceAndNothingIsReady) {
+  PluginHost host("toy", &records_, nullptr, &table_);
+  host.set_variants(builder_);
+  const auto* const table =
+      static_cast<const muster_images*>(host.get_interface(&host, MUSTER_IMAGES_INTERFACE));
+  ASSERT_NE(table, nullptr);
+  const muster_variant variant = kToy.view();
+  EXPECT_EQ(table->state(&host, &variant), muster_image_state{MUSTER_IMAGE_MISSING});
+  start("group");
+  EXPECT_EQ(table->state(&host, &variant), muster_image_state{MUSTER_IMAGE_BUILDABLE});
+}
+
 TEST_F(RuntimeImages, GivenAHostWithoutARuntimeThenThereAreNoImages) {
   PluginHost host("toy", &records_, nullptr);
   EXPECT_EQ(host.get_interface(&host, MUSTER_IMAGES_INTERFACE), nullptr);
