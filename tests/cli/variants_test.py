@@ -166,7 +166,9 @@ class Readiness(Case):
         self.states(*ARCH, "--algorithm", "sums")
         image = self.image()
         image.unlink()
+        self.environment["TOY_SLEEP_MS"] = "300"
         said = self.groups(image)
+        self.await_builders()
         self.assertEqual(2, said.count("later toy_device"), said)
         self.assertNotIn("first toy_device", said)
 

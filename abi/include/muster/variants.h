@@ -17,7 +17,7 @@
 
 struct muster_instance;
 
-/* Words have no spaces and fewer than 64 characters. */
+/* Words have no spaces; each, and source and toolchain together, fewer than 63 characters. */
 typedef struct muster_variant {
   uint32_t struct_size;
   uint32_t reserved;
