@@ -2,6 +2,8 @@
 // store into each other's memory.
 #include "muster/plugin.hpp"
 
+#include <algorithm>
+#include <cstdio>
 #include <string>
 
 #include "plugins/backends/cuda_peer/bands.hpp"
@@ -12,6 +14,8 @@
 
 namespace muster::cuda_peer {
 namespace {
+
+constexpr int32_t kKnownScore = 1;  // before the rules that know nothing of a call's memory
 
 // A rule for calls on a CUDA stream, in every phase. All algorithms combine in rank order.
 muster_rule device_rule(Algorithm algorithm, muster_op op) {
@@ -40,6 +44,33 @@ void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
   // After the largest size there is no further one.
   const bool all = band.one_shot == UINT64_MAX || band.two_shot == UINT64_MAX;
   if (!all) add(Algorithm::kStaged, UINT64_MAX);
+}
+
+// Of calls whose buffers all ranks know. The rules above take them as well; these say how they are
+// served. direct: stages without stages for results.
+void add_known(const plugin::Query& query, muster_op op, const Band& band) {
+  const auto add = [&](Algorithm algorithm, uint64_t from, uint64_t to, const char* name) {
+    muster_rule rule = device_rule(algorithm, op);
+    rule.score = kKnownScore;
+    rule.flags = MUSTER_RULE_SYMMETRIC;
+    rule.bytes_from = from;
+    rule.bytes_to = to;
+    if (name != nullptr) std::snprintf(rule.name, sizeof(rule.name), "%s", name);
+    query.add(rule);
+  };
+  if (band.pull_to != 0) {
+    add(Algorithm::kOneShotPull, band.pull_from, band.pull_to, nullptr);
+  }
+  const uint64_t lines_to = std::max(band.one_shot, band.two_shot);
+  uint64_t from = band.direct_from;
+  if (from == 0) from = lines_to == UINT64_MAX ? 0 : lines_to + 1;
+  if (band.pull_to != 0 && from <= band.pull_to) {
+    from = band.pull_to == UINT64_MAX ? 0 : band.pull_to + 1;
+  }
+  const bool never = from == 0 && lines_to + band.pull_to != 0;
+  if (op != MUSTER_REDUCE_SCATTER && !never) {
+    add(Algorithm::kStaged, from, UINT64_MAX, "direct");
+  }
 }
 
 // One shot only: beyond, reducing and normalising apart is faster.
@@ -72,9 +103,13 @@ class CudaPeerBackend : public Declared {
     if (!verdict.no_lines.empty()) query.decline(verdict.no_lines);
     const Bands bands = Bands::of(verdict.architecture, query.size(), query.option("bands"),
                                   query.option("algorithm"), verdict.no_lines.empty());
+    const bool direct = query.option("direct") == "true";
     for (const muster_op op : kReductions) add_bands(query, op, bands[op]);
     add_fused(query, verdict.architecture, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
     for (const muster_op op : kMoves) add_bands(query, op, bands[op]);
+    for (muster_op op = 0; direct && op < MUSTER_OP_END; ++op) {
+      if (is_reduction(op) || is_move(op)) add_known(query, op, bands[op]);
+    }
   }
 
   std::unique_ptr<PeerGroup> prepare(plugin::Group group) {

@@ -19,6 +19,8 @@ enum class Kernel : unsigned {
   kReduceScatterPush,
   kAllReduceStaged,
   kReduceScatterStaged,
+  kAllReducePull,
+  kReduceScatterPull,
   kFusedPush,
   kFusedPushRows,
   kAllGatherPush,
@@ -27,6 +29,9 @@ enum class Kernel : unsigned {
   kAllGatherStaged,
   kAllToAllStaged,
   kBroadcastStaged,
+  kAllGatherPull,
+  kAllToAllPull,
+  kBroadcastPull,
   kEnd
 };
 constexpr unsigned kKernels = static_cast<unsigned>(Kernel::kEnd);

@@ -2,9 +2,10 @@
 //
 //   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR]
 //
-// Groups: correctness, fused, graph, stress, shared (several ranks on a device), absence, bench,
-// tune. The last line is "N passed, M failed"; the exit code is 0 only when nothing failed, 77
-// without a device. Every world has its own processes and a limit of time.
+// Groups: correctness, fused, graph, stress, known (memory that all ranks know), shared (several
+// ranks on a device), absence, bench, tune. The last line is "N passed, M failed"; the exit code is
+// 0 only when nothing failed, 77 without a device. Every world has its own processes and a limit of
+// time.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +20,7 @@ namespace {
 
 struct Arguments {
   bool quick = false;
-  std::string only = "correctness,fused,graph,stress,shared,absence,bench";
+  std::string only = "correctness,fused,graph,stress,known,shared,absence,bench";
   uint64_t stress = 100000;
   std::string cache;
 
@@ -85,6 +86,7 @@ class Program {
       go(world("2 devices, processes, graphs", 2, true, {}, 120), graphs);
       go(world("2 devices, threads, graphs", 2, false, {}, 120), graphs);
     }
+    if (arguments_.has("known")) known();
     if (arguments_.has("absence")) {
       go(world("2 devices, a rank is absent", 2, true, {{"wait_ms", "500"}}, 60), absence);
     }
@@ -94,6 +96,32 @@ class Program {
       go(world("2 devices, threads, stress", 2, false, {}, 400),
          [&](Rank& r) { stress(r, arguments_.stress / 4); });
     }
+  }
+
+  // Memory that all ranks know.
+  void known() {
+    struct Way {
+      const char* name;
+      Knowledge knowledge;
+    };
+    for (const Way& way :
+         {Way{"plain memory", Knowledge::kPlain}, Way{"virtual memory", Knowledge::kVirtual},
+          Way{"partly", Knowledge::kPartly}}) {
+      for (const char* const algorithm : {"", "staged", "one_shot_pull"}) {
+        go(world(std::string("2 devices, processes, known, ") + way.name + " " + algorithm, 2, true,
+                 {{"algorithm", algorithm}}, 120),
+           [&](Rank& r) {
+             correctness(r, uint64_t{*algorithm == '\0' ? 80u : 8u} << 20, way.knowledge);
+           });
+      }
+    }
+    go(world("2 devices, threads, known", 2, false, {{"algorithm", "staged"}}, 120), [&](Rank& r) {
+      correctness(r, uint64_t{4} << 20, Knowledge::kPlain);
+      correctness(r, uint64_t{4} << 20, Knowledge::kVirtual);
+    });
+    go(world("2 devices, processes, captured", 2, true, {{"algorithm", "staged"}}, 60), captured);
+    go(world("2 devices, threads, captured", 2, false, {{"algorithm", "staged"}}, 60), captured);
+    go(world("2 devices, processes, unknown memory", 2, true, {}, 60), unknown_memory);
   }
 
   // Ranks as threads, for kernels of different processes do not run on a device together.
@@ -113,6 +141,14 @@ class Program {
                    {{"algorithm", algorithm}}, 120),
              [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
         }
+        for (const char* const algorithm : {"staged", "one_shot_pull"}) {
+          go(world(std::to_string(ranks) + " ranks on one device, known, " + algorithm, ranks,
+                   false, {{"algorithm", algorithm}}, 120),
+             [&](Rank& r) { correctness(r, uint64_t{2} << 20, Knowledge::kVirtual); });
+        }
+        go(world(std::to_string(ranks) + " ranks on one device, captured", ranks, false,
+                 {{"algorithm", "staged"}}, 60),
+           captured);
         go(world(std::to_string(ranks) + " ranks on one device, stress", ranks, false, {}, 240),
            [&](Rank& r) { stress(r, arguments_.stress / 20); });
       }
@@ -141,6 +177,14 @@ class Program {
     go(world("bench fused", 2, true, {}, 60), [&](Rank& r) { benchmark_fused(r, "", all); });
     go(world("bench staged", 2, true, {{"algorithm", "staged"}}, 200),
        [&](Rank& r) { benchmark(r, "staged", large); });
+    BenchSpec known = all;
+    known.known = true;
+    BenchSpec direct = known;
+    direct.from = large.from;
+    go(world("bench direct", 2, true, {{"algorithm", "staged"}}, 200),
+       [&](Rank& r) { benchmark(r, "staged, known", direct); });
+    go(world("bench pull", 2, true, {{"algorithm", "one_shot_pull"}}, 200),
+       [&](Rank& r) { benchmark(r, "one_shot_pull, known", known); });
     BenchSpec chosen;
     chosen.factor = 2;
     go(world("bench by size", 2, true, {}, 200), [&](Rank& r) { benchmark(r, "by size", chosen); });
