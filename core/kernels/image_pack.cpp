@@ -90,8 +90,11 @@ Status write_image_pack(const Config& config, const std::vector<PackedImage>& im
   std::ofstream(scratch.path() + "/images.inc") << list;
   const std::string built = scratch.path() + "/pack.so";
   std::vector<std::string> command = compiler->command;
+  // For the sanitizer of this runtime as well: packs of another are refused.
+  std::istringstream flags(MUSTER_HOST_KERNEL_FLAGS);
+  for (std::string flag; flags >> flag;) command.push_back(flag);
   for (const std::string& argument :
-       {std::string("-std=c++17"), std::string("-O1"), std::string("-fPIC"), std::string("-shared"),
+       {std::string("-std=c++17"), std::string("-fPIC"), std::string("-shared"),
         std::string("-fvisibility=hidden"), "-I" + *sources + "/include", "-I" + scratch.path(),
         fmt::format("-DMUSTER_PACK_ID=\"{}\"", std::filesystem::path(file).stem().string()),
         "-Wl,--version-script=" + *sources + "/plugin.version", std::string("-Wl,-z,now"),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/digest.hpp"
 #include "core/base/log.hpp"
 #include "core/base/private_directory.hpp"
 #include "core/kernels/exam.hpp"
@@ -61,6 +62,15 @@ Images::Pack* Images::find_pack(const DeclaredVariant& variant) const {
   const auto pack = std::find_if(packs_.begin(), packs_.end(),
                                  [&](const auto& p) { return p->line_of(variant) != nullptr; });
   return pack == packs_.end() ? nullptr : pack->get();
+}
+
+std::map<std::string, std::string> Images::packs() const {
+  std::map<std::string, std::string> digests;
+  for (const auto& pack : packs_) {
+    digests["images of " + pack->found.entry.id] =
+        digest_of(fmt::format("{}", fmt::join(pack->lines, "\n"))).text();
+  }
+  return digests;
 }
 
 std::string Images::pack_of(const DeclaredVariant& variant) const {

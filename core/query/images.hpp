@@ -7,6 +7,7 @@
 #ifndef MUSTER_CORE_QUERY_IMAGES_HPP
 #define MUSTER_CORE_QUERY_IMAGES_HPP
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,8 @@ class Images {
   // when they are opened.
   muster_image_state state(const DeclaredVariant& variant, const VariantBuilder& builder) const;
   Result<std::string> get(const DeclaredVariant& variant, const VariantBuilder& builder) const;
+  // What packs have, by "images of <id>": for those who must know when it changes.
+  std::map<std::string, std::string> packs() const;
   // The file of the pack that has it; "".
   std::string pack_of(const DeclaredVariant& variant) const;
 

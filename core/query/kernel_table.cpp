@@ -121,6 +121,7 @@ void KernelTable::refuse_duplicates(KernelPack& pack, Records& records) const {
 ReadyPacks KernelTable::ready() const {
   ReadyPacks ready;
   for (const auto& pack : packs_) ready[pack->id()] = pack->digest();
+  ready.merge(images_.packs());
   return ready;
 }
 

@@ -26,7 +26,8 @@ namespace muster {
 
 class KernelPack;
 
-// What one rank has: the digest of a pack's ready variants, by the pack's id.
+// What one rank has: the digest of a pack's ready variants, by the pack's id; and of the images in
+// packs, which need not be alike.
 using ReadyPacks = std::map<std::string, std::string>;
 
 // What serves a family by one algorithm, for people.

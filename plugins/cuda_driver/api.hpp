@@ -63,8 +63,6 @@ enum : int {
   kPointerMemoryType = 2,
   kPointerIsManaged = 8,
   kPointerDevice = 9,
-  kPointerRangeStart = 11,
-  kPointerRangeSize = 12,
 };
 enum : unsigned { kTypeHost = 1, kTypeDevice = 2, kTypeArray = 3, kTypeUnified = 4 };
 

@@ -187,6 +187,15 @@ class CudaPeer(support.Case):
         image = pathlib.Path(data["kernels"][0]["text"]).read_bytes()
         self.assertIn(b"\x7fELF", image)
 
+    def test_given_a_device_when_listed_then_the_variants_are_those_of_its_architecture(self):
+        self.environment["LD_LIBRARY_PATH"] = str(support.PLUGINS.parent / "simulators" / "cuda")
+        for capability, name in (("90", "sm_90"), ("100", "sm_100")):
+            self.environment["SIMULATED_CUDA_CAPABILITY"] = capability
+            data = self.json("precompile", "--list", "--family", "cuda_peer", "--ranks", "8", schema="muster.precompile/1")
+            self.assertEqual({f"cuda_peer-1.{kind}.8.{name}" for kind in
+                              ("moves.any", "reductions.bf16", "reductions.f16", "reductions.f32")},
+                             {row["kernels"] for row in data["kernels"]})
+
 
 if __name__ == "__main__":
     support.main()

@@ -10,8 +10,14 @@ namespace {
 constexpr int kMostThreads = 512;
 constexpr int kFixedSharedBytes = 2048;  // what a block uses beside a row, and the driver
 
+// Those whose blocks use the channels of stages.
 bool is_staged(Kernel kernel) {
   switch (kernel) {
+    case Kernel::kAllReducePull:
+    case Kernel::kReduceScatterPull:
+    case Kernel::kAllGatherPull:
+    case Kernel::kAllToAllPull:
+    case Kernel::kBroadcastPull:
     case Kernel::kAllReduceStaged:
     case Kernel::kReduceScatterStaged:
     case Kernel::kAllGatherStaged:

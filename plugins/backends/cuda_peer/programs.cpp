@@ -10,14 +10,25 @@
 namespace muster::cuda_peer {
 namespace {
 
-constexpr const char* kSymbols[kKernels] = {
-    "all_reduce_one_shot_push", "all_reduce_one_shot_push_wide",
-    "all_reduce_two_shot_push", "reduce_scatter_push",
-    "all_reduce_staged",        "reduce_scatter_staged",
-    "all_reduce_rmsnorm_push",  "all_reduce_rmsnorm_push_rows",
-    "all_gather_push",          "all_to_all_push",
-    "broadcast_push",           "all_gather_staged",
-    "all_to_all_staged",        "broadcast_staged"};
+constexpr const char* kSymbols[kKernels] = {"all_reduce_one_shot_push",
+                                            "all_reduce_one_shot_push_wide",
+                                            "all_reduce_two_shot_push",
+                                            "reduce_scatter_push",
+                                            "all_reduce_staged",
+                                            "reduce_scatter_staged",
+                                            "all_reduce_pull",
+                                            "reduce_scatter_pull",
+                                            "all_reduce_rmsnorm_push",
+                                            "all_reduce_rmsnorm_push_rows",
+                                            "all_gather_push",
+                                            "all_to_all_push",
+                                            "broadcast_push",
+                                            "all_gather_staged",
+                                            "all_to_all_staged",
+                                            "broadcast_staged",
+                                            "all_gather_pull",
+                                            "all_to_all_pull",
+                                            "broadcast_pull"};
 
 const char* type_name(muster_dtype dtype) {
   return dtype == MUSTER_F32 ? "F32" : dtype == MUSTER_F16 ? "F16" : "BF16";

@@ -22,6 +22,8 @@ enum class Kernel : unsigned {
   kReduceScatterPush,
   kAllReduceStaged,
   kReduceScatterStaged,
+  kAllReducePull,
+  kReduceScatterPull,
   kFusedPush,
   kFusedPushRows,
   kAllGatherPush,
@@ -30,6 +32,9 @@ enum class Kernel : unsigned {
   kAllGatherStaged,
   kAllToAllStaged,
   kBroadcastStaged,
+  kAllGatherPull,
+  kAllToAllPull,
+  kBroadcastPull,
   kEnd
 };
 constexpr unsigned kKernels = static_cast<unsigned>(Kernel::kEnd);

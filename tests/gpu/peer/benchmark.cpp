@@ -54,7 +54,8 @@ class Meter {
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
 
-  Times measure(muster_op op, uint64_t bytes, const Enqueue& enqueue);
+  // known: in memory that all ranks know.
+  Times measure(muster_op op, uint64_t bytes, bool known, const Enqueue& enqueue);
 
  private:
   double slowest_median(std::vector<double> times);
@@ -83,7 +84,7 @@ void Meter::meet() {
   if (const std::string cause = rank_.execute(call); !cause.empty()) rank_.board.fail(cause);
 }
 
-Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
+Times Meter::measure(muster_op op, uint64_t bytes, bool known, const Enqueue& enqueue) {
   const uint64_t count = count_of(op, bytes, rank_.size);
   std::vector<cu::DevicePointer> sends;
   std::vector<cu::DevicePointer> recvs;
@@ -91,6 +92,15 @@ Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
     sends.push_back(rank_.allocate(bytes));
     recvs.push_back(rank_.allocate(recv_bytes(op, bytes, rank_.size)));
     MUSTER_MUST(test_driver().fill(sends.back(), 0, bytes, rank_.stream));
+  }
+  std::vector<void*> registrations;
+  for (int i = 0; known && i < 2 * kPairs; ++i) {
+    const bool is_send = i < kPairs;
+    registrations.push_back(nullptr);
+    const std::string cause = rank_.make_known(is_send ? sends[i] : recvs[i - kPairs],
+                                               is_send ? bytes : recv_bytes(op, bytes, rank_.size),
+                                               &registrations.back());
+    if (!cause.empty()) rank_.board.fail(cause);
   }
   const int operations = operations_of(bytes);
   const auto all = [&](int n) {
@@ -130,6 +140,8 @@ Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
     result.host_us = slowest_median(host);
     result.eager_us = slowest_median(whole);
   }
+  for (void* const registration : registrations) rank_.forget(registration);
+  rank_.board.barrier();
   for (const cu::DevicePointer p : sends) rank_.release(p);
   for (const cu::DevicePointer p : recvs) rank_.release(p);
   return result;
@@ -159,7 +171,7 @@ void print_fused(Rank& rank, const std::string& label, const BenchSpec& spec) {
       if (const std::string cause = rank.execute(call); !cause.empty()) rank.board.fail(cause);
     };
     const Times t =
-        meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement, enqueue);
+        meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement, false, enqueue);
     if (rank.rank != 0) continue;
     std::printf("row %-14s %-44s %10llu tokens  graph %9.2f us\n", "fused", label.c_str(),
                 static_cast<unsigned long long>(tokens), t.graph_us);
@@ -175,7 +187,7 @@ void print_rows(Rank& rank, const std::string& label, const BenchSpec& spec,
   for (const muster_op op : kOps) {
     for (uint64_t bytes = spec.from; bytes <= spec.to; bytes *= spec.factor) {
       if (std::find(spec.ops.begin(), spec.ops.end(), op) == spec.ops.end()) continue;
-      const Times t = meter.measure(op, bytes, enqueue);
+      const Times t = meter.measure(op, bytes, spec.known, enqueue);
       if (rank.rank != 0) continue;
       std::printf("row %-14s %-44s %10llu B  graph %9.2f us", muster_op_name(op), label.c_str(),
                   static_cast<unsigned long long>(bytes), t.graph_us);
@@ -194,8 +206,9 @@ void benchmark(Rank& rank, const std::string& label, const BenchSpec& spec) {
                const muster_redop redop = op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER
                                               ? MUSTER_SUM
                                               : MUSTER_REDOP_NONE;
-               const std::string cause =
-                   rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
+               muster_call call = rank.call(op, MUSTER_BF16, redop, count, send, recv);
+               if (spec.known) call.flags |= MUSTER_CALL_SYMMETRIC;
+               const std::string cause = rank.execute(call);
                if (!cause.empty()) rank.board.fail(cause);
              });
   rank.board.pass();

@@ -47,6 +47,7 @@ ImageKey image_key(const muster_variant& variant) {
 
 struct Rank::Host : muster_host {
   Board* board;
+  Rank* owner;
   const WorldSpec* spec;
   muster_instance* instance = nullptr;
   muster_group_info info;
@@ -116,6 +117,7 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   Host& h = *host_;
   h.struct_size = MUSTER_HOST_SIZE;
   h.board = &board;
+  h.owner = this;
   h.spec = &spec;
   h.options = spec.options;
   for (uint32_t r = 0; r < size; ++r) {
@@ -137,7 +139,9 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   h.status_cause = [](const muster_status* s) { return s == nullptr ? "" : s->cause.c_str(); };
   h.status_release = [](muster_status* s) { delete s; };
   h.log = [](const muster_host*, muster_log_level, const char*) {};
-  h.record = [](const muster_host*, const char*, const char*, const char*) {};
+  h.record = [](const muster_host* host, const char*, const char* verdict, const char* reason) {
+    Host::of(host)->owner->records.push_back(std::string(verdict) + ": " + reason);
+  };
   h.option = [](const muster_host* host, const char* key) {
     return Host::of(host)->option_of(key);
   };
@@ -220,6 +224,49 @@ cu::DevicePointer Rank::allocate(uint64_t bytes) {
   return pointer;
 }
 
+cu::DevicePointer Rank::allocate_virtual(uint64_t bytes) {
+  const cu::Driver& cuda = cu::driver();
+  cu::AllocationProperties properties{};
+  properties.type = cu::kAllocationPinned;
+  properties.requested_handles = cu::kHandleFileDescriptor;
+  properties.location = {cu::kLocationDevice, device_};
+  size_t unit = 0;
+  MUSTER_MUST(cuda.memory_granularity(&unit, &properties, cu::kGranularityMinimum));
+  bytes = (bytes + unit - 1) / unit * unit;
+  cu::MemoryHandle handle = 0;
+  cu::DevicePointer at = 0;
+  MUSTER_MUST(cuda.memory_create(&handle, bytes, &properties, 0));
+  MUSTER_MUST(cuda.address_reserve(&at, bytes, 0, 0, 0));
+  MUSTER_MUST(cuda.memory_map(at, bytes, 0, handle, 0));
+  const cu::MemoryAccess access{{cu::kLocationDevice, device_}, cu::kAccessReadWrite};
+  MUSTER_MUST(cuda.memory_set_access(at, bytes, &access, 1));
+  virtual_[at] = {handle, bytes};
+  return at;
+}
+
+void Rank::release_virtual(cu::DevicePointer pointer) {
+  const auto [handle, bytes] = virtual_.at(pointer);
+  MUSTER_MUST(cu::driver().memory_unmap(pointer, bytes));
+  MUSTER_MUST(cu::driver().address_free(pointer, bytes));
+  MUSTER_MUST(cu::driver().memory_release(handle));
+  virtual_.erase(pointer);
+}
+
+std::string Rank::make_known(cu::DevicePointer pointer, uint64_t bytes, void** registration) {
+  return take(backend_->memory_register(group_, cu::host_pointer(pointer), bytes, MUSTER_CUDA,
+                                        registration));
+}
+void Rank::forget(void* registration) { backend_->memory_deregister(group_, registration); }
+
+std::string Rank::begin_phase(muster_phase wanted) {
+  phase = wanted;
+  return take(backend_->capture_begin(group_, wanted));
+}
+std::string Rank::end_phase(bool ok) {
+  phase = MUSTER_EAGER;
+  return take(backend_->capture_end(group_, ok ? 1 : 0));
+}
+
 muster_call Rank::call(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
                        cu::DevicePointer send, cu::DevicePointer recv) const {
   muster_call c{};
@@ -229,6 +276,7 @@ muster_call Rank::call(muster_op op, muster_dtype dtype, muster_redop redop, uin
   c.redop = redop;
   c.send_memory = c.recv_memory = MUSTER_CUDA;
   c.count = count;
+  c.phase = phase;
   c.send = reinterpret_cast<const void*>(send);
   c.recv = reinterpret_cast<void*>(recv);
   c.stream = {MUSTER_STREAM_CUDA, static_cast<uint32_t>(host_->places[rank].device),

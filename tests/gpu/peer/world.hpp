@@ -47,6 +47,15 @@ class Rank {
   void synchronize();
   cu::DevicePointer allocate(uint64_t bytes);
   void release(cu::DevicePointer pointer) { MUSTER_MUST(cu::driver().memory_free(pointer)); }
+  // Virtual memory that a file descriptor can be had of, as muster_mem_alloc's is.
+  cu::DevicePointer allocate_virtual(uint64_t bytes);
+  void release_virtual(cu::DevicePointer pointer);
+  // Makes memory known to all ranks; "" or the cause. [collective]
+  std::string make_known(cu::DevicePointer pointer, uint64_t bytes, void** registration);
+  void forget(void* registration);
+  // Calls are of a graph phase from here on, until end_phase.
+  std::string begin_phase(muster_phase phase);
+  std::string end_phase(bool ok);
   // Of an operation on this rank's stream.
   muster_call call(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
                    cu::DevicePointer send, cu::DevicePointer recv) const;
@@ -56,6 +65,8 @@ class Rank {
   Board& board;
   const uint32_t rank;
   const uint32_t size;
+  muster_phase phase = MUSTER_EAGER;
+  std::vector<std::string> records;  // "verdict: reason", as the backend has given them
   cu::Stream stream = nullptr;
   std::unique_ptr<TestKernels> kernels;
 
@@ -67,6 +78,7 @@ class Rank {
   muster_instance* instance_ = nullptr;
   const muster_backend* backend_ = nullptr;
   muster_backend_group* group_ = nullptr;
+  std::map<cu::DevicePointer, std::pair<cu::MemoryHandle, uint64_t>> virtual_;
 };
 
 // Runs a body on every rank and prints one line; adds to what was passed and failed.

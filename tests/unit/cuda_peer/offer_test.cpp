@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "muster/variants.h"
 
 extern "C" const muster_entry muster_plugin_entry;
 
@@ -17,6 +19,7 @@ using Facts = std::map<std::string, std::string>;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // A rank's machine with devices all linked in one way.
 Facts machine(int devices, char link, const std::string& architecture = "sm_90") {
@@ -53,11 +56,12 @@ struct Answer {
   std::vector<muster_rule> rules;
   std::vector<std::string> reasons;
 
-  // The names of the rules that take a call.
+  // The names of the rules that take a call; known: only those for memory that all ranks know.
   std::vector<std::string> takers(muster_op op, muster_dtype dtype, muster_redop redop,
-                                  uint64_t bytes) const {
+                                  uint64_t bytes, bool known = false) const {
     std::vector<std::string> names;
     for (const muster_rule& rule : rules) {
+      if (((rule.flags & MUSTER_RULE_SYMMETRIC) != 0) != known) continue;
       if ((rule.ops & MUSTER_BIT(op)) == 0 || (rule.dtypes & MUSTER_BIT(dtype)) == 0) continue;
       if (redop != MUSTER_REDOP_NONE && (rule.redops & MUSTER_BIT(redop)) == 0) continue;
       if (bytes < rule.bytes_from || bytes > rule.bytes_to) continue;
@@ -181,6 +185,37 @@ TEST_F(PeerOffer, GivenAPairWithoutNvlinkThenItIsNamedAndStagesServe) {
   EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64), ElementsAre("staged"));
 }
 
+TEST_F(PeerOffer, GivenMemoryThatAllKnowThenLargeResultsGoWhereTheyBelong) {
+  const Answer answer = ask(Described(8, 8, 'N'));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 30, true),
+              ElementsAre("direct"));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_GATHER, MUSTER_U8, MUSTER_REDOP_NONE, 1 << 30, true),
+              ElementsAre("direct"));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64, true), IsEmpty());
+  EXPECT_THAT(answer.takers(MUSTER_REDUCE_SCATTER, MUSTER_BF16, MUSTER_SUM, 1 << 30, true),
+              IsEmpty());
+}
+
+TEST_F(PeerOffer, GivenPullsThenTheyNeedNvlinkAndMemoryThatAllKnow) {
+  Described group(4, 4, 'N');
+  group.options["algorithm"] = "one_shot_pull";
+  const Answer linked = ask(group);
+  EXPECT_THAT(linked.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 20, true),
+              ElementsAre("one_shot_pull"));
+  EXPECT_THAT(linked.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64), SizeIs(1));
+  for (Facts& facts : group.ranks) facts["links.1"] = "NSNP";
+  const Answer apart = ask(group);
+  EXPECT_THAT(apart.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 20, true),
+              ElementsAre("direct"));
+}
+
+TEST_F(PeerOffer, GivenNoDirectUseThenNothingIsSaidOfKnownMemory) {
+  Described group(2, 2, 'N');
+  group.options["direct"] = "false";
+  EXPECT_THAT(ask(group).takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 30, true),
+              IsEmpty());
+}
+
 TEST_F(PeerOffer, GivenAPairWithoutPeerAccessThenItDeclinesNamingIt) {
   Described group(4, 4, 'N');
   for (Facts& facts : group.ranks) facts["links.2"] = "-NSN";
@@ -244,6 +279,23 @@ TEST_F(PeerOffer, GivenARankThatBuildsWithTheGroupThenNothingNeedsToBeReadyThere
   const Answer answer = ask(group);
   EXPECT_THAT(answer.reasons, IsEmpty());
   EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64).size(), 1u);
+}
+
+TEST_F(PeerOffer, GivenAnArchitectureThenEveryProgramOfEverySizeIsAVariantAndNeedsNoDevice) {
+  const auto* const table = static_cast<const muster_variants*>(
+      muster_plugin_entry.get_interface(instance_, MUSTER_VARIANTS_INTERFACE));
+  ASSERT_NE(table, nullptr);
+  std::set<std::string> keys;
+  const muster_variant_sink sink{MUSTER_VARIANT_SINK_SIZE, 0, &keys,
+                                 [](void* context, const muster_variant* variant) {
+                                   const muster_kernel_key& key = variant->key;
+                                   static_cast<std::set<std::string>*>(context)->insert(
+                                       std::string(key.architecture) + key.algorithm +
+                                       std::to_string(key.dtype) + std::to_string(key.world_size));
+                                 }};
+  EXPECT_EQ(table->list(instance_, "sm_90", &sink), nullptr);
+  EXPECT_EQ(keys.size(), 7u * 4u);
+  EXPECT_EQ(keys.count("sm_90moves08"), 1u);
 }
 
 TEST_F(PeerOffer, GivenVariantsOfOtherSizesAndArchitecturesThenTheyDoNotCount) {
