@@ -38,7 +38,8 @@ std::string encode(const RankRecord& record) {
                      {"policy_sources", record.policy_sources},
                      {"failure", record.failure},
                      {"plugins", plugins},
-                     {"kernels", record.kernels}};
+                     {"kernels", record.kernels},
+                     {"builds", record.builds}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -61,6 +62,7 @@ Result<RankRecord> decode_rank_record(const std::string& bytes) {
       plugin.at("facts").get_to(entry.facts);
     }
     record.kernels = json.value("kernels", ReadyPacks());
+    record.builds = json.value("builds", false);
     return record;
   } catch (const Json::exception& error) {
     return Status(MUSTER_DATA_LOSS, fmt::format("a rank's record cannot be read: {}", error.what()),

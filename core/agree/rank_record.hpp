@@ -31,6 +31,7 @@ struct RankRecord {
   std::string failure;  // this rank's initialisation failed; the others stop as well
   std::map<std::string, PluginRecord> plugins;  // backends by id
   ReadyPacks kernels;                           // packs of kernel variants
+  bool builds = false;  // images of device kernels are being built here: its facts will change
 };
 
 std::string encode(const RankRecord& record);

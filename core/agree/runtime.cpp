@@ -9,7 +9,7 @@
 #include "core/base/names.hpp"
 #include "core/base/wait.hpp"
 #include "core/dispatch/group.hpp"
-#include "core/kernels/native_build.hpp"
+#include "core/query/background_build.hpp"
 
 muster_runtime::~muster_runtime() {
   world.reset();
@@ -156,13 +156,37 @@ Status fill_plugins(muster_runtime& runtime, RankRecord& record) {
   return Status();
 }
 
-// What it finishes serves the runtimes that start later. Never a failure of this one.
-void build_in_background(muster_runtime& runtime) {
+// Files of the plugins that lack images for the devices here and could build them.
+std::vector<std::string> plugins_that_lack_images(const muster_runtime& runtime) {
+  std::vector<std::string> files;
+  for (const auto& plugin : runtime.plugins) {
+    const VariantBuilder& builder = plugin->variants();
+    if (builder.table == nullptr || plugin->found().in_process != nullptr) continue;
+    const Result<std::vector<std::string>> architectures = builder.architectures();
+    bool lacks = false;
+    for (const std::string& architecture :
+         architectures.ok() ? *architectures : std::vector<std::string>()) {
+      const Result<std::vector<DeclaredVariant>> variants = builder.list(architecture);
+      lacks = lacks ||
+              (variants.ok() &&
+               std::any_of(variants->begin(), variants->end(), [&](const DeclaredVariant& variant) {
+                 return !variant.toolchain.empty() &&
+                        runtime.kernels.images().state(variant, builder) != MUSTER_IMAGE_READY;
+               }));
+    }
+    if (lacks) files.push_back(plugin->found().path);
+  }
+  return files;
+}
+
+// What it finishes of the host kernels serves the runtimes that start later; of device kernels, the
+// groups that are made later. Never a failure of this one.
+void build_in_background(muster_runtime& runtime, const std::vector<std::string>& variant_plugins) {
   int fd = -1;
-  const std::string fault = start_background_build(runtime.config, &fd);
+  const std::string fault = start_background_build(runtime.config, variant_plugins, &fd);
   runtime.background_build.reset(fd);
   runtime.records.add({Stage::kQuery, "kernels", fault.empty() ? "being built" : "not built",
-                       fault.empty() ? "in the background, for later runtimes" : fault,
+                       fault.empty() ? "in the background, for later groups and runtimes" : fault,
                        runtime.config.kernels_build.source.text()});
 }
 
@@ -222,6 +246,10 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   record.policy_sources = policy_sources(runtime->config);
   if (failure.ok()) failure = fill_plugins(*runtime, record);
   record.kernels = runtime->kernels.ready();
+  const bool background = runtime->config.kernels_build.value == "background";
+  std::vector<std::string> lacking;
+  if (background) lacking = plugins_that_lack_images(*runtime);
+  record.builds = !lacking.empty();
   if (failure.ok()) {
     Result<std::unique_ptr<NodeChannel>> channel = NodeChannel::listen(runtime->world->rank());
     if (channel.ok()) {
@@ -250,7 +278,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   std::vector<const ReadyPacks*> ready;
   for (const RankRecord& rank : runtime->ranks) ready.push_back(&rank.kernels);
   runtime->kernels.agree(ready, runtime->records);
-  if (runtime->config.kernels_build.value == "background") build_in_background(*runtime);
+  if (background) build_in_background(*runtime, lacking);
   std::vector<std::string> addresses;
   for (const RankRecord& rank : runtime->ranks)
     addresses.push_back(rank.node == record.node ? rank.channel : "");

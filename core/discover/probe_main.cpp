@@ -3,7 +3,7 @@
 //
 //   muster-probe FILE
 //
-// With --build-kernels it is the helper of background builds instead (core/kernels).
+// With --build-kernels it is the helper of background builds instead (core/query).
 //
 // Writes to descriptor 3 one character before each step, then one line of JSON. Ends without
 // running the destructors of what it loaded.
@@ -18,7 +18,7 @@
 #include "core/discover/judgement.hpp"
 #include "core/discover/probe_child.hpp"
 #include "core/discover/probe_host.hpp"
-#include "core/kernels/native_build.hpp"
+#include "core/query/background_build.hpp"
 
 namespace {
 

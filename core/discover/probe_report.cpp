@@ -31,6 +31,7 @@ std::string write_report(const ProbeReport& report) {
     nlohmann::json groups = nlohmann::json::array();
     for (const KernelGroup& group : report.kernels->ready) groups.push_back(write_group(group));
     json["kernels"] = {{"ready", std::move(groups)},
+                       {"images", report.kernels->images},
                        {"faults", report.kernels->faults},
                        {"note", report.kernels->note}};
   }
@@ -54,6 +55,7 @@ std::optional<ProbeReport> read_report(std::string_view line) {
         if (!group) return std::nullopt;
         pack.ready.push_back(std::move(*group));
       }
+      kernels->at("images").get_to(pack.images);
       kernels->at("faults").get_to(pack.faults);
       kernels->at("note").get_to(pack.note);
     }

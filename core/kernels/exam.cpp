@@ -8,6 +8,7 @@
 #include "core/base/names.hpp"
 #include "core/kernels/exam_values.hpp"
 #include "core/kernels/registry.hpp"
+#include "core/kernels/variant_build.hpp"
 
 namespace muster {
 namespace {
@@ -237,6 +238,20 @@ std::string examine_variant(const muster_kernel_variant& variant) {
   return examine_rmsnorm_quant(as(type, variant.function), as(type, right), key.dtype);
 }
 
+bool is_image(const muster_kernel_variant& variant) {
+  return variant.function == nullptr && variant.image != nullptr && variant.image_bytes > 0 &&
+         fault_of_record(variant).empty();
+}
+
+std::string image_line(const muster_kernel_variant& variant) {
+  const muster_kernel_key& key = variant.key;
+  return DeclaredVariant{
+             key.family, key.algorithm, key.architecture, key.dtype, key.redop, key.world_size, "",
+             ""}
+             .name() +
+         " " + variant.digest;
+}
+
 PackReport examine_pack(const muster_kernels& table, muster_instance* instance) {
   PackReport report;
   const uint32_t count = table.variant_count(instance);
@@ -244,6 +259,10 @@ PackReport examine_pack(const muster_kernels& table, muster_instance* instance) 
     const muster_kernel_variant* const variant = table.variant(instance, i);
     if (variant == nullptr) {
       report.faults.push_back(fmt::format("variant {} of {}: there is none", i, count));
+      continue;
+    }
+    if (is_image(*variant)) {
+      report.images.push_back(image_line(*variant));
       continue;
     }
     std::string fault = examine_variant(*variant);

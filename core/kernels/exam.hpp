@@ -21,6 +21,13 @@ std::string key_text(const muster_kernel_key& key);
 // element, or why it cannot be tested.
 std::string examine_variant(const muster_kernel_variant& variant);
 
+// A variant of a device family: bytes for a driver. What is in them is examined by the backend that
+// loads them, in the known-answer test of its groups.
+bool is_image(const muster_kernel_variant& variant);
+// "cuda_peer-1.reductions.bf16.8.sm_90 <source>/<toolchain>": the name of its key
+// (variant_build.hpp) and its digest.
+std::string image_line(const muster_kernel_variant& variant);
+
 // Every variant of a pack.
 PackReport examine_pack(const muster_kernels& table, muster_instance* instance);
 

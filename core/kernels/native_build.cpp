@@ -31,8 +31,16 @@ std::string whole_file(const std::string& path) {
   return text.str();
 }
 
-// The installed sources, if they are those that this runtime was built with.
-Result<std::string> find_sources() {
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+}  // namespace
+
+Result<std::string> native_sources() {
   std::string searched;
   for (const std::string& place : kernel_source_places(own_directory())) {
     const std::string digest = whole_file(place + "/digest");
@@ -49,19 +57,10 @@ Result<std::string> find_sources() {
                 "install muster's share/muster/kernels");
 }
 
-std::vector<std::string> words_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  return words;
-}
-
-}  // namespace
-
 Result<NativeBuild> NativeBuild::plan(const Config& config, const std::string& march) {
   Result<Compiler> compiler = find_compiler(config);
   if (!compiler.ok()) return compiler.take_status();
-  Result<std::string> sources = find_sources();
+  Result<std::string> sources = native_sources();
   if (!sources.ok()) return sources.take_status();
   Result<std::string> target = describe_compiler(*compiler, march);
   if (!target.ok()) return target.take_status();
@@ -119,7 +118,7 @@ std::string NativeBuild::compile(const NativeKey& key, const std::string& digest
 BuildOutcome NativeBuild::build(const NativeKey& key) const {
   using State = BuildOutcome::State;
   const auto began = std::chrono::steady_clock::now();
-  BuildOutcome outcome{key};
+  BuildOutcome outcome{key.name()};
   const auto end = [&](State state, std::string text) {
     outcome.state = state;
     outcome.text = std::move(text);
@@ -179,6 +178,15 @@ BuildOutcome NativeBuild::build(const NativeKey& key) const {
   if (!store_.write(base, record))
     return end(State::kFailed, fmt::format("the record of {} cannot be written", object));
   return end(State::kBuilt, object);
+}
+
+std::vector<BuildOutcome> NativeBuild::run(
+    const std::vector<NativeKey>& keys, unsigned jobs, int stop_fd,
+    const std::function<void(const BuildOutcome&)>& done) const {
+  std::vector<std::string> names;
+  for (const NativeKey& key : keys) names.push_back(key.name());
+  return run_builds(
+      names, jobs, stop_fd, [&](size_t i) { return build(keys[i]); }, done);
 }
 
 }  // namespace muster

@@ -11,18 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "core/kernels/build_workers.hpp"
 #include "core/kernels/compiler.hpp"
 #include "core/kernels/native_store.hpp"
 
 namespace muster {
 
-struct BuildOutcome {
-  enum class State { kBuilt, kReady, kFailed };
-  NativeKey key;
-  State state = State::kFailed;
-  std::string text;  // the shared object's path; of a failure, the cause and the log's path
-  double seconds = 0;
-};
+// The directory of the installed sources, if they are those that this runtime was built with.
+Result<std::string> native_sources();
 
 class NativeBuild {
  public:
@@ -33,8 +29,7 @@ class NativeBuild {
   const NativeStore& store() const { return store_; }
   const std::string& march() const { return march_; }
 
-  // Up to `jobs` at a time. `done` hears of each as it ends. Stops early, ending what runs, when
-  // stop_fd (-1: none) can be read or the process is asked to end.
+  // As run_builds.
   std::vector<BuildOutcome> run(const std::vector<NativeKey>& keys, unsigned jobs, int stop_fd,
                                 const std::function<void(const BuildOutcome&)>& done) const;
 
@@ -56,13 +51,6 @@ class NativeBuild {
   NativeStore store_;
   std::string basis_;  // what every digest contains
 };
-
-// Starts a build of what is missing beside this process and returns at once; "" or why not. It ends
-// when it is done, or soon after the returned descriptor's other end, `out_fd`, is closed.
-std::string start_background_build(const Config& config, int* out_fd);
-// The helper's part of it; arguments as start_background_build gave them.
-int background_build_main(int argc, char** argv);
-inline constexpr const char* kBackgroundBuild = "--build-kernels";
 
 }  // namespace muster
 

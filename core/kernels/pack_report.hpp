@@ -1,6 +1,6 @@
-// What a pack of kernel variants (interface muster.kernels/1) has that can be used here: its
-// variants after their known-answer tests, and what was left out. Made where the pack is probed,
-// kept with the verdict of the probe.
+// What a pack of kernel variants (interface muster.kernels/1) has that can be used here: its host
+// kernels after their known-answer tests, its images, and what was left out. Made where the pack is
+// probed, kept with the verdict of the probe.
 #ifndef MUSTER_CORE_KERNELS_PACK_REPORT_HPP
 #define MUSTER_CORE_KERNELS_PACK_REPORT_HPP
 
@@ -35,6 +35,7 @@ struct KernelGroup {
 
 struct PackReport {
   std::vector<KernelGroup> ready;
+  std::vector<std::string> images;  // of device kernels, as image_line writes them
   std::vector<std::string> faults;  // variants that were left out: which, and why
   std::string note;                 // why there are none, in the pack's own words
 };

@@ -45,6 +45,7 @@ KernelTable::~KernelTable() = default;
 
 void KernelTable::add_found(const std::vector<FoundPlugin>& found, const Config& config,
                             Records& records) {
+  images_.configure(config, records);
   for (const FoundPlugin& plugin : found) {
     if (plugin.state != PluginState::kUsable || !plugin.entry.gives(MUSTER_KERNELS_INTERFACE))
       continue;
@@ -52,6 +53,7 @@ void KernelTable::add_found(const std::vector<FoundPlugin>& found, const Config&
     std::optional<PackReport> report = plugin.kernels;
     if (!report) report = open_and_probe(plugin, [](ProbeStep) {}).kernels;
     if (!report) continue;
+    if (!report->images.empty()) images_.add_pack(plugin, report->images);
     if (!report->note.empty()) {
       records.add(
           {Stage::kProbe, "kernels of " + plugin.entry.id, "left out", report->note, plugin.path});
@@ -119,6 +121,7 @@ void KernelTable::refuse_duplicates(KernelPack& pack, Records& records) const {
 ReadyPacks KernelTable::ready() const {
   ReadyPacks ready;
   for (const auto& pack : packs_) ready[pack->id()] = pack->digest();
+  ready.merge(images_.packs());
   return ready;
 }
 

@@ -20,12 +20,14 @@
 #include "core/base/records.hpp"
 #include "core/discover/discovery.hpp"
 #include "core/kernels/pack_report.hpp"
+#include "core/query/images.hpp"
 
 namespace muster {
 
 class KernelPack;
 
-// What one rank has: the digest of a pack's ready variants, by the pack's id.
+// What one rank has: the digest of a pack's ready variants, by the pack's id; and of the images in
+// packs, which need not be alike.
 using ReadyPacks = std::map<std::string, std::string>;
 
 // What serves a family by one algorithm, for people.
@@ -54,6 +56,10 @@ class KernelTable {
   // Leaves the packs that every rank has alike. `ranks` are all of them, this one included.
   void agree(const std::vector<const ReadyPacks*>& ranks, Records& records);
 
+  // Images of device kernels. Which of them ranks have is told by the backends' facts, not agreed
+  // on here: a rank may have them from a pack, another built by itself.
+  const Images& images() const { return images_; }
+
   muster_kernel_function find(const muster_kernel_key& key) const;
   std::vector<KernelsInUse> in_use() const;
 
@@ -68,6 +74,7 @@ class KernelTable {
   Choice best(const muster_kernel_key& key) const;
 
   std::vector<std::unique_ptr<KernelPack>> packs_;
+  Images images_;
   bool agreed_ = false;
   mutable std::mutex mutex_;  // of what is opened
 };

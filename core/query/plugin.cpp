@@ -108,6 +108,11 @@ Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Con
   plugin->kernels_ = static_cast<const muster_kernels*>(interface(MUSTER_KERNELS_INTERFACE));
   if (plugin->device_ != nullptr) MUSTER_TRY(plugin->check_device());
   if (plugin->kernels_ != nullptr) MUSTER_TRY(plugin->check_kernels());
+  if (const auto* variants =
+          static_cast<const muster_variants*>(interface(MUSTER_VARIANTS_INTERFACE))) {
+    MUSTER_TRY(check_variants(plugin->id(), *variants));
+    plugin->host_.set_variants({variants, plugin->instance_});
+  }
   if (plugin->backend_ != nullptr) {
     if (Status status = plugin->check_backend(); !status.ok()) return status;
     if (Status status = plugin->check_options(config); !status.ok()) return status;
@@ -153,6 +158,12 @@ Status Plugin::check_kernels() const {
   const bool whole = kernels_->struct_size >= MUSTER_KERNELS_SIZE &&
                      kernels_->variant_count != nullptr && kernels_->variant != nullptr;
   return whole ? Status() : not_whole(id(), "all of its slots", MUSTER_KERNELS_INTERFACE);
+}
+
+Status Plugin::check_variants(const std::string& id, const muster_variants& table) {
+  const bool whole = table.struct_size >= MUSTER_VARIANTS_SIZE && table.architectures != nullptr &&
+                     table.list != nullptr && table.build != nullptr;
+  return whole ? Status() : not_whole(id, "all of its slots", MUSTER_VARIANTS_INTERFACE);
 }
 
 Status Plugin::check_options(const Config& config) const {

@@ -46,6 +46,8 @@ class Plugin {
   const muster_bootstrap* bootstrap() const { return bootstrap_; }
   const muster_device* device() const { return device_; }
   const muster_kernels* kernels() const { return kernels_; }
+  // Its table is NULL likewise.
+  const VariantBuilder& variants() const { return host_.variants(); }
 
   // Runs the backend's probe; the facts stay.
   Status probe();
@@ -59,6 +61,7 @@ class Plugin {
   Status check_backend() const;
   Status check_device() const;
   Status check_kernels() const;
+  static Status check_variants(const std::string& id, const muster_variants& table);
   Status check_options(const Config& config) const;
 
   FoundPlugin found_;

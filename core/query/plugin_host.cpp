@@ -87,9 +87,10 @@ PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush,
     if (hook->function != nullptr) hook->function(hook->context, memory);
     return nullptr;
   };
-  get_interface = [](const muster_host*, const char* name) -> const void* {
-    const bool known = std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0;
-    return known ? host_memory_interface() : nullptr;
+  get_interface = [](const muster_host* host, const char* name) -> const void* {
+    if (std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0) return host_memory_interface();
+    const bool images = of(host).kernels_ != nullptr;
+    return images && std::strcmp(name, MUSTER_IMAGES_INTERFACE) == 0 ? images_interface() : nullptr;
   };
   fill_group_functions(*this);
 }

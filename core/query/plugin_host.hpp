@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/records.hpp"
+#include "core/kernels/variant_build.hpp"
 #include "muster/host.h"
 #include "muster/muster.h"
 
@@ -31,20 +32,25 @@ class PluginHost : public muster_host {
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
+  // Of a table that this made.
+  static const PluginHost& of(const muster_host* host) {
+    return *static_cast<const PluginHost*>(host);
+  }
   const std::string& id() const { return id_; }
+  const KernelTable* kernels() const { return kernels_; }
+  // What the plugin itself builds; without a table when it builds nothing.
+  const VariantBuilder& variants() const { return variants_; }
+  void set_variants(const VariantBuilder& variants) { variants_ = variants; }
   // The values that option() gives: declared defaults overlaid with the configuration's. Set once,
   // before probe.
   void set_options(std::map<std::string, std::string> options) { options_ = std::move(options); }
 
  private:
-  static const PluginHost& of(const muster_host* host) {
-    return *static_cast<const PluginHost*>(host);
-  }
-
   std::string id_;
   Records* records_;
   FlushHook* flush_;
   const KernelTable* kernels_;
+  VariantBuilder variants_;
   std::map<std::string, std::string> options_;
   mutable std::once_flag artifact_once_;
   mutable std::string artifact_dir_;

@@ -20,6 +20,8 @@ using GraphExec = struct GraphExecOfDriver*;
 using GraphNode = struct GraphNodeOfDriver*;
 using MemoryHandle = unsigned long long;  // CUmemGenericAllocationHandle
 using HostFunction = void (*)(void*);
+using Module = struct ModuleOfDriver*;      // CUmodule
+using Function = struct FunctionOfDriver*;  // CUfunction
 
 enum : Result {
   kSuccess = 0,
@@ -33,6 +35,7 @@ enum : Result {
   kInvalidHandle = 400,
   kNotReady = 600,
   kIllegalAddress = 700,
+  kPeerAccessAlreadyEnabled = 704,
   kNotPermitted = 800,
   kNotSupported = 801,
   kCaptureUnsupported = 900,
@@ -41,15 +44,26 @@ enum : Result {
 
 // CUdevice_attribute
 enum : int {
+  kMultiprocessors = 16,
   kComputeCapabilityMajor = 75,
   kComputeCapabilityMinor = 76,
+  kMostSharedBytes = 97,
   kVirtualMemorySupported = 102,
   kFileDescriptorsSupported = 103,
   kRdmaOfVirtualMemorySupported = 110,
 };
 
+// CUdevice_P2PAttribute
+enum : int { kPeerAccess = 2, kPeerAtomics = 3 };
+// CUfunction_attribute
+enum : int { kFunctionBinaryVersion = 6, kFunctionSharedBytes = 8 };
+
 // CUpointer_attribute and CUmemorytype
-enum : int { kPointerMemoryType = 2, kPointerIsManaged = 8, kPointerDevice = 9 };
+enum : int {
+  kPointerMemoryType = 2,
+  kPointerIsManaged = 8,
+  kPointerDevice = 9,
+};
 enum : unsigned { kTypeHost = 1, kTypeDevice = 2, kTypeArray = 3, kTypeUnified = 4 };
 
 enum : unsigned { kStreamDefault = 0, kStreamNonBlocking = 1 };
@@ -61,6 +75,12 @@ enum : int { kCaptureGlobal = 0, kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };
 struct Uuid {
   unsigned char bytes[16];
 };
+
+struct IpcHandle {  // CUipcMemHandle
+  char bytes[64];
+};
+enum : unsigned { kIpcPeerAccess = 1 };
+enum : unsigned { kHostMapped = 2 };  // CU_MEMHOSTALLOC_DEVICEMAP
 
 struct MemoryLocation {
   int type;
@@ -90,6 +110,26 @@ struct MemoryAccess {  // CUmemAccessDesc
   int flags;
 };
 
+struct LaunchAttribute {  // CUlaunchAttribute
+  int id;
+  int padding;
+  union {
+    char bytes[64];
+    int programmatic;
+    unsigned cluster[3];
+  } value;
+};
+enum : int { kClusterDimension = 4, kProgrammatic = 6 };
+
+struct LaunchConfig {  // CUlaunchConfig
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned shared_bytes;
+  Stream stream;
+  LaunchAttribute* attributes;
+  unsigned attribute_count;
+};
+
 struct Copy2d {  // CUDA_MEMCPY2D
   size_t src_x, src_y;
   unsigned src_type;
@@ -108,7 +148,8 @@ struct Copy2d {  // CUDA_MEMCPY2D
 };
 
 static_assert(sizeof(AllocationProperties) == 32 && sizeof(MemoryAccess) == 12 &&
-              sizeof(Copy2d) == 128 && sizeof(DevicePointer) == sizeof(void*));
+              sizeof(Copy2d) == 128 && sizeof(LaunchAttribute) == 72 &&
+              sizeof(LaunchConfig) == 56 && sizeof(DevicePointer) == sizeof(void*));
 
 inline DevicePointer device_pointer(const void* pointer) {
   return static_cast<DevicePointer>(reinterpret_cast<uintptr_t>(pointer));

@@ -58,23 +58,36 @@ Driver::Driver(const std::string& library) : library_(library) {
                 kNoDriver);
   }
   std::string missing;
-  const auto require = [&](const void* function, const char* symbol) {
-    if (function == nullptr) missing += std::string(missing.empty() ? "" : ", ") + symbol;
+  const auto require = [](const void* function, const char* symbol, std::string& lacking) {
+    if (function == nullptr) lacking += std::string(lacking.empty() ? "" : ", ") + symbol;
   };
 #define MUSTER_CUDA_FUNCTION(name, symbol, parameters) \
   find(handle, symbol, name);                          \
-  require(reinterpret_cast<const void*>(name), symbol);
+  require(reinterpret_cast<const void*>(name), symbol, missing);
 #define MUSTER_CUDA_OPTIONAL(name, symbol, parameters) find(handle, symbol, name);
+#define MUSTER_CUDA_KERNELS(name, symbol, parameters) \
+  find(handle, symbol, name);                         \
+  require(reinterpret_cast<const void*>(name), symbol, missing_for_kernels_);
 #include "plugins/cuda_driver/functions.def"
 #undef MUSTER_CUDA_FUNCTION
 #undef MUSTER_CUDA_OPTIONAL
+#undef MUSTER_CUDA_KERNELS
   if (missing.empty()) return;
+  throw Error(MUSTER_UNAVAILABLE, library + version_text() + " lacks " + missing,
+              "install a driver of CUDA 11.4 or later");
+}
+
+std::string Driver::version_text() const {
   int version = 0;
   if (driver_version != nullptr) driver_version(&version);
-  throw Error(MUSTER_UNAVAILABLE,
-              library + " (of CUDA " + std::to_string(version / 1000) + "." +
-                  std::to_string(version % 1000 / 10) + ") lacks " + missing,
-              "install a driver of CUDA 11.4 or later");
+  return " (of CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10) +
+         ")";
+}
+
+void Driver::require_kernels() const {
+  if (missing_for_kernels_.empty()) return;
+  throw Error(MUSTER_UNAVAILABLE, library_ + version_text() + " lacks " + missing_for_kernels_,
+              "install a driver of CUDA 12 or later");
 }
 
 const Driver& Driver::get() {

@@ -62,14 +62,21 @@ class Driver {
 
 #define MUSTER_CUDA_FUNCTION(name, symbol, parameters) Result(*name) parameters = nullptr;
 #define MUSTER_CUDA_OPTIONAL(name, symbol, parameters) Result(*name) parameters = nullptr;
+#define MUSTER_CUDA_KERNELS(name, symbol, parameters) Result(*name) parameters = nullptr;
 #include "plugins/cuda_driver/functions.def"
 #undef MUSTER_CUDA_FUNCTION
 #undef MUSTER_CUDA_OPTIONAL
+#undef MUSTER_CUDA_KERNELS
+
+  // Throws UNAVAILABLE with the symbols that running kernels needs and this driver lacks.
+  void require_kernels() const;
 
  private:
   void initialise() const;
+  std::string version_text() const;
 
   std::string library_;
+  std::string missing_for_kernels_;
   mutable std::once_flag initialised_;
   mutable Result init_result_ = kNotInitialized;
 };

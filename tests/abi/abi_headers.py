@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "host_memory.h", "entry.h",
+HEADERS = ["base.h", "types.h", "names.h", "status.h", "call.h", "kernels.h", "host.h", "host_memory.h", "variants.h", "entry.h",
            "backend.h", "device.h", "bootstrap.h", "muster.h", "plan.h", "tensors.h", "parallel.h"]
 
 

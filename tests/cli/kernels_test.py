@@ -2,7 +2,6 @@
 import os
 import pathlib
 import subprocess
-import time
 
 import support
 
@@ -153,26 +152,10 @@ class Precompile(support.Case):
     def test_given_a_word_that_is_no_dtype_when_precompiling_then_the_known_ones_are_named(self):
         self.assertIn("bf16", self.muster("precompile", "--dtype", "f31", code=2).stderr)
 
-    def builders(self):
-        """Processes that have this test's cache in their environment, without this one."""
-        found = []
-        for process in pathlib.Path("/proc").iterdir():
-            if not process.name.isdigit() or int(process.name) == os.getpid():
-                continue
-            try:
-                if str(self.root).encode() in (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_bytes())
-            except OSError:
-                pass
-        return found
-
     def test_given_background_builds_when_the_program_ends_then_nothing_of_them_is_left(self):
         self.configure('[kernels]\nbuild = "background"\n')
         self.muster("bench", "all_reduce", "--from", "8", "--to", "8", "--iterations", "1", "--warmup", "1")
-        until = time.monotonic() + support.SECONDS
-        while self.builders() and time.monotonic() < until:
-            time.sleep(0.05)
-        self.assertEqual([], self.builders())
+        self.await_builders()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 MUSTER = None  # the built command
@@ -56,6 +57,26 @@ class Case(unittest.TestCase):
         shutil.copyfile(PLUGINS / f"{plugin}.so", path)
         path.chmod(0o755)
         return path
+
+    def builders(self):
+        """Processes that have this test's cache in their environment, without this one."""
+        found = []
+        for process in pathlib.Path("/proc").iterdir():
+            if not process.name.isdigit() or int(process.name) == os.getpid():
+                continue
+            try:
+                if str(self.root).encode() in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes())
+            except OSError:
+                pass
+        return found
+
+    def await_builders(self):
+        """Background builds end soon after their program."""
+        until = time.monotonic() + SECONDS
+        while self.builders() and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertEqual([], self.builders())
 
     def traces(self):
         """The ids of the plugins whose constructors have run."""

@@ -76,7 +76,8 @@ typedef void (*muster_host_rmsnorm_quant)(uint8_t* out, float* scales, void* res
                                           double epsilon);
 
 /* One variant of a pack. digest covers sources, flags and toolchain: two variants of different
- * digests are different. */
+ * digests are different. Of an image it is "SOURCE/TOOLCHAIN", the two words of its muster_variant
+ * (variants.h). */
 typedef struct muster_kernel_variant {
   uint32_t struct_size;
   int32_t score; /* -100..100, among variants of one key */

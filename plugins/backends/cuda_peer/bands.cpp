@@ -16,8 +16,9 @@ struct Line {
   Band band;
 };
 constexpr Line kLines[] = {
-#define MUSTER_PEER_BAND(architecture, op, ranks_to, one_shot, two_shot) \
-  {architecture, op, ranks_to, {one_shot, two_shot}},
+#define MUSTER_PEER_BAND(architecture, op, ranks_to, one_shot, two_shot, direct_from, pull_from, \
+                         pull_to)                                                                \
+  {architecture, op, ranks_to, {one_shot, two_shot, direct_from, pull_from, pull_to}},
 #include "plugins/backends/cuda_peer/bands.def"
 #undef MUSTER_PEER_BAND
 };
@@ -31,18 +32,23 @@ bool has_limits(muster_op op) {
                      [&](const Line& line) { return line.op == op; });
 }
 
-Band forced_band(const std::string& forced) {
-  if (forced == algorithm_name(Algorithm::kOneShotPush)) return {UINT64_MAX, 0};
-  if (forced == algorithm_name(Algorithm::kTwoShotPush)) return {0, UINT64_MAX};
-  if (forced == algorithm_name(Algorithm::kStaged)) return {0, 0};
+// What is forced serves every size; pulls serve all that can be pulled, and leave the rest as it
+// was.
+Band forced_band(const Band& band, const std::string& forced) {
+  if (forced == algorithm_name(Algorithm::kOneShotPush)) return {UINT64_MAX, 0, 0, 0, 0};
+  if (forced == algorithm_name(Algorithm::kTwoShotPush)) return {0, UINT64_MAX, 0, 0, 0};
+  if (forced == algorithm_name(Algorithm::kStaged)) return {};
+  if (forced == algorithm_name(Algorithm::kOneShotPull)) {
+    return {band.one_shot, band.two_shot, 0, 0, UINT64_MAX};
+  }
   plugin::fail(MUSTER_INVALID_ARGUMENT, "option algorithm: '" + forced + "' is not one",
-               "write one_shot_push, two_shot_push, staged, or nothing");
+               "write one_shot_push, two_shot_push, staged, one_shot_pull, or nothing");
 }
 
 }  // namespace
 
 const char* algorithm_name(Algorithm algorithm) {
-  static const char* const names[] = {"one_shot_push", "two_shot_push", "staged"};
+  static const char* const names[] = {"one_shot_push", "two_shot_push", "staged", "one_shot_pull"};
   return names[static_cast<unsigned>(algorithm)];
 }
 
@@ -58,13 +64,19 @@ Bands Bands::of(const std::string& architecture, uint32_t ranks, const std::stri
   }
   bands_option::read<2>(tuned, ranks, kHow, has_limits,
                         [&](muster_op op, const std::array<uint64_t, 2>& limits) {
-                          bands.bands_[op] = {limits[0], limits[1]};
+                          bands.bands_[op].one_shot = limits[0];
+                          bands.bands_[op].two_shot = limits[1];
                         });
-  if (!forced.empty()) bands.bands_.fill(forced_band(forced));
+  if (!forced.empty()) {
+    for (Band& band : bands.bands_) band = forced_band(band, forced);
+  }
   for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
     Band& band = bands.bands_[op];
     // Only all_reduce has two shots.
-    if (op != MUSTER_ALL_REDUCE) band = {std::max(band.one_shot, band.two_shot), 0};
+    if (op != MUSTER_ALL_REDUCE) {
+      band.one_shot = std::max(band.one_shot, band.two_shot);
+      band.two_shot = 0;
+    }
     if (!lines) band = {};
   }
   return bands;

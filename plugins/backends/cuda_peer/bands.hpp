@@ -11,17 +11,28 @@
 
 namespace muster::cuda_peer {
 
-enum class Algorithm { kOneShotPush, kTwoShotPush, kStaged };
+enum class Algorithm { kOneShotPush, kTwoShotPush, kStaged, kOneShotPull };
 const char* algorithm_name(Algorithm algorithm);
 
 // The largest size of each way, inclusive; 0: never. Larger ones go in stages.
 struct Band {
   uint64_t one_shot = 0;
   uint64_t two_shot = 0;
+  // Of calls whose buffers all ranks know: what goes in stages from here on, because results are
+  // stored where they belong; 0: as others. And what is pulled, which goes before; to 0: nothing.
+  uint64_t direct_from = 0;
+  uint64_t pull_from = 0;
+  uint64_t pull_to = 0;
 
   Algorithm of(uint64_t bytes) const {
     if (bytes <= one_shot) return Algorithm::kOneShotPush;
     return bytes <= two_shot ? Algorithm::kTwoShotPush : Algorithm::kStaged;
+  }
+  // pullable: whether the call's layout allows it.
+  Algorithm of_known(uint64_t bytes, bool pullable) const {
+    if (pullable && bytes >= pull_from && bytes <= pull_to) return Algorithm::kOneShotPull;
+    if (direct_from != 0 && bytes >= direct_from) return Algorithm::kStaged;
+    return of(bytes);
   }
 };
 

@@ -9,11 +9,11 @@ namespace muster::cuda_peer {
 ControlPage::ControlPage() {
   const cu::Driver& cuda = cu::driver();
   void* page = nullptr;
-  cuda.check(cuda.host_allocate(&page, 4096, cu::kMapped), "cuMemHostAlloc");
+  cuda.check(cuda.host_allocate(&page, 4096, cu::kHostMapped), "cuMemHostAlloc");
   host_ = static_cast<Control*>(page);
   std::memset(page, 0, sizeof(Control));
-  cu::Pointer seen = 0;
-  const cu::Result result = cuda.host_pointer(&seen, page, 0);
+  cu::DevicePointer seen = 0;
+  const cu::Result result = cuda.host_on_device(&seen, page, 0);
   if (result != 0) cuda.host_free(page);
   cuda.check(result, "cuMemHostGetDevicePointer");
   device_ = reinterpret_cast<Control*>(seen);

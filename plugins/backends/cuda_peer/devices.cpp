@@ -5,25 +5,25 @@
 
 namespace muster::cuda_peer {
 
-int attribute_of(cu::Device device, int attribute) {
+int attribute_of(cu::DeviceHandle device, int attribute) {
   int value = 0;
   cu::driver().check(cu::driver().device_attribute(&value, attribute, device),
                      "cuDeviceGetAttribute");
   return value;
 }
 
-std::string architecture_of(cu::Device device) {
-  return "sm_" + std::to_string(attribute_of(device, cu::kArchitectureMajor) * 10 +
-                                attribute_of(device, cu::kArchitectureMinor));
+std::string architecture_of(cu::DeviceHandle device) {
+  return "sm_" + std::to_string(attribute_of(device, cu::kComputeCapabilityMajor) * 10 +
+                                attribute_of(device, cu::kComputeCapabilityMinor));
 }
 
-cu::Uuid uuid_of_device(cu::Device device) {
+cu::Uuid uuid_of_device(cu::DeviceHandle device) {
   cu::Uuid uuid{};
   cu::driver().check(cu::driver().device_uuid(&uuid, device), "cuDeviceGetUuid");
   return uuid;
 }
 
-std::string uuid_of(cu::Device device) {
+std::string uuid_of(cu::DeviceHandle device) {
   const cu::Uuid uuid = uuid_of_device(device);
   std::string text;
   for (const unsigned char byte : uuid.bytes) {
@@ -34,7 +34,7 @@ std::string uuid_of(cu::Device device) {
   return text;
 }
 
-Link link_between(cu::Device from, cu::Device to) {
+Link link_between(cu::DeviceHandle from, cu::DeviceHandle to) {
   if (from == to) return Link::kSame;
   int access = 0;
   int atomics = 0;
@@ -46,11 +46,11 @@ Link link_between(cu::Device from, cu::Device to) {
   return asked && atomics != 0 ? Link::kNvlink : Link::kPeer;
 }
 
-Link link_to(cu::Device from, const cu::Uuid& to) {
+Link link_to(cu::DeviceHandle from, const cu::Uuid& to) {
   int count = 0;
   cu::driver().check(cu::driver().device_count(&count), "cuDeviceGetCount");
   for (int i = 0; i < count; ++i) {
-    cu::Device device = 0;
+    cu::DeviceHandle device = 0;
     cu::driver().check(cu::driver().device_get(&device, i), "cuDeviceGet");
     const cu::Uuid uuid = uuid_of_device(device);
     if (std::memcmp(uuid.bytes, to.bytes, sizeof(to.bytes)) == 0) return link_between(from, device);

@@ -1,6 +1,7 @@
 #include "plugins/backends/cuda_peer/facts.hpp"
 
 #include <cstdlib>
+#include <set>
 #include <vector>
 
 #include "plugins/backends/cuda_peer/device/contract.h"
@@ -8,6 +9,7 @@
 #include "plugins/backends/cuda_peer/devices.hpp"
 #include "plugins/backends/cuda_peer/digest.hpp"
 #include "plugins/backends/cuda_peer/nvrtc.hpp"
+#include "plugins/backends/cuda_peer/vocabulary.hpp"
 
 namespace muster::cuda_peer {
 namespace {
@@ -48,9 +50,6 @@ std::string obstacle_of(const plugin::Query& query, uint32_t rank) {
   const std::string own = query.fact(rank, indexed("arch", place.device).c_str());
   const std::string first = query.fact(0, indexed("arch", query.place(0).device).c_str());
   if (own != first) return name + " has a device of " + own + ", rank 0 one of " + first;
-  if (query.fact(rank, "nvrtc").empty()) {
-    return name + " has no NVRTC to build the kernels for " + own;
-  }
   return {};
 }
 
@@ -65,14 +64,72 @@ char link_of(const plugin::Query& query, uint32_t from, uint32_t to) {
   return '\0';
 }
 
+bool has_word(const std::string& words, const std::string& wanted) {
+  return (" " + words + " ").find(" " + wanted + " ") != std::string::npos;
+}
+
+std::string variants_fact(const std::string& architecture, unsigned ranks) {
+  return "variants." + architecture + "." + std::to_string(ranks);
+}
+
+// The programs that are ready, or will be when the group is made, on all ranks.
+void judge_programs(const plugin::Query& query, Verdict& verdict) {
+  const std::string fact = variants_fact(verdict.architecture, query.size());
+  for (const ProgramKey& key : programs_of(query.size(), verdict.architecture)) {
+    std::string lacking;
+    for (uint32_t r = 0; r < query.size(); ++r) {
+      const bool ready = has_word(query.fact(r, fact.c_str()), program_name(key)) ||
+                         !query.fact(r, "builds").empty();
+      if (!ready) lacking += (lacking.empty() ? "rank " : ", rank ") + std::to_string(r);
+    }
+    if (lacking.empty()) {
+      (key.dtype == MUSTER_DTYPE_NONE ? verdict.movable : verdict.reducible) |=
+          key.dtype == MUSTER_DTYPE_NONE ? kMovable : MUSTER_BIT(key.dtype);
+      continue;
+    }
+    verdict.not_ready.push_back(program_name(key) + "." + std::to_string(key.ranks) + "." +
+                                key.architecture + " is not ready on " + lacking +
+                                ": muster precompile builds it there, or install a pack of it");
+  }
+}
+
+// What is ready here, for groups of every size of one architecture.
+void put_variants(const plugin::Facts& facts, const Cubins& cubins,
+                  const std::string& architecture) {
+  for (unsigned ranks = 2; ranks <= kMaxRanks; ++ranks) {
+    std::set<std::string> ready;
+    for (const ProgramKey& key : programs_of(ranks, architecture)) {
+      const muster_image_state state = cubins.state(key);
+      if (state == MUSTER_IMAGE_READY) ready.insert(program_name(key));
+      if (state == MUSTER_IMAGE_BUILDABLE) facts.put("builds", toolchain());
+    }
+    std::string words;
+    for (const std::string& name : ready) words += (words.empty() ? "" : " ") + name;
+    if (!words.empty()) facts.put(variants_fact(architecture, ranks), words);
+  }
+}
+
 }  // namespace
 
-void put_facts(const plugin::Facts& facts) {
+std::vector<std::string> architectures_here() {
+  std::set<std::string> found;
+  try {
+    const cu::Driver& cuda = cu::Driver::initialised();
+    for (uint32_t i = 0; i < cuda.count_devices(); ++i) {
+      found.insert(architecture_of(cuda.handle_of(i)));
+    }
+  } catch (const cu::Error&) {
+    // No driver, or one that sees no device.
+  }
+  return {found.begin(), found.end()};
+}
+
+void put_facts(const plugin::Facts& facts, const Cubins& cubins) {
   const cu::Driver& cuda = cu::ready_driver();
   int count = 0;
   cuda.check(cuda.device_count(&count), "cuDeviceGetCount");
   if (count == 0) plugin::fail(MUSTER_UNAVAILABLE, "the driver sees no device");
-  std::vector<cu::Device> devices(count);
+  std::vector<cu::DeviceHandle> devices(count);
   for (int i = 0; i < count; ++i) cuda.check(cuda.device_get(&devices[i], i), "cuDeviceGet");
   facts.put("devices", std::to_string(count));
   for (int i = 0; i < count; ++i) {
@@ -87,6 +144,9 @@ void put_facts(const plugin::Facts& facts) {
   facts.put("sources", sources_digest());
   const Nvrtc& nvrtc = Nvrtc::get();
   if (!nvrtc.version().empty()) facts.put("nvrtc", nvrtc.version());
+  for (const std::string& architecture : architectures_here()) {
+    put_variants(facts, cubins, architecture);
+  }
 }
 
 Verdict judge(const plugin::Query& query) {
@@ -120,6 +180,7 @@ Verdict judge(const plugin::Query& query) {
       }
     }
   }
+  judge_programs(query, verdict);
   return verdict;
 }
 

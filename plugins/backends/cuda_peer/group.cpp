@@ -48,13 +48,12 @@ float scalar_of(const muster_call& call) {
 PrimaryContext::PrimaryContext(int device) {
   const cu::Driver& cuda = cu::ready_driver();
   cuda.check(cuda.device_get(&device_, device), "cuDeviceGet");
-  cuda.check(cuda.context_retain(&context_, device_), "cuDevicePrimaryCtxRetain");
+  cuda.check(cuda.primary_retain(&context_, device_), "cuDevicePrimaryCtxRetain");
 }
 
-PrimaryContext::~PrimaryContext() { cu::driver().context_release(device_); }
+PrimaryContext::~PrimaryContext() { cu::driver().primary_release(device_); }
 
-PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
-    : group_(group), context_(device_of(group)) {
+PeerGroup::PeerGroup(plugin::Group group) : group_(group), context_(device_of(group)) {
   if (group.size() < 2 || group.size() > kMaxRanks) {
     plugin::fail(MUSTER_UNIMPLEMENTED, "cuda_peer is for 2 to 8 ranks");
   }
@@ -64,7 +63,7 @@ PeerGroup::PeerGroup(plugin::Group group, const std::string& cache_directory)
   kernels_ = std::make_unique<Kernels>(
       architecture_, group.size(), group.rank(),
       static_cast<unsigned>(attribute_of(context_.device(), cu::kMostSharedBytes)),
-      CubinCache(cache_directory));
+      Cubins(group.host()));
   control_ = std::make_unique<ControlPage>();
   const uint64_t bytes = Heap{group.size()}.bytes();
   memory_ = std::make_unique<PeerMemory>(context_.device(),
@@ -77,11 +76,17 @@ PeerGroup::~PeerGroup() {
     const cu::Current current(context_.get());
     // Kernels may still use what goes now.
     cu::driver().context_synchronize();
+    captures_.reset();
+    regions_.reset();
+    words_.reset();
     memory_.reset();
     control_.reset();
     kernels_.reset();
   } catch (const std::exception&) {
     // Without a context everything is gone with the device.
+    static_cast<void>(captures_.release());
+    static_cast<void>(regions_.release());
+    static_cast<void>(words_.release());
     static_cast<void>(memory_.release());
     static_cast<void>(control_.release());
     static_cast<void>(kernels_.release());
@@ -152,8 +157,17 @@ void PeerGroup::agree_on_room() {
 }
 
 void PeerGroup::connect() {
+  cu::raising([this] { join(); });
+}
+
+void PeerGroup::join() {
   const cu::Current current(context_.get());
   memory_->connect(group_);
+  words_ = std::make_unique<HeapWords>(memory_->of(group_.rank()));
+  regions_ = std::make_unique<Regions>(*words_);
+  captures_ = std::make_unique<Captures>(group_, context_.device(), *words_, *regions_);
+  direct_ = group_.option("direct") == "true";
+  register_captured_ = direct_ && group_.option("register_captured") == "true";
   agree_on_room();
   for (uint32_t r = 0; r < group_.size(); ++r) {
     args_.heap[r] = reinterpret_cast<Byte*>(memory_->of(r));
@@ -188,6 +202,10 @@ void PeerGroup::launch(const Plan& plan, const muster_call& call, Args& args) co
   config.attribute_count = attribute_count;
   void* parameters[] = {&args};
   const cu::Function function = kernels_->of(plan.kernel, call.dtype);
+  if (function == nullptr) {
+    plugin::fail(MUSTER_UNIMPLEMENTED,
+                 std::string(kernel_symbol(plan.kernel)) + " is not ready on this rank");
+  }
   cu::Context now = nullptr;
   cuda.context_current(&now);
   const bool switched = now != context_.get();
@@ -210,6 +228,69 @@ Plan PeerGroup::plan_fused(const muster_call& call, uint64_t bytes, Args& args) 
                        fused.quant_group != 0, room_);
 }
 
+// Calls that promise memory of the group do so on all ranks, and all have the same regions. Which
+// one lies behind a call is told inside of it.
+Algorithm PeerGroup::algorithm_of(const muster_call& call, uint64_t bytes) const {
+  const bool known = (call.flags & MUSTER_CALL_SYMMETRIC) != 0 && direct_ && regions_->any();
+  return known ? bands_[call.op].of_known(bytes, is_pullable(call.op, bytes))
+               : bands_[call.op].of(bytes);
+}
+
+Region* PeerGroup::memory_register(void* pointer, uint64_t bytes, muster_memory memory) {
+  if (memory != MUSTER_CUDA) {
+    plugin::fail(MUSTER_UNAVAILABLE, "it is not memory of a CUDA device");
+  }
+  return cu::raising([&] { return register_piece({cu::device_pointer(pointer), bytes}); });
+}
+
+Region* PeerGroup::register_piece(Piece piece) {
+  const cu::Current current(context_.get());
+  if (regions_->full()) {
+    plugin::fail(MUSTER_UNAVAILABLE, "there are " + std::to_string(kRegions) + " regions already");
+  }
+  SharedPieces shared = share_pieces(group_, context_.device(), {piece});
+  const SharedPiece& only = shared.pieces.front();
+  if (!only.refused.empty()) plugin::fail(MUSTER_UNAVAILABLE, only.refused);
+  return regions_->add(piece, only, std::move(shared.mappings), true);
+}
+
+void PeerGroup::memory_deregister(void* region) {
+  try {
+    const cu::Current current(context_.get());
+    // Kernels of this rank may still reach for the others' parts; once they have ended, the others
+    // no longer reach for this one's.
+    cu::driver().context_synchronize();
+    regions_->remove(static_cast<const Region*>(region));
+  } catch (const std::exception&) {
+    // Without a context the mappings are gone with the device.
+  }
+}
+
+void PeerGroup::capture_begin(muster_phase) { captures_->begin(); }
+
+void PeerGroup::capture_end(bool ok) {
+  cu::raising([&] {
+    const cu::Current current(context_.get());
+    captures_->end(ok);
+  });
+}
+
+void PeerGroup::tell(const muster_call& call, const Plan& plan, Args& args) {
+  const Telling telling = telling_of(plan.kernel, call, group_.rank(), group_.size());
+  args.told = telling.needed ? kToldNothing : kToldNotNeeded;
+  if (telling.reach == Telling::Reach::kNone || !direct_) return;
+  const bool tells = telling.needed && telling.possible;
+  if (tells) args.told = regions_->told(telling.buffer, telling.bytes);
+  const bool captured = call.phase == MUSTER_GRAPH_CAPTURE || call.phase == MUSTER_GRAPH_PIECEWISE;
+  const bool promised = (call.flags & MUSTER_CALL_SYMMETRIC) != 0;
+  if (!captured || promised || !register_captured_ || telling.reach != Telling::Reach::kStore) {
+    return;
+  }
+  // Every rank takes a slot, whether it has something to say or not: slots are matched by number.
+  const Word* const slot = captures_->slot(telling.buffer, telling.bytes);
+  if (tells && args.told == kToldNothing) args.told_at = slot;
+}
+
 void PeerGroup::execute(const muster_call& call) {
   if (control_->failed()) control_->fail();
   if (!is_offered(call)) {
@@ -222,11 +303,12 @@ void PeerGroup::execute(const muster_call& call) {
   Args args = args_;
   const Plan plan = call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM
                         ? plan_fused(call, bytes, args)
-                        : plan_of(call.op, bytes, group_.size(), bands_[call.op].of(bytes), room_);
+                        : plan_of(call.op, bytes, group_.size(), algorithm_of(call, bytes), room_);
   args.send = static_cast<const Byte*>(call.send);
   args.recv = static_cast<Byte*>(call.recv);
   // The root of a broadcast need not receive.
   if (args.recv == nullptr) args.recv = const_cast<Byte*>(args.send);
+  tell(call, plan, args);
   args.bytes = plan.bytes;
   args.piece = plan.piece;
   args.step_bytes = plan.step_bytes;
@@ -234,7 +316,7 @@ void PeerGroup::execute(const muster_call& call) {
   args.root = call.root;
   args.redop = call.redop;
   args.scale = scalar_of(call);
-  launch(plan, call, args);
+  cu::raising([&] { launch(plan, call, args); });
 }
 
 void PeerGroup::async_error() const {

@@ -12,10 +12,12 @@
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/cuda_peer/bands.hpp"
+#include "plugins/backends/cuda_peer/captures.hpp"
 #include "plugins/backends/cuda_peer/control_page.hpp"
 #include "plugins/backends/cuda_peer/kernels.hpp"
 #include "plugins/backends/cuda_peer/peer_memory.hpp"
 #include "plugins/backends/cuda_peer/plan.hpp"
+#include "plugins/backends/cuda_peer/telling.hpp"
 
 namespace muster::cuda_peer {
 
@@ -26,26 +28,36 @@ class PrimaryContext {
   ~PrimaryContext();
   PrimaryContext(const PrimaryContext&) = delete;
   PrimaryContext& operator=(const PrimaryContext&) = delete;
-  cu::Device device() const { return device_; }
+  cu::DeviceHandle device() const { return device_; }
   cu::Context get() const { return context_; }
 
  private:
-  cu::Device device_ = 0;
+  cu::DeviceHandle device_ = 0;
   cu::Context context_ = nullptr;
 };
 
 class PeerGroup {
  public:
-  PeerGroup(plugin::Group group, const std::string& cache_directory);
+  explicit PeerGroup(plugin::Group group);
   ~PeerGroup();
   void connect();
   void execute(const muster_call& call);
+  // What registers and deregisters waits until this rank's kernels are done.
+  Region* memory_register(void* pointer, uint64_t bytes, muster_memory memory);
+  void memory_deregister(void* region);
+  void capture_begin(muster_phase phase);
+  void capture_end(bool ok);
   void async_error() const;
   void abort();
 
  private:
+  void join();
   // Equal on all ranks. [collective]
   void agree_on_room();
+  Algorithm algorithm_of(const muster_call& call, uint64_t bytes) const;
+  Region* register_piece(Piece piece);
+  // Says in `args` what this rank tells the others of its buffers.
+  void tell(const muster_call& call, const Plan& plan, Args& args);
   Plan plan_fused(const muster_call& call, uint64_t bytes, Args& args) const;
   void launch(const Plan& plan, const muster_call& call, Args& args) const;
 
@@ -54,11 +66,17 @@ class PeerGroup {
   std::unique_ptr<Kernels> kernels_;
   std::unique_ptr<ControlPage> control_;
   std::unique_ptr<PeerMemory> memory_;
+  // Once connected.
+  std::unique_ptr<HeapWords> words_;
+  std::unique_ptr<Regions> regions_;
+  std::unique_ptr<Captures> captures_;
   Bands bands_;
   Room room_{};
   Args args_{};  // what is the same in every call
   uint32_t multiprocessors_ = 0;
   bool programmatic_ = false;
+  bool direct_ = false;  // buffers that all know are stored into
+  bool register_captured_ = false;
   std::string architecture_;
 };
 

@@ -8,12 +8,16 @@ namespace muster::cuda_peer {
 namespace {
 
 constexpr int kMostThreads = 512;
-constexpr int kFunctionBinaryVersion = 6;  // CU_FUNC_ATTRIBUTE_...
-constexpr int kFunctionSharedBytes = 8;
 constexpr int kFixedSharedBytes = 2048;  // what a block uses beside a row, and the driver
 
+// Those whose blocks use the channels of stages.
 bool is_staged(Kernel kernel) {
   switch (kernel) {
+    case Kernel::kAllReducePull:
+    case Kernel::kReduceScatterPull:
+    case Kernel::kAllGatherPull:
+    case Kernel::kAllToAllPull:
+    case Kernel::kBroadcastPull:
     case Kernel::kAllReduceStaged:
     case Kernel::kReduceScatterStaged:
     case Kernel::kAllGatherStaged:
@@ -28,19 +32,21 @@ bool is_staged(Kernel kernel) {
 }  // namespace
 
 Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned rank,
-                 unsigned shared_bytes, const CubinCache& cache)
+                 unsigned shared_bytes, const Cubins& cubins)
     : row_bytes_(static_cast<int>(shared_bytes) - kFixedSharedBytes) {
   std::vector<ProgramKey> programs = programs_of(ranks, architecture);
   std::rotate(programs.begin(), programs.begin() + rank % programs.size(), programs.end());
-  for (const ProgramKey& key : programs) load(key, cache);
+  for (const ProgramKey& key : programs) {
+    if (cubins.state(key) != MUSTER_IMAGE_MISSING) load(key, cubins);
+  }
 }
 
 Kernels::~Kernels() {
   for (const cu::Module module : modules_) cu::driver().module_unload(module);
 }
 
-void Kernels::load(const ProgramKey& key, const CubinCache& cache) {
-  const std::string cubin = cubin_of(key, cache);
+void Kernels::load(const ProgramKey& key, const Cubins& cubins) {
+  const std::string cubin = cubins.get(key);
   cu::Module module = nullptr;
   cu::driver().check(cu::driver().module_load(&module, cubin.data()), "cuModuleLoadData");
   modules_.push_back(module);
@@ -57,10 +63,11 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   // Drivers load functions on first use otherwise; older ones do when asked for an attribute.
   if (cuda.function_load != nullptr) cuda.check(cuda.function_load(function), "cuFuncLoad");
   int version = 0;
-  cuda.check(cuda.function_attribute(&version, kFunctionBinaryVersion, function),
+  cuda.check(cuda.function_attribute(&version, cu::kFunctionBinaryVersion, function),
              "cuFuncGetAttribute");
   if (kernel == Kernel::kFusedPushRows) {
-    cuda.check(cuda.function_set(function, kFunctionSharedBytes, row_bytes_), "cuFuncSetAttribute");
+    cuda.check(cuda.function_set(function, cu::kFunctionSharedBytes, row_bytes_),
+               "cuFuncSetAttribute");
   }
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),

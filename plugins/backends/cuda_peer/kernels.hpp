@@ -1,5 +1,6 @@
 // The kernels of one group on one device: loaded as a whole before the group connects, for loading
-// may allocate, and nothing may while ranks that share a device wait for each other.
+// may allocate, and nothing may while ranks that share a device wait for each other. Programs that
+// are neither ready nor buildable on this machine are left out; no rank was offered them.
 //
 // Any thread once made; the context is current in the constructor and the destructor.
 #ifndef MUSTER_PLUGINS_CUDA_PEER_KERNELS_HPP
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "plugins/backends/cuda_peer/cubins.hpp"
 #include "plugins/backends/cuda_peer/driver.hpp"
 #include "plugins/backends/cuda_peer/programs.hpp"
 
@@ -19,12 +21,12 @@ class Kernels {
   // shared_bytes: the most that a block of the device may be given. Ranks begin with different
   // programs, so that processes which find an empty cache build beside each other.
   Kernels(const std::string& architecture, unsigned ranks, unsigned rank, unsigned shared_bytes,
-          const CubinCache& cache);
+          const Cubins& cubins);
   ~Kernels();
   Kernels(const Kernels&) = delete;
   Kernels& operator=(const Kernels&) = delete;
 
-  // nullptr: there is none. dtype does not matter to moves.
+  // nullptr: there is none, or it is not ready here. dtype does not matter to moves.
   cu::Function of(Kernel kernel, muster_dtype dtype) const {
     return functions_[is_move(kernel) ? 0 : dtype][static_cast<unsigned>(kernel)];
   }
@@ -37,7 +39,7 @@ class Kernels {
   unsigned stage_blocks() const { return stage_blocks_; }
 
  private:
-  void load(const ProgramKey& key, const CubinCache& cache);
+  void load(const ProgramKey& key, const Cubins& cubins);
   void find(const ProgramKey& key, cu::Module module, Kernel kernel);
 
   std::vector<cu::Module> modules_;

@@ -1,9 +1,5 @@
-// Device memory of one rank that every rank of the group has mapped.
-//
-// By a file descriptor of a driver allocation that goes through the runtime's exchange; by cudaIpc
-// where the driver gives none. Ranks that are threads of one process map each other directly. What
-// another rank has mapped stays until it unmaps it, whoever ends first (with cudaIpc: until the
-// owner ends).
+// Device memory of one rank that every rank of the group has mapped: its heap. How it is mapped:
+// sharing.hpp.
 //
 // [setup-thread]; the context is current wherever a function or the destructor runs.
 #ifndef MUSTER_PLUGINS_CUDA_PEER_PEER_MEMORY_HPP
@@ -11,50 +7,36 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "muster/plugin.hpp"
-#include "plugins/backends/cuda_peer/driver.hpp"
+#include "plugins/backends/cuda_peer/sharing.hpp"
 
 namespace muster::cuda_peer {
 
 class PeerMemory {
  public:
-  // Allocates and zeroes this rank's. way: "auto", "fd" or "ipc".
-  PeerMemory(cu::Device device, uint64_t bytes, const std::string& way);
+  // Allocates and zeroes this rank's. way: "fd": memory that a file descriptor can be had of;
+  // "ipc": plain memory; "auto": the first that the driver gives.
+  PeerMemory(cu::DeviceHandle device, uint64_t bytes, const std::string& way);
   ~PeerMemory();
   PeerMemory(const PeerMemory&) = delete;
   PeerMemory& operator=(const PeerMemory&) = delete;
 
   // Maps the others'. [collective]
   void connect(const plugin::Group& group);
-  cu::Pointer of(uint32_t rank) const { return pointers_[rank]; }
-  // "fd" or "ipc".
-  const char* way() const { return handle_ != 0 ? "fd" : "ipc"; }
+  cu::DevicePointer of(uint32_t rank) const { return shared_.pieces.front().at[rank]; }
 
  private:
+  // False, with the cause in `why_no_fd_`, where the driver gives none.
   bool allocate_shareable();
-  void allocate_plain();
   void release();
-  cu::Pointer map(cu::Handle handle);
-  void unmap(cu::Pointer pointer);
-  cu::Pointer open_peer(const plugin::Group& group, uint32_t rank, const struct MemoryCard& card,
-                        int fd);
 
-  struct Opened {
-    cu::Pointer pointer;
-    bool by_ipc;
-  };
-
-  const cu::Driver& cuda_;
-  cu::Device device_;
+  cu::DeviceHandle device_;
   uint64_t bytes_;
-  cu::Handle handle_ = 0;
-  cu::Pointer own_ = 0;
-  int fd_ = -1;
+  cu::MemoryHandle handle_ = 0;  // 0: plain memory
+  cu::DevicePointer own_ = 0;
   std::string why_no_fd_;
-  std::vector<cu::Pointer> pointers_;
-  std::vector<Opened> opened_;
+  SharedPieces shared_;
 };
 
 }  // namespace muster::cuda_peer

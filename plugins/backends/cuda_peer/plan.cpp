@@ -51,6 +51,30 @@ void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
       std::min<uint64_t>(divide_up(plan.piece, plan.step_bytes), room.stage_blocks));
 }
 
+// Small blocks on many multiprocessors, then larger ones, then several rounds.
+void shape_pulls(Plan& plan, const Room& room) {
+  const uint64_t packets = divide_up(plan.piece, 16);
+  const uint64_t needed = round_up(divide_up(packets, room.stage_blocks), 32);
+  plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(needed, kFewThreads, kManyThreads));
+  plan.blocks = static_cast<uint32_t>(
+      std::min<uint64_t>(divide_up(packets, plan.threads), room.stage_blocks));
+}
+
+Kernel pull_kernel(muster_op op) {
+  switch (op) {
+    case MUSTER_ALL_REDUCE:
+      return Kernel::kAllReducePull;
+    case MUSTER_REDUCE_SCATTER:
+      return Kernel::kReduceScatterPull;
+    case MUSTER_ALL_GATHER:
+      return Kernel::kAllGatherPull;
+    case MUSTER_ALL_TO_ALL:
+      return Kernel::kAllToAllPull;
+    default:
+      return Kernel::kBroadcastPull;
+  }
+}
+
 Kernel move_kernel(muster_op op, bool staged) {
   switch (op) {
     case MUSTER_ALL_GATHER:
@@ -69,6 +93,12 @@ Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, 
   const bool staged = algorithm == Algorithm::kStaged;
   plan.bytes = bytes;
   plan.piece = bytes;
+  if (algorithm == Algorithm::kOneShotPull) {
+    plan.kernel = pull_kernel(op);
+    if (op == MUSTER_REDUCE_SCATTER) plan.bytes = bytes * ranks;
+    shape_pulls(plan, room);
+    return plan;
+  }
   uint64_t lines_per_thread = 1;
   if (op == MUSTER_ALL_REDUCE) {
     if (algorithm == Algorithm::kOneShotPush) {

@@ -2,8 +2,11 @@
 // store into each other's memory.
 #include "muster/plugin.hpp"
 
+#include <algorithm>
+#include <cstdio>
 #include <string>
 
+#include "muster/variants.hpp"
 #include "plugins/backends/cuda_peer/bands.hpp"
 #include "plugins/backends/cuda_peer/facts.hpp"
 #include "plugins/backends/cuda_peer/group.hpp"
@@ -12,6 +15,8 @@
 
 namespace muster::cuda_peer {
 namespace {
+
+constexpr int32_t kKnownScore = 1;  // before the rules that know nothing of a call's memory
 
 // A rule for calls on a CUDA stream, in every phase. All algorithms combine in rank order.
 muster_rule device_rule(Algorithm algorithm, muster_op op) {
@@ -26,13 +31,29 @@ muster_rule device_rule(Algorithm algorithm, muster_op op) {
   return rule;
 }
 
-void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
+// An offer of what is ready on all ranks: rules lose the element types that are not.
+class Offering {
+ public:
+  Offering(const plugin::Query& query, const Verdict& verdict) : query_(query), verdict_(verdict) {}
+  void add(muster_rule rule) const {
+    const bool moves = std::any_of(std::begin(kMoves), std::end(kMoves),
+                                   [&](muster_op op) { return rule.ops == MUSTER_BIT(op); });
+    rule.dtypes &= moves ? verdict_.movable : verdict_.reducible;
+    if (rule.dtypes != 0) query_.add(rule);
+  }
+
+ private:
+  const plugin::Query& query_;
+  const Verdict& verdict_;
+};
+
+void add_bands(const Offering& offering, muster_op op, const Band& band) {
   uint64_t from = 0;
   const auto add = [&](Algorithm algorithm, uint64_t to) {
     muster_rule rule = device_rule(algorithm, op);
     rule.bytes_from = from;
     rule.bytes_to = to;
-    query.add(rule);
+    offering.add(rule);
     from = to + 1;
   };
   if (band.one_shot != 0) add(Algorithm::kOneShotPush, band.one_shot);
@@ -42,15 +63,42 @@ void add_bands(const plugin::Query& query, muster_op op, const Band& band) {
   if (!all) add(Algorithm::kStaged, UINT64_MAX);
 }
 
+// Of calls whose buffers all ranks know. The rules above take them as well; these say how they are
+// served. direct: stages without stages for results.
+void add_known(const Offering& offering, muster_op op, const Band& band) {
+  const auto add = [&](Algorithm algorithm, uint64_t from, uint64_t to, const char* name) {
+    muster_rule rule = device_rule(algorithm, op);
+    rule.score = kKnownScore;
+    rule.flags = MUSTER_RULE_SYMMETRIC;
+    rule.bytes_from = from;
+    rule.bytes_to = to;
+    if (name != nullptr) std::snprintf(rule.name, sizeof(rule.name), "%s", name);
+    offering.add(rule);
+  };
+  if (band.pull_to != 0) {
+    add(Algorithm::kOneShotPull, band.pull_from, band.pull_to, nullptr);
+  }
+  const uint64_t lines_to = std::max(band.one_shot, band.two_shot);
+  uint64_t from = band.direct_from;
+  if (from == 0) from = lines_to == UINT64_MAX ? 0 : lines_to + 1;
+  if (band.pull_to != 0 && from <= band.pull_to) {
+    from = band.pull_to == UINT64_MAX ? 0 : band.pull_to + 1;
+  }
+  const bool never = from == 0 && lines_to + band.pull_to != 0;
+  if (op != MUSTER_REDUCE_SCATTER && !never) {
+    add(Algorithm::kStaged, from, UINT64_MAX, "direct");
+  }
+}
+
 // One shot only: beyond, reducing and normalising apart is faster.
-void add_fused(const plugin::Query& query, const std::string& architecture, const Band& band) {
+void add_fused(const Offering& offering, const std::string& architecture, const Band& band) {
   if (band.one_shot == 0) return;
   muster_rule rule = device_rule(Algorithm::kOneShotPush, MUSTER_FUSED_ALL_REDUCE_RMSNORM);
   rule.dtypes = kReducible;
   rule.redops = MUSTER_BIT(MUSTER_SUM);
   rule.bytes_to = band.one_shot;
   if (std::stoi(architecture.substr(3)) >= 89) rule.flags = MUSTER_RULE_QUANTISED;
-  query.add(rule);
+  offering.add(rule);
 }
 
 class CudaPeerBackend : public Declared {
@@ -59,7 +107,9 @@ class CudaPeerBackend : public Declared {
 
   explicit CudaPeerBackend(plugin::Host host) : host_(host) {}
 
-  void probe(plugin::Facts facts) { put_facts(facts); }
+  void probe(plugin::Facts facts) {
+    cu::raising([&] { put_facts(facts, Cubins(host_)); });
+  }
 
   void offer(plugin::Query query) {
     const Verdict verdict = judge(query);
@@ -68,16 +118,40 @@ class CudaPeerBackend : public Declared {
       return;
     }
     if (!verdict.no_lines.empty()) query.decline(verdict.no_lines);
+    for (const std::string& reason : verdict.not_ready) query.decline(reason);
+    const Offering offering(query, verdict);
     const Bands bands = Bands::of(verdict.architecture, query.size(), query.option("bands"),
                                   query.option("algorithm"), verdict.no_lines.empty());
-    for (const muster_op op : kReductions) add_bands(query, op, bands[op]);
-    add_fused(query, verdict.architecture, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
-    for (const muster_op op : kMoves) add_bands(query, op, bands[op]);
+    const bool direct = query.option("direct") == "true";
+    for (const muster_op op : kReductions) add_bands(offering, op, bands[op]);
+    add_fused(offering, verdict.architecture, bands[MUSTER_FUSED_ALL_REDUCE_RMSNORM]);
+    for (const muster_op op : kMoves) add_bands(offering, op, bands[op]);
+    for (muster_op op = 0; direct && op < MUSTER_OP_END; ++op) {
+      if (is_reduction(op) || is_move(op)) add_known(offering, op, bands[op]);
+    }
   }
 
   std::unique_ptr<PeerGroup> prepare(plugin::Group group) {
-    const char* const directory = host_.get()->artifact_dir(host_.get());
-    return std::make_unique<PeerGroup>(group, directory == nullptr ? "" : directory);
+    return cu::raising([&] { return std::make_unique<PeerGroup>(group); });
+  }
+
+  const void* interface(const char* name) {
+    return plugin::variants_interface<CudaPeerBackend>(name);
+  }
+  void architectures(plugin::ImageSink sink) {
+    for (const std::string& architecture : architectures_here()) sink.text(architecture);
+  }
+  void list_variants(const std::string& architecture, plugin::VariantSink sink) {
+    for (unsigned ranks = 2; ranks <= kMaxRanks; ++ranks) {
+      for (const ProgramKey& key : programs_of(ranks, architecture)) {
+        sink.put(Program(key).variant());
+      }
+    }
+  }
+  void build_variant(const muster_variant& variant, plugin::ImageSink sink) {
+    const Compiled compiled = built_cubin(program_of(variant));
+    sink.text(compiled.log);
+    sink.image(compiled.cubin);
   }
 
  private:
@@ -87,5 +161,10 @@ class CudaPeerBackend : public Declared {
 }  // namespace
 }  // namespace muster::cuda_peer
 
-MUSTER_PLUGIN(muster::cuda_peer::CudaPeerBackend, muster::cuda_peer::PeerGroup, "cuda_peer",
-              "0.1.0", "muster", "CUDA_VISIBLE_DEVICES", "/dev/nvidiactl");
+extern "C" {
+extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
+}
+MUSTER_PLUGIN_RECORD(muster_plugin_entry, muster::cuda_peer::CudaPeerBackend,
+                     muster::cuda_peer::PeerGroup, "cuda_peer", "0.1.0", "muster",
+                     MUSTER_BACKEND_INTERFACE " " MUSTER_VARIANTS_INTERFACE, "CUDA_VISIBLE_DEVICES",
+                     "/dev/nvidiactl");

@@ -1,5 +1,7 @@
 // The programs that the kernels come in: what a group of one size needs, how each is compiled, and
-// the kernels by name.
+// the kernels by name. A program is a variant of family "cuda_peer/1" (muster/variants.h).
+//
+// Any thread.
 #ifndef MUSTER_PLUGINS_CUDA_PEER_PROGRAMS_HPP
 #define MUSTER_PLUGINS_CUDA_PEER_PROGRAMS_HPP
 
@@ -7,7 +9,8 @@
 #include <vector>
 
 #include "muster/types.h"
-#include "plugins/backends/cuda_peer/cubin_cache.hpp"
+#include "muster/variants.h"
+#include "plugins/backends/cuda_peer/nvrtc.hpp"
 
 namespace muster::cuda_peer {
 
@@ -19,6 +22,8 @@ enum class Kernel : unsigned {
   kReduceScatterPush,
   kAllReduceStaged,
   kReduceScatterStaged,
+  kAllReducePull,
+  kReduceScatterPull,
   kFusedPush,
   kFusedPushRows,
   kAllGatherPush,
@@ -27,6 +32,9 @@ enum class Kernel : unsigned {
   kAllGatherStaged,
   kAllToAllStaged,
   kBroadcastStaged,
+  kAllGatherPull,
+  kAllToAllPull,
+  kBroadcastPull,
   kEnd
 };
 constexpr unsigned kKernels = static_cast<unsigned>(Kernel::kEnd);
@@ -41,11 +49,33 @@ struct ProgramKey {
 // All that a group needs.
 std::vector<ProgramKey> programs_of(unsigned ranks, const std::string& architecture);
 
+// As facts name it: "moves", "reductions.bf16".
+std::string program_name(const ProgramKey& key);
+
 std::vector<std::string> program_flags(const ProgramKey& key);
-CubinKey cubin_key(const ProgramKey& key, const std::string& nvrtc_version);
+// "nvrtc-13.0"; "" where there is none.
+std::string toolchain();
+
+// A program as a variant.
+class Program {
+ public:
+  explicit Program(const ProgramKey& key);
+  const std::string& source() const { return source_; }
+  // Valid as long as this.
+  muster_variant variant() const;
+
+ private:
+  ProgramKey key_;
+  std::string source_;  // digest of sources and flags
+  std::string toolchain_;
+};
+// The program that a variant is; throws INVALID_ARGUMENT when it is of other sources, or no program
+// of this backend at all.
+ProgramKey program_of(const muster_variant& variant);
+
 Compiled compile_program(const ProgramKey& key);
-// Out of the cache, or built into it.
-std::string cubin_of(const ProgramKey& key, const CubinCache& cache);
+// The same; throws UNAVAILABLE with the compiler's words when it fails.
+Compiled built_cubin(const ProgramKey& key);
 
 }  // namespace muster::cuda_peer
 

@@ -11,8 +11,16 @@ namespace muster::cuda_peer {
 // A base of the backend class.
 struct Declared {
   static constexpr muster_option kOptions[] = {
-      plugin::option("algorithm", MUSTER_OPTION_TEXT, "",
-                     "one_shot_push, two_shot_push or staged for every size; empty: by size"),
+      plugin::option(
+          "algorithm", MUSTER_OPTION_TEXT, "",
+          "one_shot_push, two_shot_push or staged for every size; one_shot_pull for what "
+          "can be pulled; empty: by size"),
+      plugin::option("direct", MUSTER_OPTION_BOOLEAN, "true",
+                     "use memory that all ranks know (muster_mem_alloc, muster_mem_register) where "
+                     "it is, instead of copying"),
+      plugin::option("register_captured", MUSTER_OPTION_BOOLEAN, "true",
+                     "make the buffers of large captured calls known when the capture ends; they "
+                     "stay mapped until the group ends"),
       plugin::option("bands", MUSTER_OPTION_TEXT, "",
                      "up to which size one shot and two shots serve, as measured on this machine "
                      "(muster bench --tune): OPERATION/RANKS=BYTES or =BYTES:BYTES, separated by "

@@ -33,7 +33,8 @@ uint64_t count_of(muster_op op, uint64_t bytes, uint32_t ranks) {
   return (op == MUSTER_REDUCE_SCATTER ? bytes / ranks : bytes) / kElement;
 }
 
-using Enqueue = std::function<void(muster_op, uint64_t count, cu::Pointer, cu::Pointer)>;
+using Enqueue =
+    std::function<void(muster_op, uint64_t count, cu::DevicePointer, cu::DevicePointer)>;
 
 struct Times {
   double graph_us = -1;
@@ -53,14 +54,15 @@ class Meter {
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
 
-  Times measure(muster_op op, uint64_t bytes, const Enqueue& enqueue);
+  // known: in memory that all ranks know.
+  Times measure(muster_op op, uint64_t bytes, bool known, const Enqueue& enqueue);
 
  private:
   double slowest_median(std::vector<double> times);
   void meet();
 
   Rank& rank_;
-  cu::Pointer meeting_;
+  cu::DevicePointer meeting_;
   Event events_[2];
 };
 
@@ -82,14 +84,23 @@ void Meter::meet() {
   if (const std::string cause = rank_.execute(call); !cause.empty()) rank_.board.fail(cause);
 }
 
-Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
+Times Meter::measure(muster_op op, uint64_t bytes, bool known, const Enqueue& enqueue) {
   const uint64_t count = count_of(op, bytes, rank_.size);
-  std::vector<cu::Pointer> sends;
-  std::vector<cu::Pointer> recvs;
+  std::vector<cu::DevicePointer> sends;
+  std::vector<cu::DevicePointer> recvs;
   for (int i = 0; i < kPairs; ++i) {
     sends.push_back(rank_.allocate(bytes));
     recvs.push_back(rank_.allocate(recv_bytes(op, bytes, rank_.size)));
     MUSTER_MUST(test_driver().fill(sends.back(), 0, bytes, rank_.stream));
+  }
+  std::vector<void*> registrations;
+  for (int i = 0; known && i < 2 * kPairs; ++i) {
+    const bool is_send = i < kPairs;
+    registrations.push_back(nullptr);
+    const std::string cause = rank_.make_known(is_send ? sends[i] : recvs[i - kPairs],
+                                               is_send ? bytes : recv_bytes(op, bytes, rank_.size),
+                                               &registrations.back());
+    if (!cause.empty()) rank_.board.fail(cause);
   }
   const int operations = operations_of(bytes);
   const auto all = [&](int n) {
@@ -129,8 +140,10 @@ Times Meter::measure(muster_op op, uint64_t bytes, const Enqueue& enqueue) {
     result.host_us = slowest_median(host);
     result.eager_us = slowest_median(whole);
   }
-  for (const cu::Pointer p : sends) rank_.release(p);
-  for (const cu::Pointer p : recvs) rank_.release(p);
+  for (void* const registration : registrations) rank_.forget(registration);
+  rank_.board.barrier();
+  for (const cu::DevicePointer p : sends) rank_.release(p);
+  for (const cu::DevicePointer p : recvs) rank_.release(p);
   return result;
 }
 
@@ -143,21 +156,22 @@ void print_fused(Rank& rank, const std::string& label, const BenchSpec& spec) {
   fused.hidden = kHidden;
   fused.epsilon = 1e-5;
   const uint64_t most = spec.tokens.back() * kHidden * kElement;
-  const cu::Pointer residual = rank.allocate(most);
-  const cu::Pointer weight = rank.allocate(kHidden * kElement);
+  const cu::DevicePointer residual = rank.allocate(most);
+  const cu::DevicePointer weight = rank.allocate(kHidden * kElement);
   MUSTER_MUST(test_driver().fill(residual, 0, most, rank.stream));
   MUSTER_MUST(test_driver().fill(weight, 0, kHidden * kElement, rank.stream));
   fused.residual = reinterpret_cast<const void*>(residual);
   fused.residual_out = reinterpret_cast<void*>(residual);
   fused.weight = reinterpret_cast<const void*>(weight);
   for (const uint64_t tokens : spec.tokens) {
-    const auto enqueue = [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+    const auto enqueue = [&](muster_op op, uint64_t count, cu::DevicePointer send,
+                             cu::DevicePointer recv) {
       muster_call call = rank.call(op, MUSTER_BF16, MUSTER_SUM, count, send, recv);
       call.fused = &fused;
       if (const std::string cause = rank.execute(call); !cause.empty()) rank.board.fail(cause);
     };
     const Times t =
-        meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement, enqueue);
+        meter.measure(MUSTER_FUSED_ALL_REDUCE_RMSNORM, tokens * kHidden * kElement, false, enqueue);
     if (rank.rank != 0) continue;
     std::printf("row %-14s %-44s %10llu tokens  graph %9.2f us\n", "fused", label.c_str(),
                 static_cast<unsigned long long>(tokens), t.graph_us);
@@ -173,7 +187,7 @@ void print_rows(Rank& rank, const std::string& label, const BenchSpec& spec,
   for (const muster_op op : kOps) {
     for (uint64_t bytes = spec.from; bytes <= spec.to; bytes *= spec.factor) {
       if (std::find(spec.ops.begin(), spec.ops.end(), op) == spec.ops.end()) continue;
-      const Times t = meter.measure(op, bytes, enqueue);
+      const Times t = meter.measure(op, bytes, spec.known, enqueue);
       if (rank.rank != 0) continue;
       std::printf("row %-14s %-44s %10llu B  graph %9.2f us", muster_op_name(op), label.c_str(),
                   static_cast<unsigned long long>(bytes), t.graph_us);
@@ -187,14 +201,16 @@ void print_rows(Rank& rank, const std::string& label, const BenchSpec& spec,
 }  // namespace
 
 void benchmark(Rank& rank, const std::string& label, const BenchSpec& spec) {
-  print_rows(
-      rank, label, spec, [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
-        const muster_redop redop =
-            op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER ? MUSTER_SUM : MUSTER_REDOP_NONE;
-        const std::string cause =
-            rank.execute(rank.call(op, MUSTER_BF16, redop, count, send, recv));
-        if (!cause.empty()) rank.board.fail(cause);
-      });
+  print_rows(rank, label, spec,
+             [&](muster_op op, uint64_t count, cu::DevicePointer send, cu::DevicePointer recv) {
+               const muster_redop redop = op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER
+                                              ? MUSTER_SUM
+                                              : MUSTER_REDOP_NONE;
+               muster_call call = rank.call(op, MUSTER_BF16, redop, count, send, recv);
+               if (spec.known) call.flags |= MUSTER_CALL_SYMMETRIC;
+               const std::string cause = rank.execute(call);
+               if (!cause.empty()) rank.board.fail(cause);
+             });
   rank.board.pass();
 }
 
@@ -210,7 +226,7 @@ void benchmark_nccl(Rank& rank, const BenchSpec& spec) {
     return;
   }
   print_rows(rank, "nccl " + std::to_string(nccl.version()), spec,
-             [&](muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+             [&](muster_op op, uint64_t count, cu::DevicePointer send, cu::DevicePointer recv) {
                nccl.run(op, count, send, recv);
              });
   rank.board.pass();

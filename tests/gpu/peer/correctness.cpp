@@ -32,8 +32,8 @@ void once(Arena& arena, const Case& c, Place place, uint64_t shift) {
 
 }  // namespace
 
-void correctness(Rank& rank, uint64_t largest) {
-  Arena arena(rank, largest);
+void correctness(Rank& rank, uint64_t largest, Knowledge knowledge) {
+  Arena arena(rank, largest, knowledge);
   uint64_t seed = 1;
   for (const muster_op op : kOps) {
     const uint32_t root = rank.size - 1;

@@ -63,14 +63,14 @@ const TestDriver& test_driver() {
 
 void must(cu::Result result, const char* what) {
   if (result == 0) return;
-  std::fprintf(stderr, "FATAL %s: %s\n", what, cu::driver().text_of(result).c_str());
+  std::fprintf(stderr, "FATAL %s: %s\n", what, cu::driver().describe(result).c_str());
   std::fflush(nullptr);
   _exit(3);
 }
 
 TestKernels::TestKernels() {
-  cu::Device device = 0;
-  using Get = cu::Result (*)(cu::Device*);
+  cu::DeviceHandle device = 0;
+  using Get = cu::Result (*)(cu::DeviceHandle*);
   void* const library = dlopen("libcuda.so.1", RTLD_NOW);
   MUSTER_MUST(reinterpret_cast<Get>(dlsym(library, "cuCtxGetDevice"))(&device));
   const cuda_peer::Compiled compiled = cuda_peer::Nvrtc::get().compile(
@@ -89,8 +89,8 @@ TestKernels::TestKernels() {
   }
 }
 
-void TestKernels::compare(cu::Stream stream, cu::Pointer a, cu::Pointer b, uint64_t bytes,
-                          cu::Pointer counter) const {
+void TestKernels::compare(cu::Stream stream, cu::DevicePointer a, cu::DevicePointer b,
+                          uint64_t bytes, cu::DevicePointer counter) const {
   void* parameters[] = {&a, &b, &bytes, &counter};
   launch(compare_, stream, 8, 256, parameters);
 }

@@ -19,25 +19,25 @@ struct ExecTag;
 using Exec = ExecTag*;
 
 // member, symbol, parameters
-#define MUSTER_TEST_CUDA_FUNCTIONS(F)                                                \
-  F(stream_create, "cuStreamCreate", (cu::Stream*, unsigned))                        \
-  F(stream_destroy, "cuStreamDestroy_v2", (cu::Stream))                              \
-  F(stream_synchronize, "cuStreamSynchronize", (cu::Stream))                         \
-  F(stream_query, "cuStreamQuery", (cu::Stream))                                     \
-  F(capture_begin, "cuStreamBeginCapture_v2", (cu::Stream, int))                     \
-  F(capture_end, "cuStreamEndCapture", (cu::Stream, Graph*))                         \
-  F(instantiate, "cuGraphInstantiateWithFlags", (Exec*, Graph, uint64_t))            \
-  F(graph_upload, "cuGraphUpload", (Exec, cu::Stream))                               \
-  F(graph_launch, "cuGraphLaunch", (Exec, cu::Stream))                               \
-  F(exec_destroy, "cuGraphExecDestroy", (Exec))                                      \
-  F(graph_destroy, "cuGraphDestroy", (Graph))                                        \
-  F(event_create, "cuEventCreate", (Event*, unsigned))                               \
-  F(event_destroy, "cuEventDestroy_v2", (Event))                                     \
-  F(event_record, "cuEventRecord", (Event, cu::Stream))                              \
-  F(event_elapsed, "cuEventElapsedTime_v2", (float*, Event, Event))                  \
-  F(copy_in, "cuMemcpyHtoDAsync_v2", (cu::Pointer, const void*, size_t, cu::Stream)) \
-  F(copy_out, "cuMemcpyDtoHAsync_v2", (void*, cu::Pointer, size_t, cu::Stream))      \
-  F(fill, "cuMemsetD8Async", (cu::Pointer, unsigned char, size_t, cu::Stream))
+#define MUSTER_TEST_CUDA_FUNCTIONS(F)                                                      \
+  F(stream_create, "cuStreamCreate", (cu::Stream*, unsigned))                              \
+  F(stream_destroy, "cuStreamDestroy_v2", (cu::Stream))                                    \
+  F(stream_synchronize, "cuStreamSynchronize", (cu::Stream))                               \
+  F(stream_query, "cuStreamQuery", (cu::Stream))                                           \
+  F(capture_begin, "cuStreamBeginCapture_v2", (cu::Stream, int))                           \
+  F(capture_end, "cuStreamEndCapture", (cu::Stream, Graph*))                               \
+  F(instantiate, "cuGraphInstantiateWithFlags", (Exec*, Graph, uint64_t))                  \
+  F(graph_upload, "cuGraphUpload", (Exec, cu::Stream))                                     \
+  F(graph_launch, "cuGraphLaunch", (Exec, cu::Stream))                                     \
+  F(exec_destroy, "cuGraphExecDestroy", (Exec))                                            \
+  F(graph_destroy, "cuGraphDestroy", (Graph))                                              \
+  F(event_create, "cuEventCreate", (Event*, unsigned))                                     \
+  F(event_destroy, "cuEventDestroy_v2", (Event))                                           \
+  F(event_record, "cuEventRecord", (Event, cu::Stream))                                    \
+  F(event_elapsed, "cuEventElapsedTime_v2", (float*, Event, Event))                        \
+  F(copy_in, "cuMemcpyHtoDAsync_v2", (cu::DevicePointer, const void*, size_t, cu::Stream)) \
+  F(copy_out, "cuMemcpyDtoHAsync_v2", (void*, cu::DevicePointer, size_t, cu::Stream))      \
+  F(fill, "cuMemsetD8Async", (cu::DevicePointer, unsigned char, size_t, cu::Stream))
 
 struct TestDriver {
 #define MUSTER_TEST_MEMBER(member, symbol, parameters) cu::Result(*member) parameters = nullptr;
@@ -54,8 +54,8 @@ class TestKernels {
  public:
   TestKernels();
   // Adds to *counter the number of bytes in which two buffers differ.
-  void compare(cu::Stream stream, cu::Pointer a, cu::Pointer b, uint64_t bytes,
-               cu::Pointer counter) const;
+  void compare(cu::Stream stream, cu::DevicePointer a, cu::DevicePointer b, uint64_t bytes,
+               cu::DevicePointer counter) const;
   // Keeps the device busy, so that the host can enqueue what is measured.
   void delay(cu::Stream stream, uint64_t ns) const;
 

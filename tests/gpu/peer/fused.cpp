@@ -49,20 +49,20 @@ struct Buffers {
   ~Buffers() {
     rank.synchronize();
     rank.board.barrier();
-    for (const cu::Pointer p : all) rank.release(p);
+    for (const cu::DevicePointer p : all) rank.release(p);
   }
-  cu::Pointer make(uint64_t bytes) {
+  cu::DevicePointer make(uint64_t bytes) {
     all.push_back(rank.allocate(bytes));
     MUSTER_MUST(test_driver().fill(all.back(), 0xff, bytes, rank.stream));
     return all.back();
   }
-  cu::Pointer make(const Bytes& bytes) {
-    const cu::Pointer p = make(bytes.size());
+  cu::DevicePointer make(const Bytes& bytes) {
+    const cu::DevicePointer p = make(bytes.size());
     MUSTER_MUST(test_driver().copy_in(p, bytes.data(), bytes.size(), rank.stream));
     rank.synchronize();
     return p;
   }
-  Bytes read_back(cu::Pointer p, uint64_t bytes) {
+  Bytes read_back(cu::DevicePointer p, uint64_t bytes) {
     Bytes out(bytes);
     rank.synchronize();
     MUSTER_MUST(test_driver().copy_out(out.data(), p, bytes, rank.stream));
@@ -70,7 +70,7 @@ struct Buffers {
     return out;
   }
   Rank& rank;
-  std::vector<cu::Pointer> all;
+  std::vector<cu::DevicePointer> all;
 };
 
 // "" or what is wrong.
@@ -125,10 +125,10 @@ void once(Rank& rank, const Shape& s, uint64_t seed) {
   fused.quant_group = s.quant_group;
   fused.hidden = s.hidden;
   fused.epsilon = kEpsilon;
-  const cu::Pointer send = buffers.make(operand_of(sum, rank.rank, rank.size));
-  const cu::Pointer recv = buffers.make(count * size);
-  const cu::Pointer residual_out = buffers.make(residual);
-  const cu::Pointer scales = buffers.make(count * 4);
+  const cu::DevicePointer send = buffers.make(operand_of(sum, rank.rank, rank.size));
+  const cu::DevicePointer recv = buffers.make(count * size);
+  const cu::DevicePointer residual_out = buffers.make(residual);
+  const cu::DevicePointer scales = buffers.make(count * 4);
   fused.weight = reinterpret_cast<const void*>(buffers.make(weight));
   if (s.residual) {
     fused.residual = reinterpret_cast<const void*>(residual_out);

@@ -1,10 +1,11 @@
 // gpu_peer_tests: the cuda_peer backend on the devices of this machine, without the runtime.
 //
-//   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR]
+//   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR] [--ranks N]
 //
-// Groups: correctness, fused, graph, stress, shared (several ranks on a device), absence, bench,
-// tune. The last line is "N passed, M failed"; the exit code is 0 only when nothing failed, 77
-// without a device. Every world has its own processes and a limit of time.
+// Groups: correctness, fused, graph, stress, known (memory that all ranks know), shared (several
+// ranks on a device), absence, bench, tune. The last line is "N passed, M failed"; the exit code is
+// 0 only when nothing failed, 77 without a device. Every world has its own processes and a limit of
+// time.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,9 +20,10 @@ namespace {
 
 struct Arguments {
   bool quick = false;
-  std::string only = "correctness,fused,graph,stress,shared,absence,bench";
+  std::string only = "correctness,fused,graph,stress,known,shared,absence,bench";
   uint64_t stress = 100000;
   std::string cache;
+  uint32_t ranks = 0;  // of `shared`; 0: several numbers
 
   bool has(const char* group) const {
     return ("," + only + ",").find(std::string(",") + group + ",") != std::string::npos;
@@ -85,6 +87,7 @@ class Program {
       go(world("2 devices, processes, graphs", 2, true, {}, 120), graphs);
       go(world("2 devices, threads, graphs", 2, false, {}, 120), graphs);
     }
+    if (arguments_.has("known")) known();
     if (arguments_.has("absence")) {
       go(world("2 devices, a rank is absent", 2, true, {{"wait_ms", "500"}}, 60), absence);
     }
@@ -96,10 +99,38 @@ class Program {
     }
   }
 
+  // Memory that all ranks know.
+  void known() {
+    struct Way {
+      const char* name;
+      Knowledge knowledge;
+    };
+    for (const Way& way :
+         {Way{"plain memory", Knowledge::kPlain}, Way{"virtual memory", Knowledge::kVirtual},
+          Way{"partly", Knowledge::kPartly}}) {
+      for (const char* const algorithm : {"", "staged", "one_shot_pull"}) {
+        go(world(std::string("2 devices, processes, known, ") + way.name + " " + algorithm, 2, true,
+                 {{"algorithm", algorithm}}, 120),
+           [&](Rank& r) {
+             correctness(r, uint64_t{*algorithm == '\0' && !arguments_.quick ? 80u : 8u} << 20,
+                         way.knowledge);
+           });
+      }
+    }
+    go(world("2 devices, threads, known", 2, false, {{"algorithm", "staged"}}, 120), [&](Rank& r) {
+      correctness(r, uint64_t{4} << 20, Knowledge::kPlain);
+      correctness(r, uint64_t{4} << 20, Knowledge::kVirtual);
+    });
+    go(world("2 devices, processes, captured", 2, true, {{"algorithm", "staged"}}, 60), captured);
+    go(world("2 devices, threads, captured", 2, false, {{"algorithm", "staged"}}, 60), captured);
+    go(world("2 devices, processes, unknown memory", 2, true, {}, 60), unknown_memory);
+  }
+
   // Ranks as threads, for kernels of different processes do not run on a device together.
   void shared_device() {
     const int all = devices_;
     for (const uint32_t ranks : {2u, 3u, 4u, 5u, 8u}) {
+      if (arguments_.ranks != 0 && arguments_.ranks != ranks) continue;
       devices_ = 1;
       go(world(std::to_string(ranks) + " ranks on one device", ranks, false, {}, 120),
          [&](Rank& r) {
@@ -113,6 +144,14 @@ class Program {
                    {{"algorithm", algorithm}}, 120),
              [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
         }
+        for (const char* const algorithm : {"staged", "one_shot_pull"}) {
+          go(world(std::to_string(ranks) + " ranks on one device, known, " + algorithm, ranks,
+                   false, {{"algorithm", algorithm}}, 120),
+             [&](Rank& r) { correctness(r, uint64_t{2} << 20, Knowledge::kVirtual); });
+        }
+        go(world(std::to_string(ranks) + " ranks on one device, captured", ranks, false,
+                 {{"algorithm", "staged"}}, 60),
+           captured);
         go(world(std::to_string(ranks) + " ranks on one device, stress", ranks, false, {}, 240),
            [&](Rank& r) { stress(r, arguments_.stress / 20); });
       }
@@ -141,6 +180,14 @@ class Program {
     go(world("bench fused", 2, true, {}, 60), [&](Rank& r) { benchmark_fused(r, "", all); });
     go(world("bench staged", 2, true, {{"algorithm", "staged"}}, 200),
        [&](Rank& r) { benchmark(r, "staged", large); });
+    BenchSpec known = all;
+    known.known = true;
+    BenchSpec direct = known;
+    direct.from = large.from;
+    go(world("bench direct", 2, true, {{"algorithm", "staged"}}, 200),
+       [&](Rank& r) { benchmark(r, "staged, known", direct); });
+    go(world("bench pull", 2, true, {{"algorithm", "one_shot_pull"}}, 200),
+       [&](Rank& r) { benchmark(r, "one_shot_pull, known", known); });
     BenchSpec chosen;
     chosen.factor = 2;
     go(world("bench by size", 2, true, {}, 200), [&](Rank& r) { benchmark(r, "by size", chosen); });
@@ -192,10 +239,12 @@ int run(int argc, char** argv) {
       arguments.stress = std::strtoull(next, nullptr, 10), ++i;
     } else if (word == "--cache") {
       arguments.cache = next, ++i;
+    } else if (word == "--ranks") {
+      arguments.ranks = static_cast<uint32_t>(std::atoi(next)), ++i;
     } else {
       std::fprintf(stderr,
                    "usage: gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] "
-                   "[--cache DIR]\n");
+                   "[--cache DIR] [--ranks N]\n");
       return 2;
     }
   }

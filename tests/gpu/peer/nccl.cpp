@@ -64,7 +64,7 @@ Nccl::~Nccl() {
   if (communicator_ != nullptr) functions_->destroy(communicator_);
 }
 
-void Nccl::run(muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv) {
+void Nccl::run(muster_op op, uint64_t count, cu::DevicePointer send, cu::DevicePointer recv) {
   const auto* const s = reinterpret_cast<const void*>(send);
   auto* const r = reinterpret_cast<void*>(recv);
   const Functions& f = *functions_;

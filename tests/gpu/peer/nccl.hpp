@@ -19,7 +19,7 @@ class Nccl {
   const std::string& missing() const { return missing_; }
   int version() const { return version_; }
   // bf16; counts as in muster.
-  void run(muster_op op, uint64_t count, cu::Pointer send, cu::Pointer recv);
+  void run(muster_op op, uint64_t count, cu::DevicePointer send, cu::DevicePointer recv);
 
  private:
   struct Functions;

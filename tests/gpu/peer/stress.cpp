@@ -13,8 +13,8 @@ constexpr uint64_t kKinds = 48;
 struct Resident {
   Case c;
   uint64_t bytes = 0;
-  cu::Pointer send = 0;
-  cu::Pointer right = 0;
+  cu::DevicePointer send = 0;
+  cu::DevicePointer right = 0;
 };
 
 struct Random {
@@ -63,8 +63,8 @@ void stress(Rank& rank, uint64_t operations) {
     rank.synchronize();
     residents.push_back(r);
   }
-  const cu::Pointer recv = rank.allocate(largest);
-  const cu::Pointer counter = rank.allocate(8);
+  const cu::DevicePointer recv = rank.allocate(largest);
+  const cu::DevicePointer counter = rank.allocate(8);
   MUSTER_MUST(test_driver().fill(counter, 0, 8, rank.stream));
   rank.synchronize();
   rank.board.barrier();

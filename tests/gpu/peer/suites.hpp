@@ -2,15 +2,20 @@
 #ifndef MUSTER_TESTS_GPU_PEER_SUITES_HPP
 #define MUSTER_TESTS_GPU_PEER_SUITES_HPP
 
-#include "tests/gpu/peer/world.hpp"
+#include "tests/gpu/peer/trial.hpp"
 
 namespace muster::peer_test {
 
 // Every operation, dtype, reduce operation and a list of counts, eagerly: out of place, in place,
 // unaligned. largest: bytes of a rank's buffer.
-void correctness(Rank& rank, uint64_t largest);
+void correctness(Rank& rank, uint64_t largest, Knowledge knowledge = Knowledge::kNone);
 // Mixed operations captured into a graph, replayed a hundred times with new operands in between.
 void graphs(Rank& rank);
+// Captures whose buffers become known when they end, for a world that stages everything: one that
+// succeeds, one that is aborted, and one after it.
+void captured(Rank& rank);
+// Memory that cannot be registered is refused on all ranks, with the cause.
+void unknown_memory(Rank& rank);
 // The fused all_reduce, residual add and RMSNorm.
 void fused(Rank& rank);
 // `operations` mixed calls in a row, half of them compared on the device.
@@ -25,6 +30,7 @@ struct BenchSpec {
   std::vector<muster_op> ops = {MUSTER_ALL_REDUCE};
   // The fused operation: sizes are those of 8192 elements of bf16 a token.
   std::vector<uint64_t> tokens = {1, 8, 32, 128, 512};
+  bool known = false;  // in memory that all ranks know
 };
 // Rows of microseconds per operation of this backend as it is configured; rank 0 prints.
 void benchmark(Rank& rank, const std::string& label, const BenchSpec& spec);

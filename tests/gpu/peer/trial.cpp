@@ -8,27 +8,49 @@ namespace muster::peer_test {
 
 constexpr unsigned char kPoison = 0xff;
 
-Arena::Arena(Rank& the_rank, uint64_t the_bytes)
-    : rank(the_rank),
-      bytes(the_bytes + 4 * Trial::kMargin),
-      send(rank.allocate(bytes)),
-      recv(rank.allocate(bytes)) {
+Arena::Arena(Rank& the_rank, uint64_t the_bytes, Knowledge the_knowledge)
+    : rank(the_rank), bytes(the_bytes + 4 * Trial::kMargin), knowledge(the_knowledge) {
+  send = allocate();
+  recv = allocate();
   // Nothing allocates while a rank on the same device waits for this one.
+  rank.board.barrier();
+  if (knowledge == Knowledge::kNone) return;
+  const bool apart = knowledge == Knowledge::kPartly && rank.rank + 1 == rank.size;
+  if (apart) aside_ = allocate();
+  for (const cu::DevicePointer buffer : {send, apart ? aside_ : recv}) {
+    registrations_.push_back(nullptr);
+    const std::string cause = rank.make_known(buffer, bytes, &registrations_.back());
+    if (!cause.empty()) rank.board.fail("memory is not registered: " + cause);
+  }
   rank.board.barrier();
 }
 
 Arena::~Arena() {
   rank.synchronize();
   rank.board.barrier();
-  rank.release(send);
-  rank.release(recv);
+  for (void* const registration : registrations_) rank.forget(registration);
+  rank.board.barrier();
+  release(send);
+  release(recv);
+  if (aside_ != 0) release(aside_);
+}
+
+cu::DevicePointer Arena::allocate() {
+  return knowledge == Knowledge::kVirtual ? rank.allocate_virtual(bytes) : rank.allocate(bytes);
+}
+void Arena::release(cu::DevicePointer pointer) {
+  if (knowledge == Knowledge::kVirtual) {
+    rank.release_virtual(pointer);
+  } else {
+    rank.release(pointer);
+  }
 }
 
 Trial::Trial(Arena& arena, const Case& c, Place place, uint64_t shift)
     : arena_(arena), case_(c), place_(place) {
   const uint64_t size = muster_dtype_size(c.dtype);
-  send_ = arena.send + kMargin + shift;
-  recv_ = arena.recv + kMargin + 2 * shift;
+  send_ = arena.send + kMargin + arena.offset() + shift;
+  recv_ = arena.recv + kMargin + arena.offset() + 2 * shift;
   const uint32_t rank = arena.rank.rank;
   if (place == Place::kIn) {
     recv_ = send_;
@@ -67,6 +89,10 @@ std::string Trial::run() {
       arena_.rank.call(case_.op, case_.dtype, case_.redop, case_.count, send_, recv_);
   call.root = case_.root;
   if (place_ == Place::kIn) call.flags = MUSTER_CALL_IN_PLACE;
+  // A promise that kPartly does not keep.
+  const bool known =
+      arena_.knowledge == Knowledge::kPlain || arena_.knowledge == Knowledge::kVirtual;
+  if (known) call.flags |= MUSTER_CALL_SYMMETRIC;
   float full = case_.scalar;
   uint16_t half = case_.dtype == MUSTER_F16 ? f32_to_f16(case_.scalar) : f32_to_bf16(case_.scalar);
   if (case_.scalar != 1.0f) {

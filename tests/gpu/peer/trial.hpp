@@ -9,18 +9,31 @@
 namespace muster::peer_test {
 
 enum class Place { kOut, kIn };
+// Whether all ranks know the buffers, and how they can: plain memory goes by cudaIpc between
+// processes, virtual memory by file descriptors. kPartly: the last rank does not use what is known.
+enum class Knowledge { kNone, kPlain, kVirtual, kPartly };
 
 // Room for the largest case of a rank.
 struct Arena {
-  Arena(Rank& rank, uint64_t bytes);
+  Arena(Rank& rank, uint64_t bytes, Knowledge knowledge = Knowledge::kNone);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
   Rank& rank;
   const uint64_t bytes;  // of each, with the margins
-  cu::Pointer send;
-  cu::Pointer recv;
+  cu::DevicePointer send;
+  cu::DevicePointer recv;
+  const Knowledge knowledge;
+  // Buffers lie at different places of what is known, rank by rank.
+  uint64_t offset() const { return knowledge == Knowledge::kNone ? 0 : 64 * rank.rank; }
+
+ private:
+  cu::DevicePointer allocate();
+  void release(cu::DevicePointer pointer);
+
+  std::vector<void*> registrations_;
+  cu::DevicePointer aside_ = 0;  // known, and not used
 };
 
 class Trial {
@@ -43,9 +56,9 @@ class Trial {
   Arena& arena_;
   Case case_;
   Place place_;
-  cu::Pointer send_;
-  cu::Pointer recv_;
-  cu::Pointer window_;  // recv with its margins
+  cu::DevicePointer send_;
+  cu::DevicePointer recv_;
+  cu::DevicePointer window_;  // recv with its margins
   Bytes operand_;
 };
 

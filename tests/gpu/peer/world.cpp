@@ -12,6 +12,9 @@
 #include <cstring>
 #include <thread>
 
+#include "core/kernels/image_store.hpp"
+#include "muster/variants.h"
+
 struct muster_status {
   muster_code code;
   std::string cause;
@@ -33,11 +36,20 @@ std::string take(muster_status* status) {
   return cause;
 }
 
+ImageKey image_key(const muster_variant& variant) {
+  const muster_kernel_key& key = variant.key;
+  return {std::string(key.algorithm) + "." + std::to_string(key.dtype) + "." +
+              std::to_string(key.world_size) + "." + key.architecture,
+          variant.source, variant.toolchain};
+}
+
 }  // namespace
 
 struct Rank::Host : muster_host {
   Board* board;
+  Rank* owner;
   const WorldSpec* spec;
+  muster_instance* instance = nullptr;
   muster_group_info info;
   std::vector<muster_rank_place> places;
   std::map<std::string, std::string> options;
@@ -50,6 +62,42 @@ struct Rank::Host : muster_host {
   const char* option_of(const char* key) const {
     const auto found = options.find(key);
     return found == options.end() ? nullptr : found->second.c_str();
+  }
+  // By the backend itself, as the runtime does.
+  MadeImage build(const muster_variant& variant) const {
+    MadeImage made;
+    muster_image_sink sink{
+        MUSTER_IMAGE_SINK_SIZE, 0, &made,
+        [](void* context, const void* bytes, uint64_t count) {
+          static_cast<MadeImage*>(context)->image.assign(static_cast<const char*>(bytes), count);
+        },
+        [](void* context, const char* text) { static_cast<MadeImage*>(context)->log += text; }};
+    const auto* const table = static_cast<const muster_variants*>(
+        muster_plugin_entry.get_interface(instance, MUSTER_VARIANTS_INTERFACE));
+    const std::string cause = take(table->build(instance, &variant, &sink));
+    if (!cause.empty()) made = {"", cause + "\n" + made.log};
+    return made;
+  }
+  // The runtime's own store, in a directory of the tests.
+  static const muster_images* images() {
+    static constexpr muster_images kTable = {
+        MUSTER_IMAGES_SIZE, 0,
+        [](const muster_host* host, const muster_variant* variant) -> muster_image_state {
+          return ImageStore(of(host)->spec->cache).find(image_key(*variant))
+                     ? MUSTER_IMAGE_READY
+                     : MUSTER_IMAGE_BUILDABLE;
+        },
+        [](const muster_host* host, const muster_variant* variant,
+           const muster_image_sink* sink) -> muster_status* {
+          const KeptImage kept = ImageStore(of(host)->spec->cache).get(image_key(*variant), [&] {
+            return of(host)->build(*variant);
+          });
+          if (kept.state == KeptImage::State::kFailed)
+            return new muster_status{MUSTER_UNAVAILABLE, kept.text};
+          sink->image(sink->context, kept.image.data(), kept.image.size());
+          return nullptr;
+        }};
+    return &kTable;
   }
   void exchange_descriptors(const int32_t* fds, uint32_t count, int32_t* out) {
     for (uint32_t i = 0; i < count; ++i) {
@@ -69,6 +117,7 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   Host& h = *host_;
   h.struct_size = MUSTER_HOST_SIZE;
   h.board = &board;
+  h.owner = this;
   h.spec = &spec;
   h.options = spec.options;
   for (uint32_t r = 0; r < size; ++r) {
@@ -90,14 +139,15 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   h.status_cause = [](const muster_status* s) { return s == nullptr ? "" : s->cause.c_str(); };
   h.status_release = [](muster_status* s) { delete s; };
   h.log = [](const muster_host*, muster_log_level, const char*) {};
-  h.record = [](const muster_host*, const char*, const char*, const char*) {};
+  h.record = [](const muster_host* host, const char*, const char* verdict, const char* reason) {
+    Host::of(host)->owner->records.push_back(std::string(verdict) + ": " + reason);
+  };
   h.option = [](const muster_host* host, const char* key) {
     return Host::of(host)->option_of(key);
   };
   h.now_ns = now;
-  h.artifact_dir = [](const muster_host* host) -> const char* {
-    const std::string& cache = Host::of(host)->spec->cache;
-    return cache.empty() ? nullptr : cache.c_str();
+  h.get_interface = [](const muster_host*, const char* name) -> const void* {
+    return std::strcmp(name, MUSTER_IMAGES_INTERFACE) == 0 ? Host::images() : nullptr;
   };
   h.group_info = [](const muster_host_group* g) { return &Host::of(g)->info; };
   h.group_option = [](const muster_host_group* g, const char* key) {
@@ -124,11 +174,12 @@ bool Rank::connect() {
   const cu::Driver& cuda = cu::ready_driver();
   MUSTER_MUST(cuda.device_get(&device_, host_->places[rank].device));
   cu::Context context = nullptr;
-  MUSTER_MUST(cuda.context_retain(&context, device_));
+  MUSTER_MUST(cuda.primary_retain(&context, device_));
   current_ = std::make_unique<cu::Current>(context);
   MUSTER_MUST(test_driver().stream_create(&stream, 1));
   kernels = std::make_unique<TestKernels>();
   std::string cause = take(muster_plugin_entry.open(host_.get(), &instance_));
+  host_->instance = instance_;
   if (cause.empty()) {
     cause = take(backend_->group_prepare(
         instance_, reinterpret_cast<muster_host_group*>(host_.get()), &group_));
@@ -167,14 +218,57 @@ void Rank::synchronize() {
   must(result, "cuStreamQuery");
 }
 
-cu::Pointer Rank::allocate(uint64_t bytes) {
-  cu::Pointer pointer = 0;
+cu::DevicePointer Rank::allocate(uint64_t bytes) {
+  cu::DevicePointer pointer = 0;
   MUSTER_MUST(cu::driver().memory_allocate(&pointer, bytes));
   return pointer;
 }
 
+cu::DevicePointer Rank::allocate_virtual(uint64_t bytes) {
+  const cu::Driver& cuda = cu::driver();
+  cu::AllocationProperties properties{};
+  properties.type = cu::kAllocationPinned;
+  properties.requested_handles = cu::kHandleFileDescriptor;
+  properties.location = {cu::kLocationDevice, device_};
+  size_t unit = 0;
+  MUSTER_MUST(cuda.memory_granularity(&unit, &properties, cu::kGranularityMinimum));
+  bytes = (bytes + unit - 1) / unit * unit;
+  cu::MemoryHandle handle = 0;
+  cu::DevicePointer at = 0;
+  MUSTER_MUST(cuda.memory_create(&handle, bytes, &properties, 0));
+  MUSTER_MUST(cuda.address_reserve(&at, bytes, 0, 0, 0));
+  MUSTER_MUST(cuda.memory_map(at, bytes, 0, handle, 0));
+  const cu::MemoryAccess access{{cu::kLocationDevice, device_}, cu::kAccessReadWrite};
+  MUSTER_MUST(cuda.memory_set_access(at, bytes, &access, 1));
+  virtual_[at] = {handle, bytes};
+  return at;
+}
+
+void Rank::release_virtual(cu::DevicePointer pointer) {
+  const auto [handle, bytes] = virtual_.at(pointer);
+  MUSTER_MUST(cu::driver().memory_unmap(pointer, bytes));
+  MUSTER_MUST(cu::driver().address_free(pointer, bytes));
+  MUSTER_MUST(cu::driver().memory_release(handle));
+  virtual_.erase(pointer);
+}
+
+std::string Rank::make_known(cu::DevicePointer pointer, uint64_t bytes, void** registration) {
+  return take(backend_->memory_register(group_, cu::host_pointer(pointer), bytes, MUSTER_CUDA,
+                                        registration));
+}
+void Rank::forget(void* registration) { backend_->memory_deregister(group_, registration); }
+
+std::string Rank::begin_phase(muster_phase wanted) {
+  phase = wanted;
+  return take(backend_->capture_begin(group_, wanted));
+}
+std::string Rank::end_phase(bool ok) {
+  phase = MUSTER_EAGER;
+  return take(backend_->capture_end(group_, ok ? 1 : 0));
+}
+
 muster_call Rank::call(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
-                       cu::Pointer send, cu::Pointer recv) const {
+                       cu::DevicePointer send, cu::DevicePointer recv) const {
   muster_call c{};
   c.struct_size = MUSTER_CALL_SIZE;
   c.op = op;
@@ -182,6 +276,7 @@ muster_call Rank::call(muster_op op, muster_dtype dtype, muster_redop redop, uin
   c.redop = redop;
   c.send_memory = c.recv_memory = MUSTER_CUDA;
   c.count = count;
+  c.phase = phase;
   c.send = reinterpret_cast<const void*>(send);
   c.recv = reinterpret_cast<void*>(recv);
   c.stream = {MUSTER_STREAM_CUDA, static_cast<uint32_t>(host_->places[rank].device),

@@ -24,7 +24,7 @@ struct WorldSpec {
   bool processes = true;
   std::map<std::string, std::string> options;
   unsigned seconds = 120;  // then its processes are ended and it has failed
-  std::string cache;       // directory of cubins
+  std::string cache;       // directory of images
 
   uint32_t size() const { return static_cast<uint32_t>(devices.size()); }
 };
@@ -45,17 +45,28 @@ class Rank {
   // Asks again and again: a call that blocks inside of the driver could keep ranks that are threads
   // of this process from launching what is waited for.
   void synchronize();
-  cu::Pointer allocate(uint64_t bytes);
-  void release(cu::Pointer pointer) { MUSTER_MUST(cu::driver().memory_free(pointer)); }
+  cu::DevicePointer allocate(uint64_t bytes);
+  void release(cu::DevicePointer pointer) { MUSTER_MUST(cu::driver().memory_free(pointer)); }
+  // Virtual memory that a file descriptor can be had of, as muster_mem_alloc's is.
+  cu::DevicePointer allocate_virtual(uint64_t bytes);
+  void release_virtual(cu::DevicePointer pointer);
+  // Makes memory known to all ranks; "" or the cause. [collective]
+  std::string make_known(cu::DevicePointer pointer, uint64_t bytes, void** registration);
+  void forget(void* registration);
+  // Calls are of a graph phase from here on, until end_phase.
+  std::string begin_phase(muster_phase phase);
+  std::string end_phase(bool ok);
   // Of an operation on this rank's stream.
   muster_call call(muster_op op, muster_dtype dtype, muster_redop redop, uint64_t count,
-                   cu::Pointer send, cu::Pointer recv) const;
+                   cu::DevicePointer send, cu::DevicePointer recv) const;
   // Captures what `body` enqueues.
   Exec capture(const std::function<void()>& body);
 
   Board& board;
   const uint32_t rank;
   const uint32_t size;
+  muster_phase phase = MUSTER_EAGER;
+  std::vector<std::string> records;  // "verdict: reason", as the backend has given them
   cu::Stream stream = nullptr;
   std::unique_ptr<TestKernels> kernels;
 
@@ -63,10 +74,11 @@ class Rank {
   struct Host;
   std::unique_ptr<Host> host_;
   std::unique_ptr<cu::Current> current_;
-  cu::Device device_ = 0;
+  cu::DeviceHandle device_ = 0;
   muster_instance* instance_ = nullptr;
   const muster_backend* backend_ = nullptr;
   muster_backend_group* group_ = nullptr;
+  std::map<cu::DevicePointer, std::pair<cu::MemoryHandle, uint64_t>> virtual_;
 };
 
 // Runs a body on every rank and prints one line; adds to what was passed and failed.

@@ -28,6 +28,17 @@ TEST(PeerBands, GivenALimitThenItIsInclusive) {
   EXPECT_EQ(band.of(201), Algorithm::kStaged);
 }
 
+TEST(PeerBands, GivenMemoryThatAllKnowThenPullsGoFirstAndStagesBegin) {
+  const Band band{100, 200, 150, 10, 20};
+  EXPECT_EQ(band.of_known(9, true), Algorithm::kOneShotPush);
+  EXPECT_EQ(band.of_known(10, true), Algorithm::kOneShotPull);
+  EXPECT_EQ(band.of_known(20, true), Algorithm::kOneShotPull);
+  EXPECT_EQ(band.of_known(20, false), Algorithm::kOneShotPush);
+  EXPECT_EQ(band.of_known(149, true), Algorithm::kTwoShotPush);
+  EXPECT_EQ(band.of_known(150, true), Algorithm::kStaged);
+  EXPECT_EQ((Band{100, 200}).of_known(150, true), Algorithm::kTwoShotPush);
+}
+
 TEST(PeerBands, GivenMeasuredEntriesThenThoseOfTheGroupsSizeHold) {
   const std::string tuned = "all_reduce/2=64,all_reduce/4=128:256,all_gather/2=32";
   const Bands two = Bands::of("sm_90", 2, tuned, "", true);

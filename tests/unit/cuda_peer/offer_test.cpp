@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "muster/variants.h"
 
 extern "C" const muster_entry muster_plugin_entry;
 
@@ -17,10 +19,15 @@ using Facts = std::map<std::string, std::string>;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // A rank's machine with devices all linked in one way.
 Facts machine(int devices, char link, const std::string& architecture = "sm_90") {
-  Facts facts{{"devices", std::to_string(devices)}, {"sources", "abc"}, {"nvrtc", "13.0"}};
+  Facts facts{{"devices", std::to_string(devices)}, {"sources", "abc"}};
+  for (int ranks = 2; ranks <= 8; ++ranks) {
+    facts["variants." + architecture + "." + std::to_string(ranks)] =
+        "moves reductions.bf16 reductions.f16 reductions.f32";
+  }
   for (int i = 0; i < devices; ++i) {
     const std::string number = std::to_string(i);
     facts["uuid." + number] = "uuid" + number;
@@ -49,11 +56,12 @@ struct Answer {
   std::vector<muster_rule> rules;
   std::vector<std::string> reasons;
 
-  // The names of the rules that take a call.
+  // The names of the rules that take a call; known: only those for memory that all ranks know.
   std::vector<std::string> takers(muster_op op, muster_dtype dtype, muster_redop redop,
-                                  uint64_t bytes) const {
+                                  uint64_t bytes, bool known = false) const {
     std::vector<std::string> names;
     for (const muster_rule& rule : rules) {
+      if (((rule.flags & MUSTER_RULE_SYMMETRIC) != 0) != known) continue;
       if ((rule.ops & MUSTER_BIT(op)) == 0 || (rule.dtypes & MUSTER_BIT(dtype)) == 0) continue;
       if (redop != MUSTER_REDOP_NONE && (rule.redops & MUSTER_BIT(redop)) == 0) continue;
       if (bytes < rule.bytes_from || bytes > rule.bytes_to) continue;
@@ -177,6 +185,37 @@ TEST_F(PeerOffer, GivenAPairWithoutNvlinkThenItIsNamedAndStagesServe) {
   EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64), ElementsAre("staged"));
 }
 
+TEST_F(PeerOffer, GivenMemoryThatAllKnowThenLargeResultsGoWhereTheyBelong) {
+  const Answer answer = ask(Described(8, 8, 'N'));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 30, true),
+              ElementsAre("direct"));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_GATHER, MUSTER_U8, MUSTER_REDOP_NONE, 1 << 30, true),
+              ElementsAre("direct"));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64, true), IsEmpty());
+  EXPECT_THAT(answer.takers(MUSTER_REDUCE_SCATTER, MUSTER_BF16, MUSTER_SUM, 1 << 30, true),
+              IsEmpty());
+}
+
+TEST_F(PeerOffer, GivenPullsThenTheyNeedNvlinkAndMemoryThatAllKnow) {
+  Described group(4, 4, 'N');
+  group.options["algorithm"] = "one_shot_pull";
+  const Answer linked = ask(group);
+  EXPECT_THAT(linked.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 20, true),
+              ElementsAre("one_shot_pull"));
+  EXPECT_THAT(linked.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64), SizeIs(1));
+  for (Facts& facts : group.ranks) facts["links.1"] = "NSNP";
+  const Answer apart = ask(group);
+  EXPECT_THAT(apart.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 20, true),
+              ElementsAre("direct"));
+}
+
+TEST_F(PeerOffer, GivenNoDirectUseThenNothingIsSaidOfKnownMemory) {
+  Described group(2, 2, 'N');
+  group.options["direct"] = "false";
+  EXPECT_THAT(ask(group).takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 1 << 30, true),
+              IsEmpty());
+}
+
 TEST_F(PeerOffer, GivenAPairWithoutPeerAccessThenItDeclinesNamingIt) {
   Described group(4, 4, 'N');
   for (Facts& facts : group.ranks) facts["links.2"] = "-NSN";
@@ -188,9 +227,6 @@ TEST_F(PeerOffer, GivenARankThatCannotTakePartThenItIsNamedWithTheCause) {
   Described other(4, 4, 'N');
   other.ranks[2]["arch.2"] = "sm_80";
   EXPECT_EQ(only_reason(other), "rank 2 has a device of sm_80, rank 0 one of sm_90");
-  Described unbuilt(4, 4, 'N');
-  unbuilt.ranks[3].erase("nvrtc");
-  EXPECT_THAT(only_reason(unbuilt), HasSubstr("rank 3 has no NVRTC"));
   Described older(4, 4, 'N');
   older.ranks[1]["sources"] = "older";
   EXPECT_EQ(only_reason(older), "rank 1 has other kernels than rank 0");
@@ -206,6 +242,68 @@ TEST_F(PeerOffer, GivenARankThatCannotTakePartThenItIsNamedWithTheCause) {
   Described far(4, 4, 'N');
   far.places[3].node = 1;
   EXPECT_EQ(only_reason(far), "rank 3 is on another node than rank 0");
+}
+
+TEST_F(PeerOffer, GivenAVariantThatIsNotReadyOnARankThenOnlyItIsNotOfferedAndBothAreNamed) {
+  Described group(8, 8, 'N');
+  group.ranks[5]["variants.sm_90.8"] = "moves reductions.f16 reductions.f32";
+  const Answer answer = ask(group);
+  ASSERT_EQ(answer.reasons.size(), 1u);
+  EXPECT_THAT(answer.reasons[0], HasSubstr("reductions.bf16.8.sm_90 is not ready on rank 5"));
+  for (const uint64_t bytes : {uint64_t{64}, uint64_t{1} << 20, uint64_t{1} << 28}) {
+    EXPECT_THAT(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, bytes), IsEmpty());
+    EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_F32, MUSTER_SUM, bytes).size(), 1u);
+    EXPECT_EQ(answer.takers(MUSTER_ALL_GATHER, MUSTER_BF16, MUSTER_REDOP_NONE, bytes).size(), 1u);
+  }
+  EXPECT_THAT(answer.takers(MUSTER_FUSED_ALL_REDUCE_RMSNORM, MUSTER_BF16, MUSTER_SUM, 1 << 14),
+              IsEmpty());
+}
+
+TEST_F(PeerOffer, GivenNoMovesOnTwoRanksThenReductionsAreOfferedAndBothRanksAreNamed) {
+  Described group(4, 4, 'N');
+  for (const size_t rank : {1, 3}) {
+    group.ranks[rank]["variants.sm_90.4"] = "reductions.bf16 reductions.f16 reductions.f32";
+  }
+  const Answer answer = ask(group);
+  ASSERT_EQ(answer.reasons.size(), 1u);
+  EXPECT_THAT(answer.reasons[0], HasSubstr("moves.4.sm_90 is not ready on rank 1, rank 3"));
+  EXPECT_THAT(answer.takers(MUSTER_ALL_GATHER, MUSTER_BF16, MUSTER_REDOP_NONE, 64), IsEmpty());
+  EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64).size(), 1u);
+}
+
+TEST_F(PeerOffer, GivenARankThatBuildsWithTheGroupThenNothingNeedsToBeReadyThere) {
+  Described group(4, 4, 'N');
+  group.ranks[2].erase("variants.sm_90.4");
+  EXPECT_THAT(ask(group).rules, IsEmpty());
+  group.ranks[2]["builds"] = "nvrtc-13.0";
+  const Answer answer = ask(group);
+  EXPECT_THAT(answer.reasons, IsEmpty());
+  EXPECT_EQ(answer.takers(MUSTER_ALL_REDUCE, MUSTER_BF16, MUSTER_SUM, 64).size(), 1u);
+}
+
+TEST_F(PeerOffer, GivenAnArchitectureThenEveryProgramOfEverySizeIsAVariantAndNeedsNoDevice) {
+  const auto* const table = static_cast<const muster_variants*>(
+      muster_plugin_entry.get_interface(instance_, MUSTER_VARIANTS_INTERFACE));
+  ASSERT_NE(table, nullptr);
+  std::set<std::string> keys;
+  const muster_variant_sink sink{MUSTER_VARIANT_SINK_SIZE, 0, &keys,
+                                 [](void* context, const muster_variant* variant) {
+                                   const muster_kernel_key& key = variant->key;
+                                   static_cast<std::set<std::string>*>(context)->insert(
+                                       std::string(key.architecture) + key.algorithm +
+                                       std::to_string(key.dtype) + std::to_string(key.world_size));
+                                 }};
+  EXPECT_EQ(table->list(instance_, "sm_90", &sink), nullptr);
+  EXPECT_EQ(keys.size(), 7u * 4u);
+  EXPECT_EQ(keys.count("sm_90moves08"), 1u);
+}
+
+TEST_F(PeerOffer, GivenVariantsOfOtherSizesAndArchitecturesThenTheyDoNotCount) {
+  Described group(4, 4, 'N');
+  group.ranks[0].erase("variants.sm_90.4");
+  group.ranks[0]["variants.sm_100.4"] = "moves reductions.bf16";
+  EXPECT_THAT(ask(group).rules, IsEmpty());
+  EXPECT_EQ(ask(group).reasons.size(), 4u);
 }
 
 TEST_F(PeerOffer, GivenDevicesThatOthersDoNotSeeThenItSaysWhatToSet) {

@@ -5,35 +5,54 @@
 
 #include <set>
 
+#include "muster/plugin.hpp"
 #include "plugins/backends/cuda_peer/device_sources.hpp"
 #include "plugins/backends/cuda_peer/nvrtc.hpp"
 
 namespace muster::cuda_peer {
 namespace {
 
-TEST(Programs, GivenAnyTwoProgramsThenTheirKeysDiffer) {
+TEST(Programs, GivenAnyTwoProgramsThenTheirKeysAndSourcesDiffer) {
   std::set<std::string> names;
-  std::set<std::string> digests;
+  std::set<std::string> sources;
   size_t count = 0;
   for (unsigned ranks = 2; ranks <= 8; ++ranks) {
     for (const char* const architecture : {"sm_80", "sm_90"}) {
       for (const ProgramKey& key : programs_of(ranks, architecture)) {
-        for (const char* const version : {"12.8", "13.0"}) {
-          const CubinKey cubin = cubin_key(key, version);
-          names.insert(cubin.file_name());
-          digests.insert(cubin.digest);
-          ++count;
-        }
+        names.insert(program_name(key) + std::to_string(key.ranks) + key.architecture);
+        sources.insert(Program(key).source());
+        ++count;
       }
     }
   }
   EXPECT_EQ(names.size(), count);
-  EXPECT_EQ(digests.size(), count);
+  EXPECT_EQ(sources.size(), count);
 }
 
-TEST(Programs, GivenTheSameProgramThenItsKeyIsTheSame) {
-  const ProgramKey key{MUSTER_BF16, 2, "sm_90"};
-  EXPECT_EQ(cubin_key(key, "13.0").file_name(), cubin_key(key, "13.0").file_name());
+TEST(Programs, GivenAVariantThenItIsTheProgramItWasMadeOf) {
+  for (const ProgramKey& key : programs_of(4, "sm_90")) {
+    const Program program(key);
+    const ProgramKey back = program_of(program.variant());
+    EXPECT_EQ(back.dtype, key.dtype);
+    EXPECT_EQ(back.ranks, key.ranks);
+    EXPECT_EQ(back.architecture, key.architecture);
+    EXPECT_EQ(Program(back).source(), program.source());
+  }
+}
+
+TEST(Programs, GivenAVariantOfAnotherSourceThenItIsRefused) {
+  const Program program({MUSTER_BF16, 2, "sm_90"});
+  muster_variant variant = program.variant();
+  variant.source = "0123";
+  EXPECT_THROW(program_of(variant), plugin::Failure);
+  variant = program.variant();
+  variant.key.algorithm = "moves";
+  EXPECT_THROW(program_of(variant), plugin::Failure);
+}
+
+TEST(Programs, GivenNvrtcThenItIsTheToolchainOfEveryVariant) {
+  EXPECT_EQ(toolchain().empty(), !Nvrtc::get().missing().empty());
+  EXPECT_EQ(Program({MUSTER_BF16, 2, "sm_90"}).variant().toolchain, toolchain());
 }
 
 // Every kernel of every group size; of large groups one element type.

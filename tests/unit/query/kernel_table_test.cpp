@@ -30,7 +30,7 @@ FoundPlugin pack(const std::string& id, std::vector<KernelGroup> ready,
   plugin.entry.id = id;
   plugin.entry.interfaces = {MUSTER_KERNELS_INTERFACE};
   plugin.state = PluginState::kUsable;
-  plugin.kernels = PackReport{std::move(ready), std::move(faults), ""};
+  plugin.kernels = PackReport{std::move(ready), {}, std::move(faults), ""};
   return plugin;
 }
 

@@ -4,7 +4,10 @@
  * The heap of a rank, offsets from its base, all of it zero before the first kernel:
  *
  *   counters   one pair per channel: epochs of lines, steps of stages. Own kernels only.
- *   flags      per channel and source rank, 128 bytes: how many steps that rank has shown
+ *   regions    per piece of registered memory and rank: where it begins in this rank's addresses
+ *   told       per captured call: what it tells of its buffer, filled in when the capture ends
+ *   flags      per channel and source rank, 128 bytes: how many steps that rank has shown, and what
+ *              it tells of its buffer
  *   lines      per channel, 2 slots of kLinesPerSlot lines from each source rank
  *   stages     per channel, kStages stages from each source rank, twice (A and B)
  *
@@ -45,8 +48,27 @@ struct Counters {
 };
 
 constexpr Word kCountersBytes = 8192;
+
+/* What a rank tells of a buffer that its peers may reach: the region that holds it and where it
+ * begins in there. */
+constexpr unsigned kRegions = 4096;
+constexpr unsigned kToldOffsetBits = 48;
+constexpr Word kToldNothing = 0;
+constexpr Word kToldNotNeeded = ~Word(0); /* nobody reaches for a buffer of this rank */
+constexpr Word told_of(unsigned region, Word offset) {
+  return Word(region + 1) << kToldOffsetBits | offset;
+}
+constexpr Word kRegionsAt = kCountersBytes;
+constexpr Word region_at(unsigned region, unsigned rank) {
+  return kRegionsAt + (Word(region) * kMaxRanks + rank) * sizeof(Word);
+}
+constexpr unsigned kToldSlots = 16384;
+constexpr Word kToldAt = region_at(kRegions, 0);
+
 constexpr Word kFlagStride = 128;
-constexpr Word kFlagsAt = kCountersBytes;
+constexpr Word kToldInFlag = 8; /* where it lies beside a flag */
+constexpr Word kFlagsAt = kToldAt + kToldSlots * sizeof(Word);
+static_assert(kFlagsAt % kFlagStride == 0, "a flag and what is told are one packet");
 
 /* Two kinds of stages and flags: A carries operands, B results. */
 enum : unsigned { kStageA = 0, kStageB = 1 };
@@ -83,10 +105,12 @@ struct Args {
   const Byte* weight;    // fused only
   float* scales;         // fused, quantised only
   Control* control;
-  Word bytes;       // of the buffer that is divided: one piece of gathering, all of all_reduce
-  Word piece;       // bytes of a piece in two shots; bytes of a rank's share elsewhere
-  Word step_bytes;  // staged only: bytes of a piece per step, a multiple of 128
-  Word wait_ns;     // how long a wait may take
+  const Word* told_at;  // of a captured call; null: told says it
+  Word told;            // of recv when it is stored into, of send when it is pulled from
+  Word bytes;           // of the buffer that is divided: one piece of gathering, all of all_reduce
+  Word piece;           // bytes of a piece in two shots; bytes of a rank's share elsewhere
+  Word step_bytes;      // staged only: bytes of a piece per step, a multiple of 128
+  Word wait_ns;         // how long a wait may take
   unsigned rank;
   unsigned root;
   unsigned redop;

@@ -1,6 +1,7 @@
 // The program of one element type and group size: MUSTER_PEER_TYPE, MUSTER_PEER_RANKS.
 #include "plugins/backends/cuda_peer/device/fused.cuh"
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
+#include "plugins/backends/cuda_peer/device/pulled_reductions.cuh"
 #include "plugins/backends/cuda_peer/device/staged_reductions.cuh"
 
 using namespace muster::cuda_peer;
@@ -17,6 +18,8 @@ constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 
 // How many lines a thread takes at once.
 constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+// How many packets a thread reads of each rank at once.
+constexpr unsigned kPulled = MUSTER_PEER_RANKS <= 2 ? 4 : MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 // A row of 8192 elements of 16 bits has 137 lines: one round of 48 groups of lanes.
 constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
 
@@ -32,6 +35,10 @@ MUSTER_KERNEL(all_reduce_staged, 1,
               (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
 MUSTER_KERNEL(reduce_scatter_staged, 1,
               (reduce_scatter_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
+MUSTER_KERNEL(all_reduce_pull, 1,
+              (all_reduce_pulled<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kPulled>(args)))
+MUSTER_KERNEL(reduce_scatter_pull, 1,
+              (reduce_scatter_pulled<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kPulled>(args)))
 // Few rows: in registers, at most 384 threads. Many rows: in shared memory, one block exchanges while
 // another one norms.
 extern "C" __global__ void __launch_bounds__(384, 1)

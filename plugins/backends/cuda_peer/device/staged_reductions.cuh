@@ -20,10 +20,11 @@ __device__ __forceinline__ void show_operands(Stages<N>& stages, const Args& arg
   stages.show();
 }
 
-// Reduces step i of this rank's piece into `out`, and shows it when kShow.
+// Reduces step i of this rank's piece into `out`, and shows it when kShow: in stages, or in the
+// peers' buffers.
 template <typename T, unsigned N, bool kShow>
 __device__ __forceinline__ void reduce_step(Stages<N>& stages, const Args& args, Word i, Byte* out,
-                                            bool aligned) {
+                                            bool aligned, bool direct) {
   const Word offset = stages.offset(i);
   const long long left =
       end_of_piece(args.rank, args.piece, args.bytes) - static_cast<long long>(offset);
@@ -57,7 +58,13 @@ __device__ __forceinline__ void reduce_step(Stages<N>& stages, const Args& args,
       if (kShow) {
 #pragma unroll
         for (unsigned k = 1; k < N; ++k) {
-          store_plain(stages.there(kStageB, i, (args.rank + k) % N) + o, result);
+          const unsigned to = (args.rank + k) % N;
+          if (direct) {
+            store_data<true>(stages.at(to) + args.rank * args.piece + offset + o, bytes - o, true,
+                             result);
+          } else {
+            store_plain(stages.there(kStageB, i, to) + o, result);
+          }
         }
       }
     }
@@ -67,8 +74,8 @@ __device__ __forceinline__ void reduce_step(Stages<N>& stages, const Args& args,
 
 template <typename T, unsigned N>
 __device__ __forceinline__ void all_reduce_in_stages(const Args& args) {
-  __shared__ unsigned shown;
-  Stages<N> stages(args, &shown);
+  __shared__ StageBoard board;
+  Stages<N> stages(args, &board);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
   const Word lag = args.lag;
@@ -77,19 +84,28 @@ __device__ __forceinline__ void all_reduce_in_stages(const Args& args) {
   stages.begin();
   if (stages.signals()) {
     for (Word i = 0; i < steps + lag; ++i) {
-      if (i < steps) stages.signal(kStageA, i);
-      if (i >= lag) stages.signal(kStageB, i - lag);
+      if (i < steps) stages.signal(kStageA, i, false);
+      if (i >= lag) stages.signal(kStageB, i - lag, i - lag != steps - 1);
     }
   }
+  bool direct = false;
   for (Word i = 0; i < steps + 2 * lag && !stages.signals(); ++i) {
     if (i < steps) show_operands<N>(stages, args, i, aligned);
     if (i >= lag && i - lag < steps) {
       const Word j = i - lag;
-      stages.await(kStageA, j);
-      reduce_step<T, N, true>(stages, args, j, args.recv + args.rank * args.piece, aligned);
+      if (j == 0) {
+        direct = stages.meet();
+      } else {
+        stages.await(kStageA, j);
+      }
+      reduce_step<T, N, true>(stages, args, j, args.recv + args.rank * args.piece, aligned, direct);
     }
     if (i >= 2 * lag) {
       const Word k = i - 2 * lag;
+      if (direct) {
+        if (k == steps - 1) stages.await(kStageB, k);
+        continue;
+      }
       const Word offset = stages.offset(k);
       stages.await(kStageB, k);
 #pragma unroll 1
@@ -108,8 +124,8 @@ __device__ __forceinline__ void all_reduce_in_stages(const Args& args) {
 
 template <typename T, unsigned N>
 __device__ __forceinline__ void reduce_scatter_in_stages(const Args& args) {
-  __shared__ unsigned shown;
-  Stages<N> stages(args, &shown);
+  __shared__ StageBoard board;
+  Stages<N> stages(args, &board);
   const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
   const Word steps = stages.steps();
   const Word lag = args.lag;
@@ -117,13 +133,13 @@ __device__ __forceinline__ void reduce_scatter_in_stages(const Args& args) {
   if (steps == 0) return;
   stages.begin();
   if (stages.signals()) {
-    for (Word i = 0; i < steps; ++i) stages.signal(kStageA, i);
+    for (Word i = 0; i < steps; ++i) stages.signal(kStageA, i, false);
   }
   for (Word i = 0; i < steps + lag && !stages.signals(); ++i) {
     if (i < steps) show_operands<N>(stages, args, i, aligned);
     if (i >= lag) {
       stages.await(kStageA, i - lag);
-      reduce_step<T, N, false>(stages, args, i - lag, args.recv, aligned);
+      reduce_step<T, N, false>(stages, args, i - lag, args.recv, aligned, false);
     }
   }
   stages.end(steps);

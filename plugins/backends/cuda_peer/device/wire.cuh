@@ -89,6 +89,18 @@ class Patience {
   unsigned looks_ = 0;
 };
 
+// What this rank tells of its buffer in this launch.
+__device__ __forceinline__ Word told_by(const Args& args) {
+  return args.told_at == nullptr ? args.told : load_word(args.told_at);
+}
+// Where this rank has the buffer that another one has told of.
+__device__ __forceinline__ Byte* told_place(const Args& args, unsigned rank, Word told) {
+  const auto region = static_cast<unsigned>(told >> kToldOffsetBits) - 1;
+  const Word offset = told & ((Word(1) << kToldOffsetBits) - 1);
+  return reinterpret_cast<Byte*>(load_word(args.heap[args.rank] + region_at(region, rank))) +
+         offset;
+}
+
 // Ends of messages and unaligned buffers: the first `left` of 16 bytes.
 __device__ __forceinline__ Packet load_few(const Byte* at, long long left) {
   Packet p{0, 0};
@@ -119,6 +131,18 @@ __device__ __forceinline__ void store_few(Byte* at, long long left, Word low, Wo
   for (int i = 0; i < 16; ++i) {
     if (i < left) at[i] = static_cast<Byte>((i < 8 ? low : high) >> (i % 8 * 8));
   }
+}
+
+// Of another rank's buffer, aligned to 16: around the caches, which know nothing of its stores.
+__device__ __forceinline__ Packet load_remote(const Byte* at, long long left) {
+  if (left >= 16) return load_shared(at);
+  Packet p{0, 0};
+  const auto* const bytes = static_cast<const volatile Byte*>(at);
+#pragma unroll 1
+  for (int i = 0; i < 16; ++i) {
+    if (i < left) (i < 8 ? p.low : p.high) |= Word(bytes[i]) << (i % 8 * 8);
+  }
+  return p;
 }
 
 // Apart, where small messages should not have to go past their code.

@@ -1,4 +1,5 @@
-// NativeBuild::run: one process per key, several at a time.
+#include "core/kernels/build_workers.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -16,7 +17,6 @@
 #include <system_error>
 
 #include "core/bootstrap/unique_fd.hpp"
-#include "core/kernels/native_build.hpp"
 
 namespace muster {
 namespace {
@@ -48,7 +48,7 @@ class NotedSignals {
 };
 
 struct Worker {
-  size_t key;
+  size_t index;
   UniqueFd answer;
 };
 
@@ -65,8 +65,8 @@ std::string written(const BuildOutcome& outcome) {
                      outcome.text);
 }
 
-BuildOutcome read_outcome(const NativeKey& key, int fd, int wait_status) {
-  BuildOutcome outcome{key};
+BuildOutcome read_outcome(const std::string& name, int fd, int wait_status) {
+  BuildOutcome outcome{name};
   std::string text;
   char part[4096];
   for (ssize_t n = 0; (n = read(fd, part, sizeof(part))) > 0;) text.append(part, size_t(n));
@@ -111,9 +111,9 @@ class CompilerScratch {
 
 }  // namespace
 
-std::vector<BuildOutcome> NativeBuild::run(
-    const std::vector<NativeKey>& keys, unsigned jobs, int stop_fd,
-    const std::function<void(const BuildOutcome&)>& done) const {
+std::vector<BuildOutcome> run_builds(const std::vector<std::string>& names, unsigned jobs,
+                                     int stop_fd, const std::function<BuildOutcome(size_t)>& build,
+                                     const std::function<void(const BuildOutcome&)>& done) {
   const NotedSignals noted;
   const CompilerScratch scratch;
   std::vector<BuildOutcome> outcomes;
@@ -126,10 +126,10 @@ std::vector<BuildOutcome> NativeBuild::run(
   };
   const auto start = [&](size_t index) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return finish({keys[index], {}, "no pipe could be made", 0});
+    if (pipe2(ends, O_CLOEXEC) != 0) return finish({names[index], {}, "no pipe could be made", 0});
     UniqueFd from(ends[0]), to(ends[1]);
     const pid_t child = fork();
-    if (child < 0) return finish({keys[index], {}, "no process could be started", 0});
+    if (child < 0) return finish({names[index], {}, "no process could be started", 0});
     if (child == 0) {
       // A group of its own, so that it can be ended with its compiler; and not without its parent.
       setpgid(0, 0);
@@ -137,20 +137,20 @@ std::vector<BuildOutcome> NativeBuild::run(
       NotedSignals::reset();
       if (getppid() != self) _exit(1);
       scratch.use();
-      const std::string text = written(build(keys[index]));
+      const std::string text = written(build(index));
       const ssize_t n = write(to.get(), text.data(), text.size());
       _exit(n == static_cast<ssize_t>(text.size()) ? 0 : 1);
     }
     setpgid(child, child);
     workers.emplace(child, Worker{index, std::move(from)});
   };
-  while (next < keys.size() || !workers.empty()) {
+  while (next < names.size() || !workers.empty()) {
     if (asked_to_end != 0 || readable(stop_fd)) {
       for (const auto& [child, worker] : workers) kill(-child, SIGKILL);
       for (const auto& [child, worker] : workers) waitpid(child, nullptr, 0);
       break;
     }
-    while (next < keys.size() && workers.size() < jobs) start(next++);
+    while (next < names.size() && workers.size() < jobs) start(next++);
     bool ended = false;
     for (auto worker = workers.begin(); worker != workers.end();) {
       int status = 0;
@@ -158,7 +158,7 @@ std::vector<BuildOutcome> NativeBuild::run(
         ++worker;
         continue;
       }
-      finish(read_outcome(keys[worker->second.key], worker->second.answer.get(), status));
+      finish(read_outcome(names[worker->second.index], worker->second.answer.get(), status));
       worker = workers.erase(worker);
       ended = true;
     }

@@ -1,0 +1,85 @@
+#include "core/query/variant_plugins.hpp"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+namespace muster {
+namespace {
+
+// Of the devices that the plugin sees here.
+std::vector<std::string> architectures_here(const Plugin& plugin,
+                                            std::vector<std::string>& faults) {
+  const std::vector<BuildOutcome> asked = run_builds(
+      {plugin.id()}, 1, -1,
+      [&](size_t) {
+        const Result<std::vector<std::string>> known = plugin.variants().architectures();
+        BuildOutcome outcome{plugin.id()};
+        outcome.state = known.ok() ? BuildOutcome::State::kReady : BuildOutcome::State::kFailed;
+        outcome.text =
+            known.ok() ? fmt::format("{}", fmt::join(*known, " ")) : known.status().message();
+        return outcome;
+      },
+      [](const BuildOutcome&) {});
+  std::vector<std::string> architectures;
+  if (asked.empty()) return architectures;
+  if (asked.front().state == BuildOutcome::State::kFailed) {
+    faults.push_back(
+        fmt::format("{} does not tell its devices: {}", plugin.id(), asked.front().text));
+    return architectures;
+  }
+  std::istringstream words(asked.front().text);
+  for (std::string word; words >> word;) architectures.push_back(word);
+  return architectures;
+}
+
+}  // namespace
+
+VariantPlugins::VariantPlugins(const std::vector<FoundPlugin>& found, const Config& config,
+                               Records& records, const KernelTable* kernels) {
+  for (const FoundPlugin& plugin : found) {
+    const bool sound =
+        plugin.state == PluginState::kUsable || plugin.state == PluginState::kUnavailable;
+    if (!sound || !plugin.entry.gives(MUSTER_VARIANTS_INTERFACE)) continue;
+    Result<std::unique_ptr<Plugin>> opened =
+        Plugin::open(plugin, config, records, nullptr, kernels);
+    if (!opened.ok()) {
+      records.add({Stage::kLoad, plugin.path, "refused", opened.status().message(), plugin.path});
+    } else if ((*opened)->variants().table != nullptr) {
+      plugins_.push_back(std::move(*opened));
+    }
+  }
+}
+
+std::vector<PlannedVariant> VariantPlugins::plan(const std::vector<std::string>& architectures,
+                                                 std::vector<std::string>& faults) const {
+  std::vector<PlannedVariant> planned;
+  for (const std::unique_ptr<Plugin>& plugin : plugins_) {
+    for (const std::string& architecture :
+         architectures.empty() ? architectures_here(*plugin, faults) : architectures) {
+      Result<std::vector<DeclaredVariant>> variants = plugin->variants().list(architecture);
+      if (!variants.ok()) {
+        faults.push_back(fmt::format("{} does not list its variants for {}: {}", plugin->id(),
+                                     architecture, variants.status().message()));
+        continue;
+      }
+      for (DeclaredVariant& variant : *variants)
+        planned.push_back({plugin.get(), std::move(variant)});
+    }
+  }
+  return planned;
+}
+
+std::vector<BuildOutcome> build_variants(const ImageStore& store,
+                                         const std::vector<PlannedVariant>& variants, unsigned jobs,
+                                         int stop_fd,
+                                         const std::function<void(const BuildOutcome&)>& done) {
+  std::vector<std::string> names;
+  for (const PlannedVariant& planned : variants) names.push_back(planned.variant.name());
+  const auto build = [&](size_t i) {
+    return build_variant(store, variants[i].plugin->variants(), variants[i].variant);
+  };
+  return run_builds(names, jobs, stop_fd, build, done);
+}
+
+}  // namespace muster
