@@ -32,8 +32,11 @@ class GroupSetup {
   Result<std::unique_ptr<muster_group>> run() {
     describe();
     Exchange exchange(*runtime_.world, ranks_, group_->context.info.tag, runtime_.setup_deadline());
+    std::vector<const RankRecord*> records;
+    for (const uint32_t r : ranks_) records.push_back(&runtime_.ranks[r]);
+    chain_inputs_.staged_memory = memory_known_to_all(records);
     if (group_->size == 1) {
-      chain_inputs_.backends.push_back(self_chain_backend());
+      chain_inputs_.backends.push_back(self_chain_backend(chain_inputs_.staged_memory));
     } else {
       StepTimes& times = group_->setup_times;
       find();
@@ -255,7 +258,7 @@ class GroupSetup {
           std::find_if(group_->backends.begin(), group_->backends.end(),
                        [&](const LiveBackend& b) { return b.plugin == candidate.plugin; });
       Result<KnownAnswerResult> result =
-          known_answer_test(*group_, *live, candidate.chain.rules,
+          known_answer_test(*group_, *live, candidate.chain.rules, chain_inputs_.staged_memory,
                             PassedTests(runtime_.config, runtime_.kernels.ready()), exchange,
                             runtime_.config.check_known_answer_ms.value * kMillisecond);
       if (!result.ok()) return result.take_status();
@@ -332,6 +335,7 @@ class GroupSetup {
                                      [&](const LiveBackend& b) { return b.plugin->id() == id; });
       if (live == group.backends.end()) {
         candidate.execute = self_execute;
+        candidate.state = reinterpret_cast<muster_backend_group*>(&group);
       } else {
         candidate.execute = live->table->execute;
         candidate.state = live->state;

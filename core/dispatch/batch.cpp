@@ -72,7 +72,7 @@ muster_status* run_alone(muster_group& group, const std::vector<muster_call>& ca
       return status;
     }
   }
-  return self_batch(messages);
+  return self_batch(group, messages);
 }
 
 }  // namespace

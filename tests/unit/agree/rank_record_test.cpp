@@ -20,6 +20,7 @@ RankRecord full_record() {
   record.policy_digest = "abc";
   record.policy_sources = "/etc/muster.toml";
   record.failure = "INTERNAL: \"quoted\"\nline";
+  record.memory_kinds = "cuda hip";
   record.plugins["shm"] = {"0.1.0", "", {{"cpus", "8"}, {"pages", "2MiB"}}};
   record.plugins["mpi"] = {"2.0.0", "no launcher", {}};
   return record;
@@ -37,6 +38,7 @@ TEST(RankRecord, GivenARecordThenItComesBackWhole) {
   EXPECT_EQ(back->policy_digest, record.policy_digest);
   EXPECT_EQ(back->policy_sources, record.policy_sources);
   EXPECT_EQ(back->failure, record.failure);
+  EXPECT_EQ(back->memory_kinds, record.memory_kinds);
   ASSERT_EQ(back->plugins.size(), 2u);
   EXPECT_EQ(back->plugins.at("shm").facts, record.plugins.at("shm").facts);
   EXPECT_EQ(back->plugins.at("mpi").unusable, "no launcher");
