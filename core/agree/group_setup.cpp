@@ -54,6 +54,7 @@ class GroupSetup {
       times.done("known answers");
     }
     compile();
+    report_staging();
     group_->setup_times.done("compile");
     return std::move(group_);
   }
@@ -353,6 +354,31 @@ class GroupSetup {
          fmt::format("{} of {} ranks, digest {}", fmt::join(group.shown_names, " > "), group.size,
                      digest_of(chain_text(group.chain)).short_text()),
          ""});
+  }
+
+  // The floor serves: right, and slow enough to be asked about.
+  void report_staging() const {
+    const muster_group& group = *group_;
+    const Table& table = group.chain.table;
+    if (group.memory == MUSTER_HOST || table.memory_slot[group.memory] == Table::kNoSlot ||
+        runtime_.config.fallback_policy.value == FallbackPolicy::kSilent) {
+      return;
+    }
+    const uint32_t row = cell_index(table.memory_slot[group.memory], kPhaseEager, MUSTER_ALL_REDUCE,
+                                    MUSTER_F32, MUSTER_SUM);
+    const Candidate* const candidate = table.find(
+        row, 0,
+        kTraitOutOfPlace | kTraitNotSymmetric | (kTraitStream << stream_kind_of(group.memory)));
+    if (candidate == nullptr || candidate->backend != kComposed ||
+        static_cast<Recipe>(candidate->rule) != Recipe::kStagedThroughHost) {
+      return;
+    }
+    const std::lock_guard<std::mutex> lock(runtime_.mutex);
+    if (!runtime_.warned.insert("staged " + group.name).second) return;
+    log_warn(
+        fmt::format("group {}: no backend serves {} memory, calls are staged through the host "
+                    "(muster explain says why)",
+                    group.name, memory_name(group.memory)));
   }
 
   muster_runtime& runtime_;

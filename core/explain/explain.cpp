@@ -189,8 +189,9 @@ Explanation explain(const Chain& chain, const Question& question) {
     const Band* const first = chain.table.bands.data() + chain.table.rows[row];
     const Band* const band = chain.table.band(row, question.bytes);
     const uint64_t from = band == first ? 0 : (band - 1)->bytes_to + 1;
-    // A row that nobody serves has no bands.
-    if (chain.table.rows[row] != 0) out.band = band_text(from, band->bytes_to);
+    // A row that nobody serves has no sizes to tell apart.
+    if (chain.table.rows[row] != 0 || question.bytes == kUnsized)
+      out.band = band_text(from, band->bytes_to);
     out.bands = explain_bands(chain, question, first);
     for (uint32_t i = 0; i < band->count; ++i) {
       const Candidate& candidate = chain.table.candidates[band->first + i];

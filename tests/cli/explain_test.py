@@ -91,6 +91,16 @@ class Machine(support.Case):
         self.assertIn("+ left out  cuda_peer query: declines: rank 4 is on node 1, rank 0 on node 0: kernels store into "
                       "memory of one machine only (by plugin)", lines)
 
+    def test_given_a_kernel_missing_on_one_rank_when_compared_then_the_next_best_serves_and_both_are_named(self):
+        interfaces = self.json("inspect", "cuda_peer", schema="muster.inspect/1")["interfaces"]
+        if not any("variants" in interface for interface in interfaces):
+            self.skipTest("this cuda_peer builds whatever is missing when a group is made")
+        lines = self.difference("rank 5: cuda_peer.variants.sm_90.8=moves reductions.f16 reductions.f32")
+        self.assertIn("+ answer    nccl", lines)
+        self.assertRegex("\n".join(lines), r"\+ declines  cuda_peer reductions\.bf16\.8\.sm_90 is not ready on rank 5: ")
+        other = self.difference("rank 5: cuda_peer.variants.sm_90.8=moves reductions.bf16")
+        self.assertEqual([], [line for line in other if "declines" not in line])
+
     def test_given_two_ranks_on_a_device_when_compared_then_nccl_names_both(self):
         lines = self.difference("rank 5: device=4")
         self.assertRegex("\n".join(lines), r"\+ left out  nccl query: declines: ranks 4 and 5 share device 4 \(GPU-[0-9a-f-]+\)")

@@ -8,8 +8,6 @@
 #include <mutex>
 
 #include "tests/gpu/runner.hpp"
-#include "tests/ranks/selection.hpp"
-#include "tests/ranks/values.hpp"
 #include "tests/unit/nccl/simulated_world.hpp"
 
 namespace muster::testing {
@@ -27,27 +25,6 @@ World bare_world(uint32_t ranks) {
 int pinned() {
   void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   return reinterpret_cast<int (*)()>(dlsym(driver, "simulatedPinned"))();
-}
-
-// Every operation, dtype and reduce operation; each in one of the ways that a stream or the host
-// gives, in place or not, with gaps or not.
-std::vector<gpu::DeviceCase> all_cases(uint32_t size, uint64_t seed) {
-  std::vector<gpu::DeviceCase> cases;
-  for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
-    if (op == MUSTER_BARRIER || op == MUSTER_FUSED_ALL_REDUCE_RMSNORM || op == MUSTER_RECV)
-      continue;
-    for (const muster_dtype dtype : ranks::dtypes_of(op)) {
-      for (const muster_redop redop : ranks::redops_of(op, dtype)) {
-        seed = ranks::mix(seed);
-        gpu::DeviceCase c{ranks::random_case(op, dtype, redop, size, seed), gpu::Way::kStream};
-        c.way = static_cast<gpu::Way>(ranks::mix(seed, 40u) % 3);  // stream, host, plan
-        if (ranks::mix(seed, 41u) % 8 == 0)
-          c.call.count = ranks::count_of_bytes(op, dtype, size, kLargest);
-        cases.push_back(c);
-      }
-    }
-  }
-  return cases;
 }
 
 void expect_right(const World& world, const std::vector<gpu::DeviceCase>& cases,
@@ -76,7 +53,7 @@ void expect_right(const World& world, const std::vector<gpu::DeviceCase>& cases,
 }
 
 TEST(Staged, GivenNoBackendForDevicesThenEveryOperationIsStagedAndRight) {
-  expect_right(bare_world(3), all_cases(3, 20240901), "composed(shm)");
+  expect_right(bare_world(3), gpu::staged_cases(3, 20240901, kLargest), "composed(shm)");
   EXPECT_EQ(pinned(), 0);
 }
 
@@ -193,6 +170,23 @@ TEST(Staged, GivenAStagedCallThenExplainSaysByWhom) {
   });
 }
 
+TEST(Staged, GivenAGroupThatIsStagedThenItSaysSoOnce) {
+  std::string lines;
+  muster_set_log_sink([](void* context, muster_log_level,
+                         const char* line) { *static_cast<std::string*>(context) += line; },
+                      &lines);
+  bare_world(2).run([](api::Runtime& runtime, uint32_t) {
+    api::Group(runtime, on_devices("first"));
+    api::Group(runtime, on_devices("first"));
+  });
+  muster_set_log_sink(nullptr, nullptr);
+  const std::string said = "group first: no backend serves cuda memory, calls are staged";
+  const size_t first = lines.find(said);
+  ASSERT_NE(first, std::string::npos);
+  const size_t second = lines.find(said, first + 1);  // of the other rank
+  EXPECT_EQ(lines.find(said, second + 1), std::string::npos);
+}
+
 TEST(Staged, GivenMemoryThatCannotBePinnedThenItIsStagedAllTheSame) {
   const Environment failing("SIMULATED_CUDA_FAIL", "cuMemHostRegister=2");
   on_ranks(bare_world(2), [](api::Group& group, gpu::Device& device) {
@@ -232,14 +226,7 @@ TEST(Staged, GivenNoDeviceThenNothingIsStaged) {
 World alone() { return bare_world(1); }
 
 TEST(SelfOnDevice, GivenOneRankThenEveryOperationIsACopyInEveryPhase) {
-  std::vector<gpu::DeviceCase> cases;
-  for (gpu::DeviceCase& c : all_cases(1, 7)) {
-    const bool logical = c.call.redop >= MUSTER_LAND;
-    if (logical || c.call.scalar || ranks::op_is_message(c.call.op)) continue;
-    cases.push_back(c);
-    c.way = gpu::Way::kGraph;
-    cases.push_back(c);
-  }
+  const std::vector<gpu::DeviceCase> cases = gpu::self_cases(7, kLargest);
   ASSERT_GT(cases.size(), 100u);
   expect_right(alone(), cases, "self");
 }

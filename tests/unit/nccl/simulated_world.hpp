@@ -44,7 +44,7 @@ inline World simulated_world(uint32_t ranks, const std::string& config = "",
   return World(ranks).devices(devices).config(
       // What one test passes says nothing about another one's switches.
       "plugins.probe = \"in-process\"\nplugins.cache_dir = "
-      "\"/nonexistent/muster\"\nbackend.mpi.mode = \"off\"\ngroup.timeout_ms = " +
+      "\"/dev/null/muster\"\nbackend.mpi.mode = \"off\"\ngroup.timeout_ms = " +
       std::to_string(timeout_ms) + "\n" + config);
 }
 
