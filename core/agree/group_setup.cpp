@@ -13,6 +13,7 @@
 #include "core/base/wait.hpp"
 #include "core/compose/compose.hpp"
 #include "core/compose/self.hpp"
+#include "core/compose/staged.hpp"
 
 namespace muster {
 namespace {
@@ -359,20 +360,8 @@ class GroupSetup {
   // The floor serves: right, and slow enough to be asked about.
   void report_staging() const {
     const muster_group& group = *group_;
-    const Table& table = group.chain.table;
-    if (group.memory == MUSTER_HOST || table.memory_slot[group.memory] == Table::kNoSlot ||
-        runtime_.config.fallback_policy.value == FallbackPolicy::kSilent) {
-      return;
-    }
-    const uint32_t row = cell_index(table.memory_slot[group.memory], kPhaseEager, MUSTER_ALL_REDUCE,
-                                    MUSTER_F32, MUSTER_SUM);
-    const Candidate* const candidate = table.find(
-        row, 0,
-        kTraitOutOfPlace | kTraitNotSymmetric | (kTraitStream << stream_kind_of(group.memory)));
-    if (candidate == nullptr || candidate->backend != kComposed ||
-        static_cast<Recipe>(candidate->rule) != Recipe::kStagedThroughHost) {
-      return;
-    }
+    const bool silent = runtime_.config.fallback_policy.value == FallbackPolicy::kSilent;
+    if (silent || !sums_are_staged(group.chain, group.memory)) return;
     const std::lock_guard<std::mutex> lock(runtime_.mutex);
     if (!runtime_.warned.insert("staged " + group.name).second) return;
     log_warn(

@@ -51,11 +51,10 @@ Result<std::unique_ptr<TestDevice>> TestDevice::make(const Device& device, uint3
     return Status(MUSTER_UNIMPLEMENTED, "the plugin of this memory gives no events");
   MUSTER_TRY(
       Status(table.allocate(device.instance, index, std::max<uint64_t>(bytes, 1), &made->memory_)));
-  made->stream_ = {table.stream_kind, index, 0};  // the default stream
-  if (has_streams(table)) {
-    MUSTER_TRY(Status(table.stream_create(device.instance, index, &made->stream_)));
-    made->own_stream_ = true;
-  }
+  made->own_stream_ = has_streams(table) &&
+                      Status(table.stream_create(device.instance, index, &made->stream_)).ok();
+  // The default stream, where the plugin or its driver makes none.
+  if (!made->own_stream_) made->stream_ = {table.stream_kind, index, 0};
   return made;
 }
 

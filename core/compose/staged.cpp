@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <deque>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "core/compose/parts.hpp"
+#include "core/dispatch/batch.hpp"
 #include "core/dispatch/extents.hpp"
 
 namespace muster {
@@ -19,23 +21,57 @@ struct Run {
   uint64_t bytes;
 };
 
-// The operands of one call on the host, packed one after the other in one piece of scratch.
+// The operands of one call on the host, packed one after the other in a piece of scratch.
 class Staging {
  public:
-  Staging(muster_group& group, const muster_call& call, const Device& device)
-      : group_(group), call_(call), device_(device), element_(dtype_size(call.dtype)) {}
-
-  muster_status* run() {
+  // begin: where in the scratch its room begins.
+  Staging(const muster_group& group, const muster_call& call, const Device& device, uint64_t begin)
+      : group_(group),
+        call_(call),
+        device_(device),
+        element_(dtype_size(call.dtype)),
+        bytes_(begin) {
     lay_out();
-    Result<void*> scratch = group_.context.scratch.staging(
-        scratch_user(group_, Recipe::kStagedThroughHost), call_.send_memory, bytes_);
-    if (!scratch.ok()) return scratch.take_status().release();
-    scratch_ = static_cast<char*>(*scratch);
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  uint64_t end() const { return bytes_; }
+
+  muster_status* copy_in(char* scratch) {
+    scratch_ = scratch;
     for (const Run& run : in_) MUSTER_PART(copy(scratch_ + run.host, run.device, run.bytes));
-    MUSTER_PART(wait());
-    MUSTER_PART(run_part(group_, on_host()));
+    return nullptr;
+  }
+  muster_status* copy_out() {
     for (const Run& run : out_) MUSTER_PART(copy(run.device, scratch_ + run.host, run.bytes));
-    return wait();  // the scratch is the next call's
+    return nullptr;
+  }
+  // For all that the call's stream has been given.
+  muster_status* wait() {
+    if (call_.stream.kind == MUSTER_STREAM_NONE) return nullptr;  // each copy has been waited for
+    return device_.table->synchronize(device_.instance, &call_.stream);
+  }
+
+  // The call on what has been copied in. Out of place on every rank, whatever the call is: in place
+  // or not is part of what ranks must have alike. Valid as long as this.
+  muster_call on_host() {
+    muster_call host = call_;
+    host.send_memory = host.recv_memory = MUSTER_HOST;
+    host.flags = 0;
+    host.stream = {MUSTER_STREAM_NONE, 0, 0};
+    host.send = scratch_ + send_;
+    host.recv = scratch_ + recv_;
+    host.send_displs = host.recv_displs = nullptr;
+    if (call_.op != MUSTER_FUSED_ALL_REDUCE_RMSNORM || call_.fused == nullptr) return host;
+    fused_ = *call_.fused;
+    fused_.weight = scratch_ + weight_;
+    if (fused_.residual != nullptr) fused_.residual = scratch_ + residual_;
+    if (fused_.residual_out != nullptr) fused_.residual_out = scratch_ + residual_out_;
+    if (fused_.scale_out != nullptr)
+      fused_.scale_out = reinterpret_cast<float*>(scratch_ + scale_out_);
+    host.fused = &fused_;
+    return host;
   }
 
  private:
@@ -99,40 +135,14 @@ class Staging {
     }
   }
 
-  // Out of place on every rank, whatever the call is: in place or not is part of what ranks must
-  // have alike.
-  muster_call on_host() {
-    muster_call host = call_;
-    host.send_memory = host.recv_memory = MUSTER_HOST;
-    host.flags = 0;
-    host.stream = {MUSTER_STREAM_NONE, 0, 0};
-    host.send = scratch_ + send_;
-    host.recv = scratch_ + recv_;
-    host.send_displs = host.recv_displs = nullptr;
-    if (call_.op != MUSTER_FUSED_ALL_REDUCE_RMSNORM || call_.fused == nullptr) return host;
-    fused_ = *call_.fused;
-    fused_.weight = scratch_ + weight_;
-    if (fused_.residual != nullptr) fused_.residual = scratch_ + residual_;
-    if (fused_.residual_out != nullptr) fused_.residual_out = scratch_ + residual_out_;
-    if (fused_.scale_out != nullptr)
-      fused_.scale_out = reinterpret_cast<float*>(scratch_ + scale_out_);
-    host.fused = &fused_;
-    return host;
-  }
-
   muster_status* copy(void* to, const void* from, uint64_t bytes) {
     return device_.table->copy(device_.instance, to, from, bytes, &call_.stream);
   }
-  muster_status* wait() {
-    if (call_.stream.kind == MUSTER_STREAM_NONE) return nullptr;  // each copy has been waited for
-    return device_.table->synchronize(device_.instance, &call_.stream);
-  }
-
-  muster_group& group_;
+  const muster_group& group_;
   const muster_call& call_;
   const Device& device_;
   const uint64_t element_;
-  uint64_t bytes_ = 0;
+  uint64_t bytes_;
   uint64_t send_ = 0, recv_ = 0, weight_ = 0, residual_ = 0, residual_out_ = 0, scale_out_ = 0;
   std::vector<Run> in_, out_;
   char* scratch_ = nullptr;
@@ -160,14 +170,61 @@ Status check_stream(const muster_group& group, const muster_call& call, const De
                 "muster_graph_begin, which says so before any rank begins");
 }
 
+// Stages calls that are carried out together by `run`, which is given them on the host.
+template <typename RunCalls>
+muster_status* stage(muster_group& group, std::span<const muster_call> calls, RunCalls run) {
+  std::deque<Staging> stagings;  // they stay where they are
+  uint64_t bytes = 0;
+  for (const muster_call& call : calls) {
+    const Device* const device = group.context.devices->find(call.send_memory);
+    if (device == nullptr) return not_offered(group, call);
+    if (Status status = check_stream(group, call, *device); !status.ok()) return status.release();
+    bytes = stagings.emplace_back(group, call, *device, bytes).end();
+  }
+  Result<void*> scratch = group.context.scratch.staging(
+      scratch_user(group, Recipe::kStagedThroughHost), calls.front().send_memory, bytes);
+  if (!scratch.ok()) return scratch.take_status().release();
+  std::vector<muster_call> on_host;
+  for (Staging& staging : stagings) MUSTER_PART(staging.copy_in(static_cast<char*>(*scratch)));
+  for (Staging& staging : stagings) {
+    MUSTER_PART(staging.wait());
+    on_host.push_back(staging.on_host());
+  }
+  MUSTER_PART(run(on_host));
+  for (Staging& staging : stagings) MUSTER_PART(staging.copy_out());
+  for (Staging& staging : stagings) MUSTER_PART(staging.wait());  // the scratch is the next call's
+  return nullptr;
+}
+
 }  // namespace
 
 muster_status* staged_through_host(muster_backend_group* state, const muster_call* call) {
   muster_group& group = group_of(state);
-  const Device* const device = group.context.devices->find(call->send_memory);
-  if (device == nullptr) return not_offered(group, *call);
-  if (Status status = check_stream(group, *call, *device); !status.ok()) return status.release();
-  return Staging(group, *call, *device).run();
+  return stage(group, {call, 1}, [&](const std::vector<muster_call>& on_host) {
+    return run_part(group, on_host.front());
+  });
+}
+
+bool is_staged(const Candidate& candidate) {
+  return candidate.backend == kComposed &&
+         static_cast<Recipe>(candidate.rule) == Recipe::kStagedThroughHost;
+}
+
+muster_status* staged_batch(muster_group& group, const std::vector<muster_call>& messages) {
+  for (const muster_call& call : messages) {
+    Counter& counter = group.counters_of(kComposed)[call.op];
+    counter.calls += 1;
+    counter.bytes += counted_bytes(call, call.op);
+  }
+  muster_status* const status =
+      stage(group, messages, [&](std::vector<muster_call>& on_host) -> muster_status* {
+        for (muster_call& call : on_host) {
+          if (const Refusal refusal = prepare_any(group, call); refusal != Refusal::kNone)
+            return refuse_call(group, call, refusal);
+        }
+        return run_batch(group, on_host);
+      });
+  return status == nullptr ? nullptr : call_failed(group, messages.front(), status);
 }
 
 const Candidate* staged_when_eager(const Chain& chain, CellKey key, uint64_t bytes,
@@ -180,13 +237,20 @@ const Candidate* staged_when_eager(const Chain& chain, CellKey key, uint64_t byt
   const Band* const band = table.band(row, bytes);
   for (uint32_t i = 0; i < band->count; ++i) {
     const Candidate& candidate = table.candidates[band->first + i];
-    if (candidate.backend == kComposed &&
-        static_cast<Recipe>(candidate.rule) == Recipe::kStagedThroughHost &&
-        (candidate.refuses & traits & ~uint32_t{kTraitAny}) == 0) {
+    if (is_staged(candidate) && (candidate.refuses & traits & ~uint32_t{kTraitAny}) == 0)
       return &candidate;
-    }
   }
   return nullptr;
+}
+
+bool sums_are_staged(const Chain& chain, muster_memory memory) {
+  const Table& table = chain.table;
+  if (memory == MUSTER_HOST || table.memory_slot[memory] == Table::kNoSlot) return false;
+  const uint32_t row =
+      cell_index(table.memory_slot[memory], kPhaseEager, MUSTER_ALL_REDUCE, MUSTER_F32, MUSTER_SUM);
+  const Candidate* const candidate = table.find(
+      row, 0, kTraitOutOfPlace | kTraitNotSymmetric | (kTraitStream << stream_kind_of(memory)));
+  return candidate != nullptr && is_staged(*candidate);
 }
 
 }  // namespace muster
