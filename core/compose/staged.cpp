@@ -138,6 +138,7 @@ class Staging {
   muster_status* copy(void* to, const void* from, uint64_t bytes) {
     return device_.table->copy(device_.instance, to, from, bytes, &call_.stream);
   }
+
   const muster_group& group_;
   const muster_call& call_;
   const Device& device_;

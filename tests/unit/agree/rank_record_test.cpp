@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/agree/candidates.hpp"
+
 namespace muster {
 namespace {
 
@@ -43,6 +45,17 @@ TEST(RankRecord, GivenARecordThenItComesBackWhole) {
   EXPECT_EQ(back->plugins.at("shm").facts, record.plugins.at("shm").facts);
   EXPECT_EQ(back->plugins.at("mpi").unusable, "no launcher");
   EXPECT_EQ(back->plugins.at("mpi").version, "2.0.0");
+}
+
+TEST(RankRecord, GivenKindsOfMemoryThenThoseThatEveryRankHasAreKnown) {
+  RankRecord both;
+  both.memory_kinds = "cuda hip";
+  RankRecord one;
+  one.memory_kinds = "hip";
+  EXPECT_EQ(memory_known_to_all({&both, &both}), MUSTER_BIT(MUSTER_CUDA) | MUSTER_BIT(MUSTER_HIP));
+  EXPECT_EQ(memory_known_to_all({&both, &one}), MUSTER_BIT(MUSTER_HIP));
+  one.memory_kinds = "hi";
+  EXPECT_EQ(memory_known_to_all({&both, &one}), 0u);
 }
 
 TEST(RankRecord, GivenAnEmptyRecordThenItComesBackEmpty) {
