@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/query/devices.hpp"
+
 namespace muster {
 namespace {
 
@@ -35,6 +37,17 @@ const Plugin* plugin_of(const std::vector<std::unique_ptr<Plugin>>& plugins,
 
 }  // namespace
 
+uint64_t memory_known_to_all(const std::vector<const RankRecord*>& records) {
+  uint64_t kinds = 0;
+  for (muster_memory memory = MUSTER_HOST + 1; memory < MUSTER_MEMORY_END; ++memory) {
+    const bool known = std::all_of(records.begin(), records.end(), [&](const RankRecord* record) {
+      return names_kind(record->memory_kinds, memory);
+    });
+    if (known) kinds |= MUSTER_BIT(memory);
+  }
+  return kinds;
+}
+
 GroupCandidates find_candidates(const std::vector<std::unique_ptr<Plugin>>& plugins,
                                 const Config& config, const GroupDescription& group,
                                 const std::vector<const RankRecord*>& records) {
@@ -55,8 +68,14 @@ GroupCandidates find_candidates(const std::vector<std::unique_ptr<Plugin>>& plug
       continue;
     }
     const Plugin* const plugin = plugin_of(plugins, id);
-    if (plugin == nullptr || plugin->backend() == nullptr)
-      continue;  // every rank has it, so this one does
+    if (plugin == nullptr) {  // every rank has it, so this one does; a dry run's machine may not
+      result.left_out.push_back({id, Stage::kLoad,
+                                 "it cannot be opened on this machine, so nobody knows what it "
+                                 "would offer (muster list says why)",
+                                 ""});
+      continue;
+    }
+    if (plugin->backend() == nullptr) continue;
     GroupCandidate candidate;
     candidate.plugin = plugin;
     candidate.options = plugin->options_for(config, group.name);
@@ -81,7 +100,7 @@ GroupCandidates find_candidates(const std::vector<std::unique_ptr<Plugin>>& plug
       continue;
     }
     candidate.chain.rules = std::move(offer->rules);
-    candidate.declined = std::move(offer->declined);
+    candidate.chain.declined = std::move(offer->declined);
     result.usable.push_back(std::move(candidate));
   }
   return result;

@@ -19,14 +19,16 @@ namespace muster {
 struct GroupCandidate {
   const Plugin* plugin = nullptr;
   std::map<std::string, std::string> options;
-  ChainBackend chain;                 // with the rules of its offer
-  std::vector<std::string> declined;  // what it does not offer, and why
+  ChainBackend chain;  // with the rules of its offer, and what it declines
 };
 
 struct GroupCandidates {
   std::vector<GroupCandidate> usable;
   std::vector<LeftOut> left_out;
 };
+
+// The kinds of device memory, as bits, that every rank knows.
+uint64_t memory_known_to_all(const std::vector<const RankRecord*>& records);
 
 // records: by group rank.
 GroupCandidates find_candidates(const std::vector<std::unique_ptr<Plugin>>& plugins,

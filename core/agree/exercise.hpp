@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/agree/fused_exercise.hpp"
@@ -39,6 +40,9 @@ class Exercise {
   void fill(uint64_t round);
   // The call on this exercise's buffers; out of place. Root 0; messages go around the ring.
   const muster_call& call() const { return call_; }
+  // Everything that the call points into but counts: to be moved elsewhere, and back.
+  using Buffers = std::vector<std::pair<void*, uint64_t>>;
+  Buffers buffers();
   uint64_t bytes() const;  // selection bytes; of a routed call: the most that any rank sends
 
   using Wrong = WrongElements;

@@ -44,6 +44,12 @@ FusedExercise::FusedExercise(muster_dtype dtype, uint64_t count, bool quantised)
   operands_.scale_out = scales_.data();
 }
 
+void FusedExercise::add_buffers(std::vector<std::pair<void*, uint64_t>>& buffers) {
+  for (std::vector<char>* const buffer : {&residual_, &residual_out_, &weight_})
+    buffers.emplace_back(buffer->data(), buffer->size());
+  buffers.emplace_back(scales_.data(), scales_.size() * sizeof(float));
+}
+
 double FusedExercise::residual_value(uint64_t index) const {
   return static_cast<double>(small_integer(index, round_ + 17));
 }

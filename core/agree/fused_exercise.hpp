@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "muster/call.h"
@@ -28,6 +29,8 @@ class FusedExercise {
   FusedExercise& operator=(const FusedExercise&) = delete;
 
   const muster_fused_rmsnorm* operands() const { return &operands_; }
+  // Adds what the operands point to.
+  void add_buffers(std::vector<std::pair<void*, uint64_t>>& buffers);
   // Small integers, equal on all ranks, as residual and weight; poisons the outputs.
   void fill(uint64_t round);
   // sum: what all_reduce gives for an element, exact in the dtype. Elements are counted through

@@ -13,6 +13,7 @@
 #include "core/base/wait.hpp"
 #include "core/compose/compose.hpp"
 #include "core/compose/self.hpp"
+#include "core/compose/staged.hpp"
 
 namespace muster {
 namespace {
@@ -32,8 +33,11 @@ class GroupSetup {
   Result<std::unique_ptr<muster_group>> run() {
     describe();
     Exchange exchange(*runtime_.world, ranks_, group_->context.info.tag, runtime_.setup_deadline());
+    std::vector<const RankRecord*> records;
+    for (const uint32_t r : ranks_) records.push_back(&runtime_.ranks[r]);
+    chain_inputs_.staged_memory = memory_known_to_all(records);
     if (group_->size == 1) {
-      chain_inputs_.backends.push_back(self_chain_backend());
+      chain_inputs_.backends.push_back(self_chain_backend(chain_inputs_.staged_memory));
     } else {
       StepTimes& times = group_->setup_times;
       MUSTER_TRY(refresh_facts(exchange));
@@ -52,6 +56,7 @@ class GroupSetup {
       times.done("known answers");
     }
     compile();
+    report_staging();
     group_->setup_times.done("compile");
     return std::move(group_);
   }
@@ -281,7 +286,7 @@ class GroupSetup {
           std::find_if(group_->backends.begin(), group_->backends.end(),
                        [&](const LiveBackend& b) { return b.plugin == candidate.plugin; });
       Result<KnownAnswerResult> result =
-          known_answer_test(*group_, *live, candidate.chain.rules,
+          known_answer_test(*group_, *live, candidate.chain.rules, chain_inputs_.staged_memory,
                             PassedTests(runtime_.config, runtime_.kernels.ready()), exchange,
                             runtime_.config.check_known_answer_ms.value * kMillisecond);
       if (!result.ok()) return result.take_status();
@@ -358,6 +363,7 @@ class GroupSetup {
                                      [&](const LiveBackend& b) { return b.plugin->id() == id; });
       if (live == group.backends.end()) {
         candidate.execute = self_execute;
+        candidate.state = reinterpret_cast<muster_backend_group*>(&group);
       } else {
         candidate.execute = live->table->execute;
         candidate.state = live->state;
@@ -375,6 +381,19 @@ class GroupSetup {
          fmt::format("{} of {} ranks, digest {}", fmt::join(group.shown_names, " > "), group.size,
                      digest_of(chain_text(group.chain)).short_text()),
          ""});
+  }
+
+  // The floor serves: right, and slow enough to be asked about.
+  void report_staging() const {
+    const muster_group& group = *group_;
+    const bool silent = runtime_.config.fallback_policy.value == FallbackPolicy::kSilent;
+    if (silent || !sums_are_staged(group.chain, group.memory)) return;
+    const std::lock_guard<std::mutex> lock(runtime_.mutex);
+    if (!runtime_.warned.insert("staged " + group.name).second) return;
+    log_warn(
+        fmt::format("group {}: no backend serves {} memory, calls are staged through the host "
+                    "(muster explain says why)",
+                    group.name, memory_name(group.memory)));
   }
 
   muster_runtime& runtime_;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/agree/exercise.hpp"
+#include "core/agree/test_device.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/units.hpp"
 #include "core/base/wait.hpp"
@@ -28,20 +29,29 @@ struct Question {
   CellKey key;
   uint64_t count;
   bool quantised = false;
+  bool on_stream = false;  // of the device that the memory is of
 
   Exercise exercise(const muster_group& group) const {
     return {key.op, key.dtype, key.redop, count, group.rank, group.size, quantised};
   }
 };
 
+// The devices that questions need, by kind of memory.
+using TestDevices = std::map<muster_memory, std::unique_ptr<TestDevice>>;
+
 // "" when the answer was right.
-std::string ask(muster_group& group, const LiveBackend& backend, const Question& question) {
+std::string ask(muster_group& group, const LiveBackend& backend, const Question& question,
+                const TestDevices& devices) {
   Exercise exercise = question.exercise(group);
-  exercise.fill(0);
-  group.context.begin_operation();
-  if (const Status status(backend.table->execute(backend.state, &exercise.call())); !status.ok()) {
-    return exercise.describe() + ": " + status.cause();
+  Status status;
+  if (question.key.memory != MUSTER_HOST) {
+    status = devices.at(question.key.memory)->run(group, backend, exercise, question.on_stream);
+  } else {
+    exercise.fill(0);
+    group.context.begin_operation();
+    status = Status(backend.table->execute(backend.state, &exercise.call()));
   }
+  if (!status.ok()) return exercise.describe() + ": " + status.cause();
   const Exercise::Wrong wrong = exercise.check();
   if (wrong.count == 0) return {};
   return fmt::format("{}: {} elements wrong, the first is {}: {} instead of {}",
@@ -52,15 +62,31 @@ std::string describe(const muster_group& group, const Question& question) {
   return question.exercise(group).describe();
 }
 
-// Every (operation, dtype, reduce operation) once at a small count, every rule once at its lower
-// edge.
+// The kinds of memory on which a rule is asked, as bits; what this world has no device for is
+// named.
+uint64_t memory_to_ask(const muster_rule& rule, uint64_t known, std::vector<std::string>& unasked) {
+  const uint64_t offered = rule.memory == 0 ? MUSTER_BIT(MUSTER_HOST) : rule.memory;
+  const uint64_t unknown = offered & ~(known | MUSTER_BIT(MUSTER_HOST));
+  for (muster_memory memory = MUSTER_HOST; memory < MUSTER_MEMORY_END; ++memory) {
+    if ((unknown & MUSTER_BIT(memory)) == 0) continue;
+    unasked.push_back(fmt::format("rule {} on {} memory, of which not every rank has a device",
+                                  rule.name, memory_name(memory)));
+  }
+  return offered & ~unknown;
+}
+
+// Every (memory, operation, dtype, reduce operation) once at a small count, every rule once at its
+// lower edge. known: the kinds of device memory that every rank knows.
 std::vector<Question> questions_for(const muster_group& group,
-                                    const std::vector<muster_rule>& rules,
+                                    const std::vector<muster_rule>& rules, uint64_t known,
                                     std::vector<std::string>& unasked) {
   std::map<std::pair<uint32_t, bool>, Question> small;  // by cell, quantised or not
   std::vector<Question> edges;
-  for (const muster_rule& rule : rules) {
-    if ((rule.flags & MUSTER_RULE_SYMMETRIC) != 0 || rule.place == MUSTER_PLACE_IN) continue;
+  const auto ask_of = [&](const muster_rule& rule, muster_memory memory) {
+    const uint64_t streams = rule.streams == 0 ? MUSTER_BIT(MUSTER_STREAM_NONE) : rule.streams;
+    const bool on_stream =
+        memory != MUSTER_HOST && (streams & MUSTER_BIT(stream_kind_of(memory))) != 0;
+    if (!on_stream && (streams & MUSTER_BIT(MUSTER_STREAM_NONE)) == 0) return;
     bool edge_asked = rule_bytes_from(rule) == 0;
     for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
       if (op == MUSTER_SEND || op == MUSTER_RECV) continue;
@@ -72,7 +98,7 @@ std::vector<Question> questions_for(const muster_group& group,
              ++redop) {
           if (!op_reduces(op) && redop != 0) break;
           if (op_reduces(op) && !redop_applies(redop, dtype)) continue;
-          const CellKey key{MUSTER_HOST, kPhaseEager, op, dtype, redop};
+          const CellKey key{memory, kPhaseEager, op, dtype, redop};
           if (match_cell(rule, key, group.size, MUSTER_NONDETERMINISTIC) != Mismatch::kNone)
             continue;
           if (!Exercise::is_exact(op, dtype, redop, group.size)) continue;
@@ -85,9 +111,9 @@ std::vector<Question> questions_for(const muster_group& group,
             count = (count * element + multiple - 1) / multiple * multiple / element;
           if (op == MUSTER_BARRIER) count = 0;
           if (rule_bytes_from(rule) <= count * element && count * element <= rule_bytes_to(rule)) {
-            const uint32_t cell = cell_index(0, kPhaseEager, op, dtype, redop);
-            small.try_emplace({cell, false}, Question{key, count});
-            if (quantises) small.try_emplace({cell, true}, Question{key, count, true});
+            const uint32_t cell = cell_index(memory, kPhaseEager, op, dtype, redop);
+            small.try_emplace({cell, false}, Question{key, count, false, on_stream});
+            if (quantises) small.try_emplace({cell, true}, Question{key, count, true, on_stream});
           } else if (!edge_asked) {
             const uint64_t from = (rule_bytes_from(rule) + multiple - 1) / multiple * multiple;
             const uint64_t edge = (from + element - 1) / element;
@@ -95,19 +121,56 @@ std::vector<Question> questions_for(const muster_group& group,
             if (edge * element > kLargestEdge) {
               unasked.push_back(fmt::format("rule {} from {} on", rule.name, format_bytes(from)));
             } else {
-              edges.push_back({key, edge});
-              if (quantises) edges.push_back({key, edge, true});
+              edges.push_back({key, edge, false, on_stream});
+              if (quantises) edges.push_back({key, edge, true, on_stream});
             }
             edge_asked = true;
           }
         }
       }
     }
+  };
+  for (const muster_rule& rule : rules) {
+    if ((rule.flags & MUSTER_RULE_SYMMETRIC) != 0 || rule.place == MUSTER_PLACE_IN) continue;
+    const uint64_t kinds = memory_to_ask(rule, known, unasked);
+    for (muster_memory memory = MUSTER_HOST; memory < MUSTER_MEMORY_END; ++memory) {
+      if ((kinds & MUSTER_BIT(memory)) != 0) ask_of(rule, memory);
+    }
   }
   std::vector<Question> questions;
   for (const auto& [cell, question] : small) questions.push_back(question);
   questions.insert(questions.end(), edges.begin(), edges.end());
   return questions;
+}
+
+// Takes what the questions need of devices. [local]
+Result<TestDevices> take_devices(const muster_group& group,
+                                 const std::vector<Question>& questions) {
+  std::map<muster_memory, uint64_t> bytes;
+  for (const Question& question : questions) {
+    if (question.key.memory == MUSTER_HOST) continue;
+    Exercise exercise = question.exercise(group);
+    uint64_t& most = bytes[question.key.memory];
+    most = std::max(most, TestDevice::bytes_for(exercise));
+  }
+  TestDevices devices;
+  for (const auto& [memory, most] : bytes) {
+    const Device* const device = group.context.devices->find(memory);
+    if (device == nullptr)  // the record of this rank says that it has one
+      return Status(MUSTER_INTERNAL, fmt::format("no plugin knows {} memory", memory_name(memory)));
+    Result<std::unique_ptr<TestDevice>> made =
+        TestDevice::make(*device, group.context.device(), most);
+    if (!made.ok()) return made.take_status().within("the test's memory");
+    devices[memory] = std::move(*made);
+  }
+  return devices;
+}
+
+// The answers of a device depend on it and its driver, which its facts tell.
+std::string digest_of_facts(const FactMap& facts) {
+  std::string text;
+  for (const auto& [name, value] : facts) text += fmt::format("{}={}\n", name, value);
+  return digest_of(text).short_text();
 }
 
 // What this process has seen pass: as PassedTests, and in-process entries and passes that were cut
@@ -137,11 +200,12 @@ Passed& passed_before() {
 
 Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBackend& backend,
                                             const std::vector<muster_rule>& rules,
-                                            const PassedTests& passed, Exchange& exchange,
-                                            uint64_t budget_ns) {
+                                            uint64_t known_memory, const PassedTests& passed,
+                                            Exchange& exchange, uint64_t budget_ns) {
   KnownAnswerResult result;
   const FoundPlugin& plugin = backend.plugin->found();
-  const std::string key = passed.key(plugin, backend.host.options, rules, group.size);
+  const std::string key = passed.key(plugin, backend.host.options, rules, group.size) + " " +
+                          digest_of_facts(backend.plugin->facts());
   const uint64_t unknown[] = {passed_before().holds(key) || passed.hold(plugin, key) ? uint64_t{0}
                                                                                      : uint64_t{1}};
   Result<std::vector<uint64_t>> somewhere = exchange.largest(unknown);
@@ -152,7 +216,19 @@ Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBacke
     return result;
   }
   std::vector<std::string> unasked;
-  const std::vector<Question> questions = questions_for(group, rules, unasked);
+  const std::vector<Question> questions = questions_for(group, rules, known_memory, unasked);
+  Result<TestDevices> devices = take_devices(group, questions);
+  const bool on_devices =
+      std::any_of(questions.begin(), questions.end(),
+                  [](const Question& question) { return question.key.memory != MUSTER_HOST; });
+  if (on_devices) {
+    // No call before every rank has what it needs.
+    const std::vector<std::string> faults = {devices.ok() ? "" : devices.status().cause()};
+    Result<std::vector<std::string>> ready = exchange.vote(faults);
+    if (!ready.ok()) return ready.take_status();
+    result.failure = ready->front();
+    if (!result.failure.empty()) return result;
+  }
   const uint64_t start = now_ns();
   size_t next = 0;
   size_t slice = 16;
@@ -162,7 +238,7 @@ Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBacke
     for (; next < end; ++next) {
       // After a failure a rank still takes part in the slice, so that the others do not wait for
       // it.
-      const std::string answer = ask(group, backend, questions[next]);
+      const std::string answer = ask(group, backend, questions[next], *devices);
       if (wrong.empty()) wrong = answer;
     }
     slice *= 2;

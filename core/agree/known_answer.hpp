@@ -24,11 +24,12 @@ struct KnownAnswerResult {
   std::string first_untested;
 };
 
-// Tests a connected backend on host memory. [collective]
+// Tests a connected backend: on host memory, and on the kinds of device memory, as bits, that every
+// rank knows. [collective]
 Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBackend& backend,
                                             const std::vector<muster_rule>& rules,
-                                            const PassedTests& passed, Exchange& exchange,
-                                            uint64_t budget_ns);
+                                            uint64_t known_memory, const PassedTests& passed,
+                                            Exchange& exchange, uint64_t budget_ns);
 
 }  // namespace muster
 

@@ -37,6 +37,7 @@ std::string encode(const RankRecord& record) {
                      {"policy_digest", record.policy_digest},
                      {"policy_sources", record.policy_sources},
                      {"failure", record.failure},
+                     {"memory_kinds", record.memory_kinds},
                      {"plugins", plugins},
                      {"kernels", record.kernels},
                      {"builds", record.builds}};
@@ -55,6 +56,7 @@ Result<RankRecord> decode_rank_record(const std::string& bytes) {
     json.at("policy_digest").get_to(record.policy_digest);
     json.at("policy_sources").get_to(record.policy_sources);
     json.at("failure").get_to(record.failure);
+    json.at("memory_kinds").get_to(record.memory_kinds);
     for (const auto& [id, plugin] : json.at("plugins").items()) {
       PluginRecord& entry = record.plugins[id];
       plugin.at("version").get_to(entry.version);

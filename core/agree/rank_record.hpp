@@ -29,6 +29,9 @@ struct RankRecord {
   std::string policy_digest;
   std::string policy_sources;
   std::string failure;  // this rank's initialisation failed; the others stop as well
+  // Kinds of device memory that this rank can copy from and to: "cuda hip". What backends do not
+  // offer on them is staged through the host.
+  std::string memory_kinds;
   std::map<std::string, PluginRecord> plugins;  // backends by id
   ReadyPacks kernels;                           // packs of kernel variants
   bool builds = false;  // images of device kernels are being built here: its facts will change

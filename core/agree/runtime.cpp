@@ -245,6 +245,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   record.policy_digest = digest_of(policy_text(runtime->config)).text();
   record.policy_sources = policy_sources(runtime->config);
   if (failure.ok()) failure = fill_plugins(*runtime, record);
+  record.memory_kinds = kinds_of_memory(runtime->plugins);
   record.kernels = runtime->kernels.ready();
   const bool background = runtime->config.kernels_build.value == "background";
   std::vector<std::string> lacking;

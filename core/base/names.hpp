@@ -60,6 +60,20 @@ constexpr bool op_is_rooted(muster_op op) {
 constexpr bool op_is_point_to_point(muster_op op) {
   return op >= MUSTER_SEND && op <= MUSTER_SEND_RECV;
 }
+// The streams that work on a kind of memory is enqueued to; NONE for the host's.
+constexpr muster_stream_kind stream_kind_of(muster_memory memory) {
+  return memory > MUSTER_HOST && memory < MUSTER_MEMORY_END
+             ? memory - MUSTER_CUDA + MUSTER_STREAM_CUDA
+             : muster_stream_kind{MUSTER_STREAM_NONE};
+}
+static_assert(stream_kind_of(MUSTER_HOST) == MUSTER_STREAM_NONE &&
+              stream_kind_of(MUSTER_CUDA) == MUSTER_STREAM_CUDA &&
+              stream_kind_of(MUSTER_HIP) == MUSTER_STREAM_HIP &&
+              stream_kind_of(MUSTER_LEVEL_ZERO) == MUSTER_STREAM_SYCL &&
+              stream_kind_of(MUSTER_GAUDI) == MUSTER_STREAM_SYNAPSE &&
+              stream_kind_of(MUSTER_ASCEND) == MUSTER_STREAM_ACL &&
+              stream_kind_of(MUSTER_MUSA) == MUSTER_STREAM_MUSA &&
+              stream_kind_of(MUSTER_MLU) == MUSTER_STREAM_CNRT);
 // Whether a reduce operation is defined for a dtype (bitwise and logical ones are for integers and
 // bool only).
 constexpr bool redop_applies(muster_redop redop, muster_dtype dtype) {

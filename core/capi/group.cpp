@@ -97,7 +97,10 @@ muster_status* muster_group_reserve(muster_group* group, muster_memory memory, u
     if (group == nullptr) return null_argument("muster_group_reserve", "group");
     std::set<uint16_t> recipes;
     for (const muster::Candidate& candidate : group->chain.table.candidates) {
-      if (candidate.backend == muster::kComposed) recipes.insert(candidate.rule);
+      // Nothing is staged through the host in a graph.
+      constexpr auto kStaged = static_cast<uint16_t>(muster::Recipe::kStagedThroughHost);
+      if (candidate.backend == muster::kComposed && candidate.rule != kStaged)
+        recipes.insert(candidate.rule);
     }
     for (const uint16_t recipe : recipes) {
       MUSTER_TRY(group->context.scratch.reserve(

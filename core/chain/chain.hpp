@@ -24,6 +24,7 @@ struct ChainBackend {
   int32_t priority = 0;
   std::string priority_source;  // "plugin", or the configuration's place
   std::vector<muster_rule> rules;
+  std::vector<std::string> declined;  // what it does not offer, and why: for people
 };
 
 // A backend that does not, and why. Equal on all ranks.
@@ -39,6 +40,9 @@ struct ChainInputs {
   uint32_t ranks = 1;
   muster_determinism determinism = MUSTER_NONDETERMINISTIC;
   std::vector<ChainBackend> backends;
+  // Kinds of device memory, as bits, that every rank can copy from and to: what nobody offers on
+  // them is staged through the host.
+  uint64_t staged_memory = 0;
   const std::vector<PolicyRule>* policy = nullptr;  // the rules of the configuration
 };
 
@@ -47,6 +51,7 @@ struct Chain {
   uint32_t ranks = 1;
   muster_determinism determinism = MUSTER_NONDETERMINISTIC;
   std::vector<ChainBackend> backends;  // in order of priority, then id
+  uint64_t staged_memory = 0;          // as in ChainInputs
   std::vector<PolicyRule> policy;      // those that concern this group
   std::vector<LeftOut> left_out;
   Table table;

@@ -75,6 +75,7 @@ class Compiler {
       });
       for (const auto& [key, row, recipe] : found) append_recipe(row, key, recipe);
     } while (!found.empty());
+    stage_rows();
   }
 
  private:
@@ -107,7 +108,7 @@ class Compiler {
   }
 
   void assign_memory_slots() {
-    uint64_t kinds = MUSTER_BIT(MUSTER_HOST);
+    uint64_t kinds = MUSTER_BIT(MUSTER_HOST) | chain_.staged_memory;
     for (const ChainBackend& backend : chain_.backends) {
       for (const muster_rule& rule : backend.rules) kinds |= rule.memory;
     }
@@ -203,6 +204,41 @@ class Compiler {
     return taking;
   }
 
+  // Last of all, device memory through the host: for every call of a row that somebody refuses.
+  void stage_rows() {
+    constexpr Recipe kRecipe = Recipe::kStagedThroughHost;
+    std::vector<std::pair<CellKey, uint32_t>> found;
+    for_each_row([&](const CellKey& key, uint32_t row) {
+      if ((chain_.staged_memory & MUSTER_BIT(key.memory)) == 0) return;
+      for (const CellKey& base : recipe_bases(kRecipe, key)) {
+        const uint32_t host = cell_index(table_.memory_slot[base.memory], base.phase, base.op,
+                                         base.dtype, base.redop);
+        const bool serves = covers_all_sizes(host, base.op) &&
+                            (!op_can_be_unsized(base.op) || covers_unsized(host, base.op));
+        if (serves) found.emplace_back(key, row);
+      }
+    });
+    for (const auto& [key, row] : found) append_recipe(row, key, kRecipe);
+  }
+
+  // Whether each call on device memory, with a stream or without, has a candidate that takes it.
+  bool takes_every_device_call(const Band& band, const CellKey& key) const {
+    for (const uint32_t stream :
+         {kTraitStream << MUSTER_STREAM_NONE, kTraitStream << stream_kind_of(key.memory)}) {
+      for (const uint32_t place : {kTraitInPlace, kTraitOutOfPlace}) {
+        uint32_t call = stream | place | kTraitNotSymmetric;
+        if (key.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM && place == kTraitOutOfPlace)
+          call |= kTraitQuantised;
+        const Candidate* const first = table_.candidates.data() + band.first;
+        const bool taken = std::any_of(first, first + band.count, [&](const Candidate& candidate) {
+          return candidate.multiple <= 1 && (candidate.refuses & call) == 0;
+        });
+        if (!taken) return false;
+      }
+    }
+    return true;
+  }
+
   // Whether some candidate takes every host call of the band, as the parts of compositions are.
   bool has_unconditional(const Band& band, muster_op op) const {
     uint32_t calls = kTraitInPlace | kTraitOutOfPlace | kTraitNotSymmetric |
@@ -229,7 +265,7 @@ class Compiler {
 
   Recipe usable_recipe(const CellKey& key) const {
     const uint32_t slot = table_.memory_slot[key.memory];
-    for (uint16_t r = 0; r < static_cast<uint16_t>(Recipe::kEnd); ++r) {
+    for (uint16_t r = 0; r < static_cast<uint16_t>(Recipe::kStagedThroughHost); ++r) {
       const Recipe recipe = static_cast<Recipe>(r);
       const std::vector<CellKey> bases = recipe_bases(recipe, key);
       if (bases.empty()) continue;
@@ -253,9 +289,10 @@ class Compiler {
       if (band->bytes_to == kUnsized) break;
     }
     if (table_.rows[row] == 0) bands.insert(bands.begin(), Band{kUnsized - 1});
+    const bool staged = recipe == Recipe::kStagedThroughHost;
     for (Band& band : bands) {
       band.element = dtype_size(key.dtype);
-      if (has_unconditional(band, key.op)) continue;
+      if (staged ? takes_every_device_call(band, key) : has_unconditional(band, key.op)) continue;
       const uint32_t first = static_cast<uint32_t>(table_.candidates.size());
       for (uint32_t i = 0; i < band.count; ++i) {
         const Candidate kept = table_.candidates[band.first + i];
@@ -264,7 +301,7 @@ class Compiler {
       Candidate composed;
       composed.rule = static_cast<uint16_t>(recipe);
       for (uint32_t kind = MUSTER_STREAM_NONE + 1; kind < MUSTER_STREAM_KIND_END; ++kind) {
-        composed.refuses |= kTraitStream << kind;
+        if (!staged || kind != stream_kind_of(key.memory)) composed.refuses |= kTraitStream << kind;
       }
       table_.candidates.push_back(composed);
       band.first = first;
@@ -310,6 +347,7 @@ Chain compile_chain(const ChainInputs& inputs) {
   chain.ranks = inputs.ranks;
   chain.determinism = inputs.determinism;
   chain.backends = inputs.backends;
+  chain.staged_memory = inputs.staged_memory;
   std::sort(chain.backends.begin(), chain.backends.end(),
             [](const ChainBackend& a, const ChainBackend& b) {
               return a.priority != b.priority ? a.priority > b.priority : a.id < b.id;
@@ -341,6 +379,7 @@ std::string chain_text(const Chain& chain) {
     text += fmt::format("backend {} priority {}\n", backend.id, backend.priority);
     for (const muster_rule& rule : backend.rules) text += "  " + rule_text(rule) + "\n";
   }
+  if (chain.staged_memory != 0) text += fmt::format("staged memory {:x}\n", chain.staged_memory);
   for (const PolicyRule& policy : chain.policy) {
     text += fmt::format(
         "policy ops={:x} dtypes={:x} redops={:x} memory={:x} bytes={}..{} prefer={} forbid={}\n",

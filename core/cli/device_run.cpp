@@ -25,7 +25,7 @@ class Event {
 };
 
 bool gives_streams(const muster_device& table) {
-  return table.struct_size >= MUSTER_DEVICE_SIZE && table.stream_create != nullptr &&
+  return table.struct_size >= MUSTER_DEVICE_STREAMS_SIZE && table.stream_create != nullptr &&
          table.stream_destroy != nullptr && table.capture_begin != nullptr &&
          table.capture_end != nullptr && table.graph_launch != nullptr &&
          table.graph_release != nullptr && table.event_elapsed != nullptr &&

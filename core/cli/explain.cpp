@@ -6,13 +6,17 @@
 
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "core/agree/candidates.hpp"
-#include "core/base/units.hpp"
+#include "core/base/names.hpp"
 #include "core/cli/command.hpp"
+#include "core/cli/explain_difference.hpp"
 #include "core/cli/explain_layout.hpp"
+#include "core/cli/explain_question.hpp"
 #include "core/cli/imagined_world.hpp"
 #include "core/cli/survey.hpp"
+#include "core/cli/world_change.hpp"
 #include "core/compose/self.hpp"
 #include "core/explain/describe.hpp"
 
@@ -20,13 +24,7 @@ namespace muster::cli {
 namespace {
 
 struct Options {
-  std::string op;
-  std::string dtype = "f32";
-  std::string redop = "sum";
-  std::string bytes = "1M";
-  std::string memory = "host";
-  std::string phase = "eager";
-  std::string determinism = "none";
+  QuestionOptions question;
   std::string group;
   std::string layout;
   std::string role;
@@ -35,62 +33,10 @@ struct Options {
   std::string describe;
   std::string config_file;
   uint32_t ranks = 0;
-  bool in_place = false;
+  std::vector<std::string> changes;
+  bool difference = false;
   bool json = false;
 };
-
-template <typename T>
-bool read_name(const char* what, const std::string& text, std::optional<T> found,
-               const std::string& known, T* out) {
-  if (found) {
-    *out = *found;
-    return true;
-  }
-  std::fprintf(stderr, "muster: '%s' is not %s; use one of %s\n", text.c_str(), what,
-               known.c_str());
-  return false;
-}
-
-bool read_question(const Options& options, Question* question, muster_determinism* determinism) {
-  muster_phase phase = MUSTER_EAGER;
-  if (!read_name("an operation", options.op, op_from_name(options.op), all_op_names(),
-                 &question->op) ||
-      !read_name("a dtype", options.dtype, dtype_from_name(options.dtype), all_dtype_names(),
-                 &question->key.dtype) ||
-      !read_name("a reduce operation", options.redop, redop_from_name(options.redop),
-                 all_redop_names(), &question->key.redop) ||
-      !read_name("a memory kind", options.memory, memory_from_name(options.memory),
-                 all_memory_names(), &question->key.memory) ||
-      !read_name("a phase", options.phase, phase_from_name(options.phase),
-                 "eager, warmup, capture, piecewise", &phase) ||
-      !read_name("a determinism class", options.determinism,
-                 determinism_from_name(options.determinism),
-                 "none, run_to_run, rank_invariant, size_invariant", determinism)) {
-    return false;
-  }
-  question->key.op = selection_op(question->op);
-  question->key.phase = phase_class_of(phase);
-  if (op_reduces(question->op) && !redop_applies(question->key.redop, question->key.dtype)) {
-    std::fprintf(stderr, "muster: %s is not defined for %s\n", options.redop.c_str(),
-                 options.dtype.c_str());
-    return false;
-  }
-  if (!op_reduces(question->op)) question->key.redop = MUSTER_REDOP_NONE;
-  if (question->op == MUSTER_BARRIER) question->key.dtype = MUSTER_DTYPE_NONE;
-  question->traits =
-      (options.in_place ? kTraitInPlace : kTraitOutOfPlace) | kTraitNotSymmetric | kTraitStream;
-  if (options.bytes == "unsized" || op_is_point_to_point(question->op)) {
-    question->bytes = kUnsized;
-    return true;
-  }
-  Result<uint64_t> bytes = parse_bytes(options.bytes);
-  if (!bytes.ok()) {
-    std::fprintf(stderr, "muster: --bytes: %s\n", bytes.status().message().c_str());
-    return false;
-  }
-  question->bytes = question->op == MUSTER_BARRIER ? 0 : *bytes;
-  return true;
-}
 
 // The asked group of the imagined world.
 struct Asked {
@@ -119,15 +65,16 @@ Chain imagined_chain(const std::string& bootstrap, muster_determinism determinis
   inputs.determinism = determinism;
   inputs.policy = &config.rules;
   GroupCandidates candidates;
+  std::vector<RankRecord> members;
+  std::vector<const RankRecord*> pointers;
+  for (const uint32_t rank : asked.ranks) {
+    members.push_back(world[rank]);
+    pointers.push_back(&world[rank]);
+  }
+  inputs.staged_memory = memory_known_to_all(pointers);
   if (inputs.ranks == 1) {
-    inputs.backends.push_back(self_chain_backend());
+    inputs.backends.push_back(self_chain_backend(inputs.staged_memory));
   } else {
-    std::vector<RankRecord> members;
-    std::vector<const RankRecord*> pointers;
-    for (const uint32_t rank : asked.ranks) {
-      members.push_back(world[rank]);
-      pointers.push_back(&world[rank]);
-    }
     const GroupDescription group{asked.group, bootstrap, determinism, places_of(members)};
     candidates = find_candidates(plugins, config, group, pointers);
     for (const GroupCandidate& candidate : candidates.usable)
@@ -138,11 +85,69 @@ Chain imagined_chain(const std::string& bootstrap, muster_determinism determinis
   return chain;
 }
 
+// One question about one world.
+struct Dry {
+  QuestionOptions question;
+  std::vector<RankRecord> world;
+};
+
+// The same with the changes that were given.
+Result<Dry> changed(const Dry& before, const std::vector<std::string>& changes) {
+  Dry after = before;
+  for (const std::string& text : changes) {
+    Result<Change> change = parse_change(text);
+    if (!change.ok()) return change.take_status();
+    const bool of_question = !change->of_ranks && !change->letter &&
+                             change_question(after.question, change->name, change->value);
+    if (!of_question) MUSTER_TRY(apply_change(*change, after.world));
+  }
+  return after;
+}
+
+int print_difference(const Options& options, const Explanation& before, const Explanation& after) {
+  const std::vector<std::string> lines = explanation_difference(before, after);
+  if (options.json) {
+    const nlohmann::ordered_json json = {{"schema", "muster.explain_difference/1"},
+                                         {"changes", options.changes},
+                                         {"answer_before", before.answer},
+                                         {"answer", after.answer},
+                                         {"lines", lines}};
+    std::puts(json.dump(2).c_str());
+  } else {
+    for (const std::string& change : options.changes)
+      std::printf("  change    %s\n", change.c_str());
+    for (const std::string& line : lines) std::puts(line.c_str());
+    if (lines.empty()) std::puts("  nothing changes for this call");
+  }
+  return after.answer.empty() ? kNothingUsable : kOk;
+}
+
+// Prints what a layout makes of a world; nothing is asked.
+int print_overview(const Options& options, const LayoutSizes& sizes, const Sharing& sharing,
+                   muster_role role) {
+  std::fputs(options.json ? layout_overview_json(sizes, sharing, role).c_str()
+                          : layout_overview(sizes, sharing, role).c_str(),
+             stdout);
+  return kOk;
+}
+
+// What is wrong with the options as a whole; "".
+std::string mistake_in(const Options& options, bool overview, bool print_description) {
+  if (overview && options.layout.empty())
+    return "name an operation, or a --layout to describe: " + all_op_names();
+  if (!overview && !print_description && options.role.empty() && !options.layout.empty())
+    return "--layout and an operation need --role";
+  if (options.difference && options.changes.empty())
+    return "--diff compares with what --change changes: give one";
+  if (options.difference && (overview || print_description)) return "--diff needs an operation";
+  return {};
+}
+
 int run(const Options& options, bool print_description) {
-  const bool overview = options.op.empty() && !print_description;
-  if (overview && options.layout.empty()) {
-    std::fprintf(stderr, "muster: name an operation, or a --layout to describe: %s\n",
-                 all_op_names().c_str());
+  const bool overview = options.question.op.empty() && !print_description;
+  if (const std::string mistake = mistake_in(options, overview, print_description);
+      !mistake.empty()) {
+    std::fprintf(stderr, "muster: %s\n", mistake.c_str());
     return kUsage;
   }
   muster_role role = options.layout.empty() ? MUSTER_ROLE_WORLD : MUSTER_ROLE_NONE;
@@ -150,56 +155,62 @@ int run(const Options& options, bool print_description) {
     const std::optional<muster_role> named = role_from_name(options.role);
     if (!named) return fail(unknown_role(options.role));
     role = *named;
-  } else if (!overview && role == MUSTER_ROLE_NONE) {
-    std::fputs("muster: --layout and an operation need --role\n", stderr);
-    return kUsage;
   }
-  Question question;
-  muster_determinism determinism = MUSTER_NONDETERMINISTIC;
-  if (!overview && !read_question(options, &question, &determinism)) return kUsage;
+  const bool asks = !overview && !print_description;
+  if (asks) {
+    if (const auto asked = read_question(options.question); !asked.ok()) {
+      fail(asked.status());
+      return kUsage;
+    }
+  }
   auto survey = take_survey(!overview, options.config_file);
   if (!survey.ok()) return fail(survey.status());
   Survey& s = **survey;
-  std::vector<RankRecord> world;
-  if (!options.describe.empty()) {
-    Result<std::vector<RankRecord>> described = described_ranks(options.describe);
-    if (!described.ok()) return fail(described.status());
-    world = std::move(*described);
+  Dry dry{options.question, {}};
+  const bool described = !options.describe.empty();
+  if (described) {
+    Result<std::vector<RankRecord>> ranks = described_ranks(options.describe);
+    if (!ranks.ok()) return fail(ranks.status());
+    dry.world = std::move(*ranks);
   }
   // Without a layout the world is one group.
-  uint32_t ranks = world.empty() ? options.ranks : static_cast<uint32_t>(world.size());
+  uint32_t ranks = described ? static_cast<uint32_t>(dry.world.size()) : options.ranks;
   if (ranks == 0 && options.layout.empty()) ranks = 2;
   Result<LayoutSizes> sizes = imagine_layout(options.layout, ranks);
   if (!sizes.ok()) return fail(sizes.status());
   const Sharing sharing = share_groups(*sizes, kAllRoles, s.config, "");
-  if (overview) {
-    std::fputs(options.json ? layout_overview_json(*sizes, sharing, role).c_str()
-                            : layout_overview(*sizes, sharing, role).c_str(),
-               stdout);
-    return kOk;
-  }
+  if (overview) return print_overview(options, *sizes, sharing, role);
   Result<Asked> asked = asked_group(options, *sizes, sharing, role);
   if (!asked.ok()) return fail(asked.status());
-  const std::vector<std::unique_ptr<Plugin>> plugins = open_plugins(s);
-  if (world.empty()) world = ranks_like_this(sizes->world, options.bootstrap, plugins, s.found);
+  const std::vector<std::unique_ptr<Plugin>> plugins = open_plugins(s, described);
+  if (!described) dry.world = ranks_like_this(sizes->world, options.bootstrap, plugins, s.found);
+  Result<Dry> after = changed(dry, options.changes);
+  if (!after.ok()) return fail(after.status());
   if (print_description) {
-    std::puts(description_json(world).c_str());
+    std::puts(description_json(after->world).c_str());
     return kOk;
   }
-  const Chain chain =
-      imagined_chain(options.bootstrap, determinism, *asked, world, plugins, s.config);
-  const Explanation explanation = explain(chain, question);
-  if (!options.layout.empty() && !options.json) {
-    std::fputs(layout_overview(*sizes, sharing, role).c_str(), stdout);
-  }
-  const std::vector<KernelsInUse> kernels = s.kernels.in_use();
+  const auto explained = [&](const Dry& one) -> Result<Explanation> {
+    Result<AskedQuestion> question = read_question(one.question);
+    if (!question.ok()) return question.take_status();
+    return explain(imagined_chain(options.bootstrap, question->determinism, *asked, one.world,
+                                  plugins, s.config),
+                   question->question);
+  };
+  Result<Explanation> explanation = explained(*after);
+  if (!explanation.ok()) return fail(explanation.status());
+  if (options.difference) return print_difference(options, *explained(dry), *explanation);
+  // Those of this machine say nothing about another one.
+  const std::vector<KernelsInUse> kernels =
+      described ? std::vector<KernelsInUse>() : s.kernels.in_use();
   if (options.json) {
-    std::fputs(explanation_json(explanation, kernels).c_str(), stdout);
+    std::fputs(explanation_json(*explanation, kernels).c_str(), stdout);
   } else {
-    std::fputs(explanation_text(explanation).c_str(), stdout);
+    if (!options.layout.empty()) std::fputs(layout_overview(*sizes, sharing, role).c_str(), stdout);
+    std::fputs(explanation_text(*explanation).c_str(), stdout);
     std::fputs(describe_kernels_text(kernels).c_str(), stdout);
   }
-  return explanation.answer.empty() ? kNothingUsable : kOk;
+  return explanation->answer.empty() ? kNothingUsable : kOk;
 }
 
 }  // namespace
@@ -209,11 +220,12 @@ void add_explain(CLI::App& app, Context& context) {
   auto print_description = std::make_shared<bool>(false);
   CLI::App* verb = app.add_subcommand(
       "explain", "Which backend would serve a call, and why not the others (a dry run)");
-  verb->add_option("operation", options->op,
+  verb->add_option("operation", options->question.op,
                    "all_reduce, all_gather, ...; without one, --layout is described");
-  verb->add_option("--dtype", options->dtype, "Element type")->capture_default_str();
-  verb->add_option("--redop", options->redop, "Reduce operation")->capture_default_str();
-  verb->add_option("--bytes", options->bytes, "Size per rank, or 'unsized'")->capture_default_str();
+  verb->add_option("--dtype", options->question.dtype, "Element type")->capture_default_str();
+  verb->add_option("--redop", options->question.redop, "Reduce operation")->capture_default_str();
+  verb->add_option("--bytes", options->question.bytes, "Size per rank, or 'unsized'")
+      ->capture_default_str();
   verb->add_option("--ranks,-n", options->ranks,
                    "Ranks of the world (default: what the layout needs, or 2)")
       ->check(CLI::Range(1, 65536));
@@ -221,19 +233,27 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("--role", options->role, "The role whose group makes the call: tp, moe_ep, ...");
   verb->add_option("--of-rank", options->of_rank, "The group of that role that this rank is in")
       ->capture_default_str();
-  verb->add_option("--memory", options->memory, "Memory kind")->capture_default_str();
-  verb->add_option("--phase", options->phase, "eager, warmup, capture or piecewise")
+  verb->add_option("--memory", options->question.memory, "Memory kind")->capture_default_str();
+  verb->add_option("--phase", options->question.phase, "eager, warmup, capture or piecewise")
       ->capture_default_str();
-  verb->add_option("--determinism", options->determinism, "Determinism class of the group")
+  verb->add_option("--determinism", options->question.determinism, "Determinism class of the group")
       ->capture_default_str();
   verb->add_option("--group", options->group,
                    "The group's name, for the configuration (default: world, or the role)");
   verb->add_option("--bootstrap", options->bootstrap,
                    "How the ranks would meet: local, threads, mpi, ...")
       ->capture_default_str();
-  verb->add_flag("--in-place", options->in_place, "The call is in place");
+  verb->add_flag("--in-place", options->question.in_place, "The call is in place");
+  verb->add_flag("--host-call", options->question.host_call,
+                 "A call on device memory without a stream");
   verb->add_option("--describe", options->describe,
                    "A JSON file with the ranks' facts, in place of this machine's");
+  verb->add_option("--change", options->changes,
+                   "A single change, again and again: 'rank 5: nccl.nccl.version=2.18.5', "
+                   "'cuda_peer.links.2[5]=P', phase=capture; see config/machines/README.md")
+      ->take_all();
+  verb->add_flag("--diff", options->difference,
+                 "Print the lines that the changes change, and no others");
   verb->add_flag("--print-description", *print_description,
                  "Print this machine's facts as such a file");
   verb->add_option("--config", options->config_file,

@@ -7,23 +7,87 @@
 #include <sstream>
 
 #include "core/explain/describe.hpp"
+#include "core/query/devices.hpp"
 
 namespace muster::cli {
+namespace {
+
+using Json = nlohmann::json;
+constexpr int64_t kMostRanks = 65536;
+
+Status not_described(const std::string& path, const std::string& what) {
+  return Status(MUSTER_INVALID_ARGUMENT, fmt::format("{} does not describe ranks: {}", path, what),
+                "write what muster explain --print-description prints; config/machines/README.md "
+                "says what may be left out");
+}
+
+// `given` over what may be left out; "" or the key that is unknown.
+std::string fill_in(Json& given, const Json& otherwise) {
+  for (const auto& [key, value] : given.items()) {
+    if (!otherwise.contains(key)) return key;
+  }
+  Json whole = otherwise;
+  whole.update(given);
+  given = std::move(whole);
+  return {};
+}
+
+// Makes a record of an entry that leaves something out.
+Status complete(const std::string& path, Json& rank) {
+  if (!rank.is_object()) return not_described(path, "a rank is no object");
+  const Json whole = {{"version", MUSTER_VERSION},
+                      {"node", "this-node"},
+                      {"process", "0"},
+                      {"device", -1},
+                      {"channel", ""},
+                      {"policy_digest", ""},
+                      {"policy_sources", ""},
+                      {"failure", ""},
+                      {"memory_kinds", ""},
+                      {"kernels", Json::object()},
+                      {"plugins", Json::object()},
+                      {"count", 1}};
+  std::string unknown = fill_in(rank, whole);
+  if (!unknown.empty()) return not_described(path, fmt::format("there is no key '{}'", unknown));
+  if (!rank["plugins"].is_object()) return not_described(path, "plugins is no object");
+  for (auto& [id, plugin] : rank["plugins"].items()) {
+    if (!plugin.is_object()) return not_described(path, fmt::format("plugin {} is no object", id));
+    unknown = fill_in(plugin, {{"version", ""}, {"unusable", ""}, {"facts", Json::object()}});
+    if (!unknown.empty())
+      return not_described(path, fmt::format("plugin {} has no key '{}'", id, unknown));
+  }
+  const Json& count = rank["count"];
+  if (!count.is_number_integer() || count < 1 || count > kMostRanks)
+    return not_described(path, fmt::format("a count is 1 to {}", kMostRanks));
+  return Status();
+}
+
+}  // namespace
 
 Result<std::vector<RankRecord>> described_ranks(const std::string& path) {
   std::vector<RankRecord> records;
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  const nlohmann::json json = nlohmann::json::parse(text.str(), nullptr, false);
-  if (!file || !json.is_object() || !json.contains("ranks") || !json["ranks"].is_array()) {
-    return Status(MUSTER_INVALID_ARGUMENT, fmt::format("{} does not describe ranks", path),
-                  "write what muster explain --print-description prints");
+  Json json = Json::parse(text.str(), nullptr, false);
+  if (!file) return not_described(path, "it cannot be read");
+  if (!json.is_object() || !json.contains("ranks") || !json["ranks"].is_array() ||
+      json["ranks"].empty()) {
+    return not_described(path, "it is no JSON object with a list of ranks");
   }
-  for (const nlohmann::json& rank : json["ranks"]) {
+  for (Json& rank : json["ranks"]) {
+    MUSTER_TRY(complete(path, rank));
+    const auto count = rank["count"].get<int64_t>();
     Result<RankRecord> record = decode_rank_record(rank.dump());
     if (!record.ok()) return record.take_status().within(path);
-    records.push_back(std::move(*record));
+    if (records.size() + static_cast<size_t>(count) > kMostRanks)
+      return not_described(path, fmt::format("it has more than {} ranks", kMostRanks));
+    for (int64_t i = 0; i < count; ++i) {
+      records.push_back(*record);
+      if (count == 1) continue;
+      records.back().process += fmt::format(".{}", i);
+      if (record->device >= 0) records.back().device += static_cast<int32_t>(i);
+    }
   }
   return records;
 }
@@ -54,6 +118,7 @@ std::vector<RankRecord> ranks_like_this(uint32_t count, const std::string& boots
       entry.facts = plugin->facts();
     }
   }
+  like_this.memory_kinds = kinds_of_memory(plugins);
   for (const FoundPlugin& plugin : found) {
     if (plugin.entry.id.empty() || like_this.plugins.count(plugin.entry.id) != 0 ||
         plugin.state == PluginState::kUsable) {

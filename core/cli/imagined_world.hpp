@@ -12,7 +12,8 @@
 
 namespace muster::cli {
 
-// What description_json wrote, perhaps on another machine.
+// What description_json wrote, perhaps on another machine. By hand an entry may leave out what is
+// empty, and stand for `count` ranks, each a process of its own with the next device.
 Result<std::vector<RankRecord>> described_ranks(const std::string& path);
 std::string description_json(const std::vector<RankRecord>& world);  // "muster.description/1"
 

@@ -21,16 +21,18 @@ Result<std::unique_ptr<Survey>> take_survey(bool probe, const std::string& confi
   return survey;
 }
 
-std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey) {
+std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey, bool and_unavailable) {
   std::vector<std::unique_ptr<Plugin>> plugins;
   for (FoundPlugin& found : survey.found) {
-    if (found.state != PluginState::kUsable) continue;
+    const bool unavailable = found.state == PluginState::kUnavailable;
+    if (found.state != PluginState::kUsable && !(and_unavailable && unavailable)) continue;
     Result<std::unique_ptr<Plugin>> plugin =
         Plugin::open(found, survey.config, survey.records, nullptr, &survey.kernels);
     if (plugin.ok()) {
       plugins.push_back(std::move(*plugin));
       continue;
     }
+    if (unavailable) continue;
     found.state = PluginState::kRefused;
     found.stage = Stage::kLoad;
     found.reason = plugin.status().message();

@@ -27,8 +27,9 @@ struct Survey {
 Result<std::unique_ptr<Survey>> take_survey(bool probe, const std::string& config_file = "");
 
 // Opens what may be used. What cannot be opened after all (its options are wrong, say) becomes
-// refused at load in the survey.
-std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey);
+// refused at load in the survey. and_unavailable: also what has nothing to serve here, to ask it
+// about other machines.
+std::vector<std::unique_ptr<Plugin>> open_plugins(Survey& survey, bool and_unavailable = false);
 
 }  // namespace muster::cli
 

@@ -2,6 +2,7 @@
 
 #include "core/compose/moves.hpp"
 #include "core/compose/reductions.hpp"
+#include "core/compose/staged.hpp"
 
 namespace muster {
 
@@ -47,6 +48,8 @@ ExecuteFunction composed_execute(Recipe recipe) {
       return barrier_by_all_reduce;
     case Recipe::kBarrierByAllGather:
       return barrier_by_all_gather;
+    case Recipe::kStagedThroughHost:
+      return staged_through_host;
     case Recipe::kEnd:
       break;
   }

@@ -34,6 +34,7 @@ constexpr std::array<Row, static_cast<size_t>(Recipe::kEnd)> kRows = {{
     {Recipe::kAllToAllvByAllGatherv, MUSTER_ALL_TO_ALLV, "all_gather+all_gatherv"},
     {Recipe::kBarrierByAllReduce, MUSTER_BARRIER, "all_reduce"},
     {Recipe::kBarrierByAllGather, MUSTER_BARRIER, "all_gather"},
+    {Recipe::kStagedThroughHost, MUSTER_OP_NONE, "host"},
 }};
 
 constexpr bool rows_in_order() {
@@ -70,6 +71,12 @@ std::vector<CellKey> recipe_bases(Recipe recipe, const CellKey& key) {
   };
   const auto reduce = [&](muster_op op) { return with(key, op, key.dtype, key.redop); };
   const bool moves = !op_reduces(key.op) && key.op != MUSTER_BARRIER;
+  if (recipe == Recipe::kStagedThroughHost) {
+    if (key.memory == MUSTER_HOST || key.phase != kPhaseEager) return {};
+    CellKey host = key;
+    host.memory = MUSTER_HOST;
+    return {host};
+  }
   if (key.memory != MUSTER_HOST && !leaves_data_to_parts(recipe)) return {};
 
   if (recipe == Recipe::kAvgBySum) {

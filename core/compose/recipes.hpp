@@ -35,6 +35,7 @@ enum class Recipe : uint16_t {
   kAllToAllvByAllGatherv,  // counts first, then as above
   kBarrierByAllReduce,
   kBarrierByAllGather,
+  kStagedThroughHost,  // device memory: the same call on host memory; where nothing else serves
   kEnd
 };
 

@@ -6,16 +6,19 @@
 #include <vector>
 
 #include "core/chain/chain.hpp"
+#include "core/dispatch/group.hpp"
 #include "muster/backend.h"
 
 namespace muster {
 
-// Everything, for host memory and groups of one.
-ChainBackend self_chain_backend();
-// An ExecuteFunction; needs no state. Send and recv to oneself outside a batch are refused before.
-muster_status* self_execute(muster_backend_group* unused, const muster_call* call);
+// For groups of one: everything on host memory, and what is a copy on the kinds of device memory
+// whose bits are given.
+ChainBackend self_chain_backend(uint64_t device_memory);
+// An ExecuteFunction; the state is the muster_group. Send and recv to oneself outside a batch are
+// refused before.
+muster_status* self_execute(muster_backend_group* state, const muster_call* call);
 // Pairs the sends of a batch with its receives, in order.
-muster_status* self_batch(const std::vector<muster_call>& calls);
+muster_status* self_batch(muster_group& group, const std::vector<muster_call>& calls);
 
 }  // namespace muster
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/compose/self.hpp"
+#include "core/compose/staged.hpp"
 #include "core/dispatch/checked.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/queue.hpp"
@@ -38,8 +39,10 @@ muster_status* run_together(muster_group& group, const LiveBackend& live, uint16
 }
 
 // Messages that wait for each other must go to one backend, as one batch.
-Status check_messages(const muster_group& group, const std::vector<Part>& parts) {
-  size_t messages = 0;
+// staged: those that are staged through the host, together.
+Status check_messages(const muster_group& group, const std::vector<Part>& parts,
+                      const std::vector<muster_call>& staged) {
+  size_t messages = staged.size();
   const Candidate* alone = nullptr;  // serves messages, and not all of them together
   for (const auto& [candidate, part] : parts) {
     const auto here =
@@ -51,6 +54,15 @@ Status check_messages(const muster_group& group, const std::vector<Part>& parts)
     const bool together = live != nullptr && live->table->execute_batch != nullptr;
     if (!together || messages != 0) alone = candidate;
     messages += here;
+  }
+  for (muster_call call : staged) {
+    call.send_memory = call.recv_memory = MUSTER_HOST;
+    call.stream = {MUSTER_STREAM_NONE, 0, 0};
+    const Candidate* const candidate = find_candidate(group, call);
+    if (candidate == nullptr) return Status(not_offered(group, call));
+    const LiveBackend* const live = live_backend(group, candidate->backend);
+    if (live == nullptr || live->table->execute_batch == nullptr || messages != staged.size())
+      alone = candidate;
   }
   if (messages < 2 || alone == nullptr) return Status();
   return Status(
@@ -72,7 +84,7 @@ muster_status* run_alone(muster_group& group, const std::vector<muster_call>& ca
       return status;
     }
   }
-  return self_batch(messages);
+  return self_batch(group, messages);
 }
 
 }  // namespace
@@ -96,11 +108,16 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
   // same on all ranks; what consists of messages only comes last. Each rank lists its messages in
   // an order of its own, so they must not decide which part it enters first.
   std::vector<Part> parts;
+  std::vector<muster_call> staged;
   for (const bool messages : {false, true}) {
     for (const muster_call& call : calls) {
       if (op_is_point_to_point(call.op) != messages) continue;
       const Candidate* const candidate = find_candidate(group, call);
       if (candidate == nullptr) return not_offered(group, call);
+      if (messages && is_staged(*candidate)) {
+        staged.push_back(call);
+        continue;
+      }
       const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& p) {
         return p.first->backend == candidate->backend && candidate->backend != kComposed;
       });
@@ -111,7 +128,7 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
       }
     }
   }
-  if (Status status = check_messages(group, parts); !status.ok()) return status.release();
+  if (Status status = check_messages(group, parts, staged); !status.ok()) return status.release();
   for (const auto& [candidate, part] : parts) {
     const LiveBackend* const live = live_backend(group, candidate->backend);
     if (live != nullptr && live->table->execute_batch != nullptr) {
@@ -123,7 +140,7 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
       if (muster_status* status = run_now(group, call)) return status;
     }
   }
-  return nullptr;
+  return staged.empty() ? nullptr : staged_batch(group, staged);
 }
 
 }  // namespace muster

@@ -4,67 +4,11 @@
 
 #include "core/base/digest.hpp"
 #include "core/base/units.hpp"
+#include "core/dispatch/extents.hpp"
 #include "core/dispatch/prepare.hpp"
 
 namespace muster {
 namespace {
-
-struct Extents {
-  uint64_t send = 0;  // bytes read
-  uint64_t recv = 0;  // bytes written
-};
-
-Extents extents_of(const muster_group& group, const muster_call& call) {
-  const uint64_t element = dtype_size(call.dtype);
-  const uint64_t part = call.count * element;
-  const bool is_root = !op_is_rooted(call.op) || call.root == group.rank;
-  const auto extent = [&](const uint64_t* counts, const uint64_t* displs) {
-    uint64_t total = 0;
-    uint64_t end = 0;
-    return counts != nullptr && vector_extent(counts, displs, group.size, element, &total, &end)
-               ? end
-               : 0;
-  };
-  switch (call.op) {
-    case MUSTER_ALL_REDUCE:
-      return {part, part};
-    case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
-      return {part, call.count * recv_element(call)};
-    case MUSTER_REDUCE:
-      return {part, is_root ? part : 0};
-    case MUSTER_BROADCAST:
-      return {is_root ? part : 0, part};
-    case MUSTER_ALL_GATHER:
-      return {part, part * group.size};
-    case MUSTER_GATHER:
-      return {part, is_root ? part * group.size : 0};
-    case MUSTER_REDUCE_SCATTER:
-      return {part * group.size, part};
-    case MUSTER_SCATTER:
-      return {is_root ? part * group.size : 0, part};
-    case MUSTER_ALL_TO_ALL:
-      return {part * group.size, part * group.size};
-    case MUSTER_ALL_GATHERV:
-      return {part, extent(call.recv_counts, call.recv_displs)};
-    case MUSTER_REDUCE_SCATTERV:
-      return {extent(call.recv_counts, nullptr), part};
-    case MUSTER_GATHERV:
-      return {part, is_root ? extent(call.recv_counts, call.recv_displs) : 0};
-    case MUSTER_SCATTERV:
-      return {is_root ? extent(call.send_counts, call.send_displs) : 0, part};
-    case MUSTER_ALL_TO_ALLV:
-      return {extent(call.send_counts, call.send_displs),
-              extent(call.recv_counts, call.recv_displs)};
-    case MUSTER_SEND:
-      return {part, 0};
-    case MUSTER_RECV:
-      return {0, part};
-    case MUSTER_SEND_RECV:
-      return {part, call.recv_count * element};
-    default:
-      return {};
-  }
-}
 
 struct Operand {
   const char* name;
@@ -155,7 +99,7 @@ std::string key_text(const muster_call& call) {
 Status check_overlap(const muster_group& group, const muster_call& call) {
   if (call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM) MUSTER_TRY(check_fused_overlap(group, call));
   if ((call.flags & MUSTER_CALL_IN_PLACE) != 0) return Status();
-  const Extents extents = extents_of(group, call);
+  const Extents extents = extents_of(call, group.rank, group.size);
   if (extents.send == 0 || extents.recv == 0) return Status();
   const auto send = reinterpret_cast<uintptr_t>(call.send);
   const auto recv = reinterpret_cast<uintptr_t>(call.recv);
@@ -169,7 +113,7 @@ Status check_overlap(const muster_group& group, const muster_call& call) {
 
 Status check_symmetric(const muster_group& group, const muster_call& call) {
   if ((call.flags & MUSTER_CALL_SYMMETRIC) == 0) return Status();
-  const Extents extents = extents_of(group, call);
+  const Extents extents = extents_of(call, group.rank, group.size);
   for (const Operand& operand :
        {Operand{"send", call.send, extents.send}, Operand{"recv", call.recv, extents.recv}}) {
     if (operand.bytes == 0 || group.registered.holds(operand.data, operand.bytes)) continue;

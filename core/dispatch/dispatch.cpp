@@ -4,6 +4,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/units.hpp"
+#include "core/compose/staged.hpp"
 #include "core/dispatch/checked.hpp"
 #include "core/dispatch/plain_call.hpp"
 #include "core/dispatch/plan.hpp"
@@ -100,6 +101,20 @@ muster_status* not_offered(const muster_group& group, const muster_call& call) {
   return at_boundary([&] {
     const std::string size =
         call.selection_bytes == kUnsized ? "unsized" : format_bytes(call.selection_bytes);
+    const CellKey key{call.send_memory, group.phase_class, selection_op(call.op), call.dtype,
+                      call.redop};
+    if (staged_when_eager(group.chain, key, call.selection_bytes, call_traits(call)) != nullptr) {
+      return Status(
+          MUSTER_UNAVAILABLE,
+          fmt::format("{} of {} {}{}{} on group {} is staged through the host, for no backend "
+                      "offers it in {} memory, and a graph cannot hold what the host does",
+                      op_name(call.op), size, dtype_name(call.dtype),
+                      op_reduces(call.op) ? " " : "",
+                      op_reduces(call.op) ? redop_name(call.redop) : "", group.name,
+                      memory_name(call.send_memory)),
+          "make this call outside of graph phases, or have a backend that offers it there "
+          "(muster explain says why those of this machine do not)");
+    }
     return Status(
         MUSTER_UNAVAILABLE,
         fmt::format("no backend of group {} offers {} of {} {}{}{} in {} memory, phase {}",

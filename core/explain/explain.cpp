@@ -8,6 +8,7 @@
 #include "core/base/units.hpp"
 #include "core/chain/match.hpp"
 #include "core/compose/recipes.hpp"
+#include "core/compose/staged.hpp"
 
 namespace muster {
 namespace {
@@ -17,13 +18,19 @@ std::string size_text(uint64_t bytes) {
   return bytes >= kUnsized - 1 ? std::string("any") : format_bytes(bytes);
 }
 
+std::string band_text(uint64_t from, uint64_t to) {
+  return to == kUnsized ? "unsized" : fmt::format("{}..{}", size_text(from), size_text(to));
+}
+
 std::string call_text(const Question& question) {
   std::string text = op_name(question.op);
   if (question.op != MUSTER_BARRIER) text += fmt::format(" {}", dtype_name(question.key.dtype));
   if (op_reduces(question.op)) text += fmt::format(" {}", redop_name(question.key.redop));
   if (question.op != MUSTER_BARRIER) text += " " + size_text(question.bytes);
-  return text + fmt::format(" {} {}{}{}", memory_name(question.key.memory),
-                            phase_class_name(question.key.phase),
+  const bool waits = question.key.memory != MUSTER_HOST &&
+                     (question.traits & (kTraitStream << MUSTER_STREAM_NONE)) != 0;
+  return text + fmt::format(" {} {}{}{}{}", memory_name(question.key.memory),
+                            phase_class_name(question.key.phase), waits ? " without a stream" : "",
                             (question.traits & kTraitInPlace) != 0 ? " in place" : "",
                             (question.traits & kTraitQuantised) != 0 ? " quantised" : "");
 }
@@ -51,6 +58,17 @@ std::string refusal_of(const Candidate& candidate, const Question& question) {
   return {};
 }
 
+std::string composed_name(const Chain& chain, Recipe recipe, const CellKey& key);
+
+// Who serves a part: a backend, or what is composed in turn; "" when nobody does.
+std::string part_name(const Chain& chain, const CellKey& key) {
+  constexpr uint32_t kPlainCall = kTraitOutOfPlace | kTraitNotSymmetric | kTraitStream;
+  const Candidate* const base = chain.table.find(row_of(chain, key), 0, kPlainCall);
+  if (base == nullptr) return {};
+  if (base->backend != kComposed) return chain.backends[base->backend].id;
+  return composed_name(chain, static_cast<Recipe>(base->rule), key);
+}
+
 // "composed(shm)": by who serves the first part; of a part that is composed itself, by the part's
 // name.
 std::string composed_name(const Chain& chain, Recipe recipe, const CellKey& key) {
@@ -73,8 +91,12 @@ ExplainedCandidate explain_candidate(const Chain& chain, const Candidate& candid
   if (candidate.backend == kComposed) {
     const Recipe recipe = static_cast<Recipe>(candidate.rule);
     out.backend = composed_name(chain, recipe, question.key);
-    out.position =
-        fmt::format("made of {}, after all that offer it themselves", recipe_name(recipe));
+    const std::string how =
+        recipe == Recipe::kStagedThroughHost
+            ? fmt::format("staged through the host by {}",
+                          part_name(chain, recipe_bases(recipe, question.key).front()))
+            : fmt::format("made of {}", recipe_name(recipe));
+    out.position = how + ", after all that offer it themselves";
     return out;
   }
   const ChainBackend& backend = chain.backends[candidate.backend];
@@ -88,6 +110,36 @@ ExplainedCandidate explain_candidate(const Chain& chain, const Candidate& candid
                      ? fmt::format("preferred by {}", prefer->source.text())
                      : fmt::format("priority {} by {}", backend.priority, backend.priority_source);
   return out;
+}
+
+// The bands of the row, with those that take the call; sizes that are served alike as one.
+std::vector<ExplainedBand> explain_bands(const Chain& chain, const Question& question,
+                                         const Band* band) {
+  std::vector<ExplainedBand> out;
+  uint64_t from = 0;
+  for (uint64_t next = 0;; next = band->bytes_to + 1, ++band) {
+    const bool unsized = band->bytes_to == kUnsized;
+    if (unsized && !op_can_be_unsized(question.op)) return out;
+    std::string candidates;
+    for (uint32_t i = 0; i < band->count; ++i) {
+      const Candidate& candidate = chain.table.candidates[band->first + i];
+      if ((candidate.refuses & question.traits & ~uint32_t{kTraitAny}) != 0) continue;
+      const ChainBackend* const backend =
+          candidate.backend == kComposed ? nullptr : &chain.backends[candidate.backend];
+      candidates +=
+          fmt::format("{}{}", candidates.empty() ? "" : " > ",
+                      backend == nullptr
+                          ? composed_name(chain, static_cast<Recipe>(candidate.rule), question.key)
+                          : fmt::format("{} {}", backend->id, backend->rules[candidate.rule].name));
+    }
+    if (!unsized && !out.empty() && out.back().candidates == candidates) {
+      out.back().bytes = band_text(from, band->bytes_to);
+    } else {
+      from = next;
+      out.push_back({band_text(from, band->bytes_to), std::move(candidates)});
+    }
+    if (unsized) return out;
+  }
 }
 
 // Why a backend of the chain is not among the candidates of a band.
@@ -137,9 +189,10 @@ Explanation explain(const Chain& chain, const Question& question) {
     const Band* const first = chain.table.bands.data() + chain.table.rows[row];
     const Band* const band = chain.table.band(row, question.bytes);
     const uint64_t from = band == first ? 0 : (band - 1)->bytes_to + 1;
-    out.band = band->bytes_to == kUnsized
-                   ? "unsized"
-                   : fmt::format("{}..{}", size_text(from), size_text(band->bytes_to));
+    // A row that nobody serves has no sizes to tell apart.
+    if (chain.table.rows[row] != 0 || question.bytes == kUnsized)
+      out.band = band_text(from, band->bytes_to);
+    out.bands = explain_bands(chain, question, first);
     for (uint32_t i = 0; i < band->count; ++i) {
       const Candidate& candidate = chain.table.candidates[band->first + i];
       out.chain.push_back(explain_candidate(chain, candidate, question, prefer));
@@ -147,8 +200,20 @@ Explanation explain(const Chain& chain, const Question& question) {
       if (out.answer.empty() && out.chain.back().takes) out.answer = out.chain.back().backend;
     }
   }
+  for (const ChainBackend& backend : chain.backends) {
+    for (const std::string& reason : backend.declined) out.declined.push_back({backend.id, reason});
+  }
   for (size_t b = 0; b < chain.backends.size(); ++b) {
     if (!present[b]) out.left_out.push_back(explain_absence(chain, chain.backends[b], question));
+  }
+  if (const Candidate* const staged =
+          staged_when_eager(chain, question.key, question.bytes, question.traits);
+      staged != nullptr) {
+    CellKey eager = question.key;
+    eager.phase = kPhaseEager;
+    out.left_out.push_back(
+        {composed_name(chain, Recipe::kStagedThroughHost, eager), stage_name(Stage::kChain),
+         "serves eager calls, staged through the host, which a graph cannot hold", ""});
   }
   for (const LeftOut& left : chain.left_out) {
     out.left_out.push_back({left.id, stage_name(left.stage), left.reason, left.source});

@@ -40,6 +40,18 @@ struct ExplainedAbsence {
   std::string source;
 };
 
+// What a backend of the chain does not offer, in its own words.
+struct ExplainedDecline {
+  std::string backend;
+  std::string reason;
+};
+
+// Who takes such a call at other sizes.
+struct ExplainedBand {
+  std::string bytes;       // "64KiB..any"
+  std::string candidates;  // "cuda_peer staged > nccl float"; "" when nobody does
+};
+
 struct Explanation {
   std::string group;
   uint32_t ranks = 0;
@@ -49,10 +61,19 @@ struct Explanation {
   std::string answer;  // "" when nothing serves
   std::string band;    // "64KiB..any"
   std::vector<ExplainedCandidate> chain;
+  std::vector<ExplainedBand> bands;  // neighbours differ
+  std::vector<ExplainedDecline> declined;
   std::vector<ExplainedAbsence> left_out;
 };
 
+// One line of the text: what it is about ("chain", "left out", ...), and what it says.
+struct ExplainedLine {
+  std::string label;
+  std::string text;
+};
+
 Explanation explain(const Chain& chain, const Question& question);
+std::vector<ExplainedLine> explanation_lines(const Explanation& explanation);
 std::string explanation_text(const Explanation& explanation);
 // "muster.explain/1"; with the kernels that backends and compositions are given.
 std::string explanation_json(const Explanation& explanation,

@@ -5,6 +5,10 @@
 #define MUSTER_CORE_QUERY_DEVICES_HPP
 
 #include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/base/records.hpp"
 #include "core/query/plugin.hpp"
@@ -29,6 +33,11 @@ class Devices {
   std::array<Device, MUSTER_MEMORY_END> devices_{};
   std::array<std::string, MUSTER_MEMORY_END> plugins_;
 };
+
+// The kinds of memory that plugins give and that this machine has a device of: "cuda hip".
+std::string kinds_of_memory(const std::vector<std::unique_ptr<Plugin>>& plugins);
+// Whether a list of kinds names one.
+bool names_kind(std::string_view kinds, muster_memory memory);
 
 }  // namespace muster
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <string>
@@ -44,6 +45,35 @@ Result<void*> Scratch::get(User user, muster_memory memory, uint64_t bytes) {
   buffer.memory = std::move(*made);
   buffer.bytes = rounded;
   return buffer.memory.get();
+}
+
+Result<void*> Scratch::staging(User user, muster_memory device_kind, uint64_t bytes) {
+  constexpr uint64_t kUnit = uint64_t{1} << 20;  // pinning takes long: not for every few bytes
+  Buffer& buffer = buffers_[{user, MUSTER_HOST}];
+  if (buffer.memory != nullptr && buffer.bytes >= bytes) return buffer.memory.get();
+  if (bytes > UINT64_MAX - kUnit)
+    return Status(MUSTER_OUT_OF_RANGE, "scratch size does not fit in 64 bits");
+  const uint64_t rounded = std::max((bytes + kUnit - 1) / kUnit, uint64_t{1}) * kUnit;
+  buffer = {};
+  Result<Memory> made = allocate(MUSTER_HOST, rounded);
+  if (!made.ok()) return made.take_status();
+  buffer.memory = pinned(std::move(*made), *devices_->find(device_kind), rounded);
+  buffer.bytes = rounded;
+  return buffer.memory.get();
+}
+
+Scratch::Memory Scratch::pinned(Memory memory, const Device& device, uint64_t bytes) const {
+  const muster_device& table = *device.table;
+  if (table.struct_size < MUSTER_DEVICE_SIZE || table.host_pin == nullptr ||
+      table.host_unpin == nullptr) {
+    return memory;
+  }
+  // Where it fails, for too much is pinned already, say, the copies are slower.
+  if (!Status(table.host_pin(device.instance, device_, memory.get(), bytes)).ok()) return memory;
+  return Memory(memory.release(), [device, index = device_](void* pointer) {
+    device.table->host_unpin(device.instance, index, pointer);
+    std::free(pointer);
+  });
 }
 
 Status Scratch::reserve(User user, muster_memory memory, uint64_t bytes) {

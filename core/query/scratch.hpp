@@ -28,6 +28,9 @@ class Scratch {
     device_ = device;
   }
   Result<void*> get(User user, muster_memory memory, uint64_t bytes);
+  // Memory of the host for copies to and from a kind of device memory: pinned where the plugin of
+  // that kind can.
+  Result<void*> staging(User user, muster_memory device_kind, uint64_t bytes);
   // Makes sure that a later get of up to `bytes` need not grow.
   Status reserve(User user, muster_memory memory, uint64_t bytes);
   void allow_growth(bool allow) { may_grow_ = allow; }
@@ -39,6 +42,7 @@ class Scratch {
     uint64_t bytes = 0;
   };
   Result<Memory> allocate(muster_memory memory, uint64_t bytes) const;
+  Memory pinned(Memory memory, const Device& device, uint64_t bytes) const;
 
   std::map<std::pair<User, muster_memory>, Buffer> buffers_;
   const Devices* devices_ = nullptr;

@@ -66,6 +66,7 @@ enum : int {
 };
 enum : unsigned { kTypeHost = 1, kTypeDevice = 2, kTypeArray = 3, kTypeUnified = 4 };
 
+enum : unsigned { kHostRegisterPortable = 1 };
 enum : unsigned { kStreamDefault = 0, kStreamNonBlocking = 1 };
 enum : unsigned { kEventDefault = 0, kEventDisableTiming = 2 };
 // CUstreamCaptureStatus, CUstreamCaptureMode

@@ -101,4 +101,33 @@ std::vector<DeviceCase> nccl_cases(uint32_t size, uint64_t seed,
   return cases;
 }
 
+std::vector<DeviceCase> staged_cases(uint32_t size, uint64_t seed, uint64_t largest) {
+  std::vector<DeviceCase> cases;
+  for (const muster_op op : device_ops()) {
+    for (const muster_dtype dtype : ranks::dtypes_of(op)) {
+      for (const muster_redop redop : ranks::redops_of(op, dtype)) {
+        seed = mix(seed);
+        DeviceCase c{ranks::random_case(op, dtype, redop, size, seed), Way::kStream};
+        // A graph holds nothing that the host does.
+        c.way = static_cast<Way>(mix(seed, 40u) % static_cast<uint64_t>(Way::kGraph));
+        if (mix(seed, 41u) % 8 == 0) c.call.count = ranks::count_of_bytes(op, dtype, size, largest);
+        cases.push_back(c);
+      }
+    }
+  }
+  return cases;
+}
+
+std::vector<DeviceCase> self_cases(uint64_t seed, uint64_t largest) {
+  std::vector<DeviceCase> cases;
+  for (DeviceCase& c : staged_cases(1, seed, largest)) {
+    const bool no_copy = c.call.redop >= MUSTER_LAND || c.call.scalar;
+    if (no_copy || ranks::op_is_message(c.call.op)) continue;
+    cases.push_back(c);
+    c.way = Way::kGraph;
+    cases.push_back(c);
+  }
+  return cases;
+}
+
 }  // namespace muster::gpu

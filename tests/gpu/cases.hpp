@@ -36,6 +36,12 @@ bool nccl_has(muster_op op, muster_dtype dtype, muster_redop redop);
 std::vector<DeviceCase> nccl_cases(uint32_t size, uint64_t seed,
                                    const std::vector<uint64_t>& bytes);
 
+// Every operation x dtype x reduce operation of the host's memory, on a stream, as a host call,
+// planned or in a batch: what is staged through the host where no backend serves devices.
+std::vector<DeviceCase> staged_cases(uint32_t size, uint64_t seed, uint64_t largest);
+// What a group of one rank copies, in all ways.
+std::vector<DeviceCase> self_cases(uint64_t seed, uint64_t largest);
+
 }  // namespace muster::gpu
 
 #endif

@@ -50,7 +50,7 @@ Tally run_scenario(const Scenario& scenario, size_t index, const Settings& setti
                         std::to_string(settings.seed) + " --max-bytes " +
                         std::to_string(settings.largest);
   if (!settings.nccl_file.empty()) command += " --library " + quoted(settings.nccl_file);
-  if (!scenario.single) {
+  if (!scenario.single && !scenario.alone) {
     const std::string launcher = self.substr(0, self.rfind('/')) + "/ranks_launch ";
     command = quoted(launcher.substr(0, launcher.size() - 1)) + " " + std::to_string(ranks) + " " +
               command;
@@ -75,7 +75,7 @@ Tally run_scenario(const Scenario& scenario, size_t index, const Settings& setti
     }
   }
   const int status = pclose(output);
-  const uint32_t expected = scenario.single ? 1 : ranks;
+  const uint32_t expected = scenario.single || scenario.alone ? 1 : ranks;
   if (answers != expected || (status != 0 && sum.failed == 0))
     sum.expect(false, "a rank of '" + scenario.name + "' ended without an answer, status " +
                           std::to_string(status));

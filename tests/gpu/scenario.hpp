@@ -11,10 +11,12 @@ namespace muster::gpu {
 
 struct Scenario {
   std::string name;
-  std::string config;     // TOML, beside what all have
-  bool of_group = false;  // buffers of muster_mem_alloc
-  bool refused = false;   // all ranks on device 0: nccl must decline, and nothing may hang
-  bool single = false;    // one rank, the device plugin alone
+  std::string config;           // TOML, beside what all have
+  bool of_group = false;        // buffers of muster_mem_alloc
+  bool refused = false;         // all ranks on device 0: nccl must decline, and nothing may hang
+  bool single = false;          // one rank, the device plugin alone
+  bool alone = false;           // one rank, a world of its own
+  std::string server = "nccl";  // who must serve
 };
 
 // Those that make sense on a machine of `devices` devices.
@@ -33,7 +35,6 @@ struct Tally {
 };
 
 struct Settings {
-  std::string backend = "nccl";
   std::string nccl_file;  // of NCCL; "": as the loader finds it
   uint64_t seed = 1;
   uint64_t largest = uint64_t{32} << 20;

@@ -94,8 +94,17 @@ typedef struct muster_device {
    * [local] */
   MUSTER_OWN muster_status* (*event_elapsed)(struct muster_instance* instance, muster_event* begin,
                                              muster_event* end, double* out_us);
+  /* ---- optional: host memory that is copied faster; both, or none ---- */
+  /* Makes whole pages of host memory fast to copy from and to a device, until host_unpin. As
+   * cudaHostRegister. [any-thread] [local] */
+  MUSTER_OWN muster_status* (*host_pin)(struct muster_instance* instance, uint32_t device,
+                                        void* pointer, uint64_t bytes);
+  /* Of what was pinned for the device, before it is freed. [any-thread] [local] */
+  void (*host_unpin)(struct muster_instance* instance, uint32_t device, void* pointer);
 } muster_device;
-#define MUSTER_DEVICE_SIZE MUSTER_STRUCT_SIZE(muster_device, event_elapsed)
+#define MUSTER_DEVICE_SIZE MUSTER_STRUCT_SIZE(muster_device, host_unpin)
+/* Of a table with streams and graphs. */
+#define MUSTER_DEVICE_STREAMS_SIZE MUSTER_STRUCT_SIZE(muster_device, event_elapsed)
 /* What every table has at least. */
 #define MUSTER_DEVICE_LEAST_SIZE MUSTER_STRUCT_SIZE(muster_device, event_release)
 MUSTER_ASSERT_STRUCT_SIZE(muster_device, MUSTER_DEVICE_SIZE);

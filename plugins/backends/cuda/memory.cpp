@@ -176,4 +176,16 @@ void* DeviceMemory::map(uint32_t device, int32_t fd, uint64_t bytes) {
   return keep(host_pointer(piece.begin), piece);
 }
 
+void DeviceMemory::pin(uint32_t device, void* pointer, uint64_t bytes) {
+  const Current current(driver_, contexts_.of(device));
+  const BesideCapture beside(driver_);
+  driver_.check(driver_.host_register(pointer, bytes, kHostRegisterPortable), "cuMemHostRegister");
+}
+
+void DeviceMemory::unpin(uint32_t device, void* pointer) {
+  const Current current(driver_, contexts_.of(device));
+  const BesideCapture beside(driver_);
+  driver_.check(driver_.host_unregister(pointer), "cuMemHostUnregister");
+}
+
 }  // namespace muster::cuda

@@ -37,6 +37,10 @@ class DeviceMemory {
   Shared share(void* pointer) const;
   void* map(uint32_t device, int32_t fd, uint64_t bytes);
 
+  // Whole pages of the host's memory.
+  void pin(uint32_t device, void* pointer, uint64_t bytes);
+  void unpin(uint32_t device, void* pointer);
+
  private:
   struct Piece {
     DevicePointer begin = 0;

@@ -190,6 +190,20 @@ muster_status* event_elapsed(muster_instance* instance, muster_event* begin, mus
   });
 }
 
+muster_status* host_pin(muster_instance* instance, uint32_t device, void* pointer,
+                        uint64_t bytes) noexcept {
+  return guarded(instance, [&](Device& cuda) { cuda.memory.pin(device, pointer, bytes); });
+}
+
+void host_unpin(muster_instance* instance, uint32_t device, void* pointer) noexcept {
+  const muster_host* const host = of(instance)->host();
+  muster_status* const status =
+      guarded(instance, [&](Device& cuda) { cuda.memory.unpin(device, pointer); });
+  if (status == nullptr) return;
+  host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
+  host->status_release(status);
+}
+
 constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   MUSTER_CUDA,
                                   MUSTER_STREAM_CUDA,
@@ -214,7 +228,9 @@ constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   capture_end,
                                   graph_launch,
                                   graph_release,
-                                  event_elapsed};
+                                  event_elapsed,
+                                  host_pin,
+                                  host_unpin};
 
 muster_status* open(const muster_host* host, muster_instance** out) noexcept {
   return plugin::detail::guard(

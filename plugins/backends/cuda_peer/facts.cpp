@@ -37,7 +37,10 @@ std::string who(const plugin::Query& query, uint32_t rank) {
 std::string obstacle_of(const plugin::Query& query, uint32_t rank) {
   const muster_rank_place& place = query.place(rank);
   const std::string name = "rank " + std::to_string(rank);
-  if (place.node != query.place(0).node) return name + " is on another node than rank 0";
+  if (place.node != query.place(0).node) {
+    return name + " is on node " + std::to_string(place.node) + ", rank 0 on node " +
+           std::to_string(query.place(0).node) + ": kernels store into memory of one machine only";
+  }
   if (query.fact(rank, "devices").empty()) return name + " has no NVIDIA device for this backend";
   if (place.device < 0) return name + " is bound to no device";
   if (place.device >= device_count_of(query, rank)) {

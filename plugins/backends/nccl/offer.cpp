@@ -16,10 +16,14 @@ constexpr uint64_t bits(std::initializer_list<uint32_t> values) {
 
 constexpr uint64_t kReductions =
     bits({MUSTER_ALL_REDUCE, MUSTER_REDUCE, MUSTER_REDUCE_SCATTER, MUSTER_REDUCE_SCATTERV});
-constexpr uint64_t kExchanges = bits({MUSTER_ALL_TO_ALL, MUSTER_ALL_TO_ALLV});
-constexpr uint64_t kMoves =
-    bits({MUSTER_BROADCAST, MUSTER_ALL_GATHER, MUSTER_ALL_GATHERV, MUSTER_GATHER, MUSTER_GATHERV,
-          MUSTER_SCATTER, MUSTER_SCATTERV, MUSTER_SEND, MUSTER_RECV, MUSTER_SEND_RECV});
+constexpr uint64_t kMoves = bits({MUSTER_BROADCAST, MUSTER_ALL_GATHER, MUSTER_ALL_GATHERV});
+// Groups of ncclSend and ncclRecv in every version; these in versions of kOwnMoves on NCCL's own.
+constexpr uint64_t kMessages =
+    bits({MUSTER_GATHERV, MUSTER_SCATTERV, MUSTER_SEND, MUSTER_RECV, MUSTER_SEND_RECV});
+constexpr uint64_t kGathers = bits({MUSTER_GATHER, MUSTER_SCATTER});
+constexpr int kOwnMoves = 228;
+constexpr int kWindows = 227;
+constexpr int kFp8 = 224;
 constexpr uint64_t kAnyType = MUSTER_BIT(MUSTER_DTYPE_END) - MUSTER_BIT(MUSTER_I8);
 constexpr uint64_t kIntegers =
     bits({MUSTER_I8, MUSTER_U8, MUSTER_I32, MUSTER_U32, MUSTER_I64, MUSTER_U64});
@@ -114,6 +118,18 @@ std::string reason_against(const plugin::Query& query) {
   return {};
 }
 
+// Why fp8 is not reduced, "" when it is.
+std::string against_fp8(const plugin::Query& query, const std::string& version) {
+  if (level_of(version) < kFp8) return "NCCL " + version + " has none, 2.24 is the first that does";
+  for (uint32_t rank = 0; rank < query.size(); ++rank) {
+    const std::string device = device_of(query, rank);
+    if (reduces_fp8(device)) continue;
+    return rank_text(rank) + " has " + device.substr(device.find(' ') + 1) +
+           ", they need compute capability 9.0";
+  }
+  return {};
+}
+
 // What floats keep. Of two ranks there is one sum, the same in whatever order. Of more, each piece
 // of a buffer is summed in the order of a ring or tree that depends on the size; all ranks get the
 // bits of one of them, except by kernels on windows, where each rank begins with its own.
@@ -125,6 +141,18 @@ void add_floats(const plugin::Query& query, uint64_t dtypes) {
       windows ? MUSTER_RUN_TO_RUN : MUSTER_RANK_INVARIANT);
   add(query, "float", kReductions & ~MUSTER_BIT(MUSTER_ALL_REDUCE), dtypes, kSums,
       MUSTER_RUN_TO_RUN);
+}
+
+// In place it goes through scratch memory, which a captured graph could not keep.
+void add_exchange(const plugin::Query& query, const char* name, uint64_t ops) {
+  muster_rule exchange = plugin::rule(name, ops);
+  exchange.dtypes = kAnyType;
+  exchange.determinism = MUSTER_SIZE_INVARIANT;
+  add(query, exchange, MUSTER_BIT(MUSTER_EAGER) | kGraph, MUSTER_PLACE_OUT);
+  exchange = plugin::rule("exchange_staged", ops);
+  exchange.dtypes = kAnyType;
+  exchange.determinism = MUSTER_SIZE_INVARIANT;
+  add(query, exchange, MUSTER_BIT(MUSTER_EAGER), MUSTER_PLACE_IN);
 }
 
 }  // namespace
@@ -141,25 +169,30 @@ void Backend::offer(plugin::Query query) {
   } else {
     query.decline("min and max of floats: NCCL loses NaN (option float_min_max offers them)");
   }
-  bool fp8 = level_of(query.fact(0, "nccl.version")) >= 224;
-  for (uint32_t rank = 0; rank < query.size(); ++rank)
-    fp8 = fp8 && reduces_fp8(device_of(query, rank));
-  if (fp8) {
+  const std::string version = query.fact(0, "nccl.version");
+  const std::string no_fp8 = against_fp8(query, version);
+  if (no_fp8.empty()) {
     add(query, "fp8", kReductions, kNarrow, kSums, MUSTER_RUN_TO_RUN);
   } else {
-    query.decline("reductions of fp8: they need NCCL 2.24 and compute capability 9.0 on all ranks");
+    query.decline("reductions of fp8: " + no_fp8);
   }
   query.decline("reductions of i16 and u16, bitwise and logical ones of integers: NCCL has none");
-  add(query, "move", kMoves, kAnyType, 0, MUSTER_SIZE_INVARIANT);
-  muster_rule exchange = plugin::rule("exchange", kExchanges);
-  exchange.dtypes = kAnyType;
-  exchange.determinism = MUSTER_SIZE_INVARIANT;
-  add(query, exchange, MUSTER_BIT(MUSTER_EAGER) | kGraph, MUSTER_PLACE_OUT);
-  // In place it goes through scratch memory, which a captured graph could not keep.
-  exchange = plugin::rule("exchange_staged", kExchanges);
-  exchange.dtypes = kAnyType;
-  exchange.determinism = MUSTER_SIZE_INVARIANT;
-  add(query, exchange, MUSTER_BIT(MUSTER_EAGER), MUSTER_PLACE_IN);
+  const bool own_moves = level_of(version) >= kOwnMoves;
+  if (!own_moves) {
+    query.decline("ncclAlltoAll, ncclGather and ncclScatter: NCCL " + version +
+                  " lacks them, 2.28 is the first that has them; groups of ncclSend and ncclRecv "
+                  "serve instead");
+  }
+  if (query.option("windows") == "true" && level_of(version) < kWindows) {
+    query.decline("windows: NCCL " + version +
+                  " lacks ncclCommWindowRegister, 2.27 is the first that has it; memory is served "
+                  "without");
+  }
+  add(query, "move", own_moves ? kMoves | kGathers : kMoves, kAnyType, 0, MUSTER_SIZE_INVARIANT);
+  add(query, "messages", own_moves ? kMessages : kMessages | kGathers, kAnyType, 0,
+      MUSTER_SIZE_INVARIANT);
+  add_exchange(query, own_moves ? "exchange" : "messages", MUSTER_BIT(MUSTER_ALL_TO_ALL));
+  add_exchange(query, "messages", MUSTER_BIT(MUSTER_ALL_TO_ALLV));
 }
 
 }  // namespace muster::nccl

@@ -39,6 +39,7 @@ struct Known {
   std::mutex mutex;
   std::map<DevicePointer, Range> ranges;
   std::map<MemoryHandle, std::shared_ptr<Physical>> handles;
+  std::map<void*, size_t> pinned;
   MemoryHandle last = 0;
 
   MemoryHandle keep(std::shared_ptr<Physical> physical) {
@@ -84,6 +85,27 @@ SIMULATED cuMemFree_v2(DevicePointer pointer) {
   known().ranges.erase(found);
   free(host_pointer(pointer));
   return kSuccess;
+}
+
+SIMULATED cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned) {
+  SIMULATED_CONTEXT("cuMemHostRegister");
+  if (forbidden_beside_capture()) return kCaptureUnsupported;
+  if (pointer == nullptr || bytes == 0) return kInvalidValue;
+  const std::lock_guard<std::mutex> lock(known().mutex);
+  known().pinned[pointer] = bytes;
+  return kSuccess;
+}
+
+SIMULATED cuMemHostUnregister(void* pointer) {
+  SIMULATED_CONTEXT("cuMemHostUnregister");
+  const std::lock_guard<std::mutex> lock(known().mutex);
+  return known().pinned.erase(pointer) == 1 ? kSuccess : kInvalidValue;
+}
+
+// How many pieces of host memory are pinned now.
+SIMULATED simulatedPinned() {
+  const std::lock_guard<std::mutex> lock(known().mutex);
+  return static_cast<int>(known().pinned.size());
 }
 
 SIMULATED cuPointerGetAttribute(void* out, int attribute, DevicePointer pointer) {

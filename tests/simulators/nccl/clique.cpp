@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/simulators/switches.hpp"
+
 namespace muster::simulators {
 
 std::shared_ptr<Clique> Clique::of(const std::string& id, int size) {
@@ -76,6 +78,7 @@ void Clique::compute(const Round& round, int rank, std::vector<unsigned char>& o
       for (int from = 0; from < size_; ++from) sources.push_back(part_of(from, offset));
       out.resize(mine.count * element);
       reduce(mine.datatype, mine.reduction, sources, mine.count, out.data());
+      if (rank == number("SIMULATED_NCCL_WRONG_SUM", -1) && !out.empty()) out[0] ^= 0x41;
       return;
     }
     case Kind::kBroadcast:
@@ -93,6 +96,10 @@ void Clique::compute(const Round& round, int rank, std::vector<unsigned char>& o
 std::string Clique::run(int rank, const Job& job, const bool& aborted) {
   if (job.kind == Kind::kMessages) return run_messages(rank, job, aborted);
   std::unique_lock<std::mutex> lock(mutex_);
+  if (rank == number("SIMULATED_NCCL_HANG_CALLS", -1)) {
+    changed_.wait(lock, [&] { return aborted; });
+    return "aborted";
+  }
   const uint64_t number = next_[rank]++;
   Round& round = rounds_[number];
   round.jobs.resize(static_cast<size_t>(size_));

@@ -92,6 +92,8 @@ TEST(Exercise, GivenALargeGroupThenOnlyWhatIsStillExactIsAsked) {
   EXPECT_TRUE(Exercise::is_exact(MUSTER_ALL_REDUCE, MUSTER_I32, MUSTER_SUM, 100000));
   EXPECT_TRUE(Exercise::is_exact(MUSTER_ALL_GATHER, MUSTER_BF16, MUSTER_REDOP_NONE, 100000));
   EXPECT_FALSE(Exercise::is_exact(MUSTER_ALL_REDUCE, MUSTER_BOOL, MUSTER_SUM, 2));
+  EXPECT_FALSE(Exercise::is_exact(MUSTER_ALL_REDUCE, MUSTER_F8E4M3, MUSTER_SUM, 2));
+  EXPECT_TRUE(Exercise::is_exact(MUSTER_ALL_GATHER, MUSTER_F8E4M3, MUSTER_REDOP_NONE, 2));
 }
 
 // Carries out a routed call by hand: blocks are packed in the order of ranks on both sides.

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/agree/candidates.hpp"
+
 namespace muster {
 namespace {
 
@@ -21,6 +23,7 @@ RankRecord full_record() {
   record.policy_sources = "/etc/muster.toml";
   record.failure = "INTERNAL: \"quoted\"\nline";
   record.builds = true;
+  record.memory_kinds = "cuda hip";
   record.plugins["shm"] = {"0.1.0", "", {{"cpus", "8"}, {"pages", "2MiB"}}};
   record.plugins["mpi"] = {"2.0.0", "no launcher", {}};
   return record;
@@ -39,10 +42,22 @@ TEST(RankRecord, GivenARecordThenItComesBackWhole) {
   EXPECT_EQ(back->policy_sources, record.policy_sources);
   EXPECT_EQ(back->failure, record.failure);
   EXPECT_TRUE(back->builds);
+  EXPECT_EQ(back->memory_kinds, record.memory_kinds);
   ASSERT_EQ(back->plugins.size(), 2u);
   EXPECT_EQ(back->plugins.at("shm").facts, record.plugins.at("shm").facts);
   EXPECT_EQ(back->plugins.at("mpi").unusable, "no launcher");
   EXPECT_EQ(back->plugins.at("mpi").version, "2.0.0");
+}
+
+TEST(RankRecord, GivenKindsOfMemoryThenThoseThatEveryRankHasAreKnown) {
+  RankRecord both;
+  both.memory_kinds = "cuda hip";
+  RankRecord one;
+  one.memory_kinds = "hip";
+  EXPECT_EQ(memory_known_to_all({&both, &both}), MUSTER_BIT(MUSTER_CUDA) | MUSTER_BIT(MUSTER_HIP));
+  EXPECT_EQ(memory_known_to_all({&both, &one}), MUSTER_BIT(MUSTER_HIP));
+  one.memory_kinds = "hi";
+  EXPECT_EQ(memory_known_to_all({&both, &one}), 0u);
 }
 
 TEST(RankRecord, GivenAnEmptyRecordThenItComesBackEmpty) {

@@ -1,4 +1,5 @@
 // Device memory: whose it is, made, shared, mapped, freed.
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -47,6 +48,19 @@ TEST_F(CudaMemory, GivenPointersThenItIsKnownWhoseTheyAre) {
 
 TEST_F(CudaMemory, GivenAnySizeThenItIsAlignedAndHoldsWhatIsCopied) {
   for (const uint64_t bytes : {1, 4096, 3'000'000}) expect_aligned_and_usable(bytes);
+}
+
+TEST_F(CudaMemory, GivenPagesOfTheHostThenTheyArePinnedUntilTheyAreLetGo) {
+  void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  const auto pinned = reinterpret_cast<int (*)()>(dlsym(driver, "simulatedPinned"));
+  alignas(4096) static char pages[8192];
+  EXPECT_TRUE(FakeHost::take(table_->host_pin(instance_, 1, pages, sizeof(pages))).ok());
+  EXPECT_EQ(pinned(), 1);
+  table_->host_unpin(instance_, 1, pages);
+  EXPECT_EQ(pinned(), 0);
+  EXPECT_TRUE(host_.log().empty());
+  table_->host_unpin(instance_, 1, pages);
+  EXPECT_FALSE(host_.log().empty());
 }
 
 TEST_F(CudaMemory, GivenADeviceWithoutVirtualMemoryThenItIsAlignedAndHoldsWhatIsCopied) {

@@ -9,6 +9,7 @@
 namespace muster::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -147,6 +148,34 @@ TEST(NcclOffer, GivenFp8ThenEveryRankMustBeAbleToReduceIt) {
   Description mixed(2);
   mixed.facts[1] = facts_of("2.28.9", "8.0");
   EXPECT_EQ(mixed.offered().determinism_of(kOp, MUSTER_F8E4M3, MUSTER_SUM), -1);
+}
+
+TEST(NcclOffer, GivenADeviceThatCannotReduceFp8ThenItsRankIsNamed) {
+  Description mixed(2);
+  mixed.facts[1] = facts_of("2.28.9", "8.0");
+  EXPECT_THAT(mixed.offered().declined,
+              Contains("reductions of fp8: rank 1 has 8.0 NVIDIA H200, they need compute "
+                       "capability 9.0"));
+}
+
+TEST(NcclOffer, GivenAnOldVersionThenWhatItLacksIsSaidAndMessagesServe) {
+  const auto rule_of = [](const Description& group, muster_op op) {
+    for (const muster_rule& rule : group.rules) {
+      if ((rule.ops & MUSTER_BIT(op)) != 0) return std::string(rule.name);
+    }
+    return std::string();
+  };
+  const Description recent = Description(2).offered();
+  EXPECT_EQ(rule_of(recent, MUSTER_ALL_TO_ALL), "exchange");
+  EXPECT_EQ(rule_of(recent, MUSTER_GATHER), "move");
+  Description old(2);
+  old.facts = {facts_of("2.18.5"), facts_of("2.18.5")};
+  old.offered();
+  for (const muster_op op : {MUSTER_ALL_TO_ALL, MUSTER_GATHER, MUSTER_SCATTER})
+    EXPECT_EQ(rule_of(old, op), "messages");
+  EXPECT_THAT(old.declined, Contains(HasSubstr("NCCL 2.18.5 lacks them, 2.28 is the first")));
+  EXPECT_THAT(old.declined, Contains(HasSubstr("NCCL 2.18.5 has none, 2.24 is the first")));
+  EXPECT_THAT(old.declined, Contains(HasSubstr("lacks ncclCommWindowRegister")));  // asked for
 }
 
 TEST(NcclOffer, GivenFloatsThenMinAndMaxAreOfferedOnRequestOnly) {

@@ -24,13 +24,17 @@ muster_call sum_on_device() {
   return call;
 }
 
-// A world in which nccl is left out: host memory is served, device memory is not, and the records
-// say why.
-void expect_left_out(const World& world, const std::string& why) {
+// A world in which nccl is left out: host memory is served, device memory is staged through the
+// host where there are devices, and the records say why.
+void expect_left_out(const World& world, const std::string& why, bool has_devices = true) {
   world.run([&](api::Runtime& runtime, uint32_t) {
     api::Group group(runtime, on_devices());
     const muster_call call = sum_on_device();
-    EXPECT_EQ(refusal_of([&] { group.execute(call); }).code, MUSTER_INVALID_ARGUMENT);
+    if (has_devices) {
+      EXPECT_EQ(group.backend(call), "composed(shm)");
+    } else {
+      EXPECT_EQ(refusal_of([&] { group.execute(call); }).code, MUSTER_INVALID_ARGUMENT);
+    }
     int32_t one = 1;
     api::Options host;
     host.send_memory = host.recv_memory = MUSTER_HOST;
@@ -42,12 +46,13 @@ void expect_left_out(const World& world, const std::string& why) {
 
 TEST(NcclRefusals, GivenNoDeviceThenTheDriversWordsSayIt) {
   const Environment none("SIMULATED_CUDA_DEVICES", "0");
-  expect_left_out(simulated_world(2), "cuInit: CUDA_ERROR_NO_DEVICE (no CUDA-capable device");
+  expect_left_out(simulated_world(2), "cuInit: CUDA_ERROR_NO_DEVICE (no CUDA-capable device",
+                  false);
 }
 
 TEST(NcclRefusals, GivenADriverThatDoesNotStartThenItsErrorIsNamed) {
   const Environment failing("SIMULATED_CUDA_FAIL", "cuInit=3");
-  expect_left_out(simulated_world(2), "cuInit: CUDA_ERROR_NOT_INITIALIZED");
+  expect_left_out(simulated_world(2), "cuInit: CUDA_ERROR_NOT_INITIALIZED", false);
 }
 
 TEST(NcclRefusals, GivenNoLibraryThenTheNameAndTheLoadersReasonAreNamed) {
@@ -112,18 +117,18 @@ TEST(NcclRefusals, GivenOneThatDoesNotBlockAndIsNeverReadyThenTheDeadlineEndsThe
   expect_bounded_start(nccl_option("blocking", "false"));
 }
 
-TEST(NcclRefusals, GivenACallThatNcclLacksThenItIsNotOfferedAndExplainSaysWhy) {
+TEST(NcclRefusals, GivenACallThatNcclLacksThenItIsStagedAndExplainSaysWhy) {
   on_ranks(simulated_world(2), [](api::Group& group, gpu::Device&) {
     muster_call call = sum_on_device();
     call.dtype = MUSTER_F32;
     call.redop = MUSTER_MAX;
-    EXPECT_EQ(refusal_of([&] { group.execute(call); }).code, MUSTER_UNAVAILABLE);
+    EXPECT_EQ(group.backend(call), "composed(shm)");
     char* text = nullptr;
     api::check(muster_group_explain(group.get(), &call, 0, &text));
     EXPECT_THAT(text, HasSubstr("offers all_reduce with sum prod avg only, not max"));
     muster_text_release(text);
     call.dtype = MUSTER_I16;
-    EXPECT_EQ(refusal_of([&] { group.execute(call); }).code, MUSTER_UNAVAILABLE);
+    EXPECT_EQ(group.backend(call), "composed(shm)");
   });
 }
 

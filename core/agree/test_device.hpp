@@ -1,0 +1,49 @@
+// What the known-answer test has on a device: memory for one call's operands, and a stream.
+//
+// Everything is taken before the first call and given back after the last: where ranks share a
+// device, nothing may allocate while their kernels wait for each other. One thread.
+#ifndef MUSTER_CORE_AGREE_TEST_DEVICE_HPP
+#define MUSTER_CORE_AGREE_TEST_DEVICE_HPP
+
+#include <cstdint>
+#include <memory>
+
+#include "core/agree/exercise.hpp"
+#include "core/base/status.hpp"
+#include "core/dispatch/group.hpp"
+#include "core/query/devices.hpp"
+
+namespace muster {
+
+class TestDevice {
+ public:
+  // What the operands of an exercise take.
+  static uint64_t bytes_for(Exercise& exercise);
+  // bytes: of the largest exercise. [local]
+  static Result<std::unique_ptr<TestDevice>> make(const Device& device, uint32_t index,
+                                                  uint64_t bytes);
+  ~TestDevice();
+  TestDevice(const TestDevice&) = delete;
+  TestDevice& operator=(const TestDevice&) = delete;
+
+  // Fills the exercise, carries its call out on this memory, on the stream or as a host call, waits
+  // for it, and brings the results back for check(). [collective]
+  Status run(muster_group& group, const LiveBackend& backend, Exercise& exercise, bool on_stream);
+
+ private:
+  TestDevice(const Device& device, uint32_t index) : device_(device), index_(index) {}
+  Status copy_all(Exercise& exercise, bool to_device);
+  // Until what has been enqueued is done, at most to the group's deadline: then the backend is
+  // aborted, so that the memory can be freed.
+  Status wait(muster_group& group, const LiveBackend& backend);
+
+  const Device device_;
+  const uint32_t index_;
+  void* memory_ = nullptr;
+  muster_stream stream_{MUSTER_STREAM_NONE, 0, 0};
+  bool own_stream_ = false;
+};
+
+}  // namespace muster
+
+#endif
