@@ -205,6 +205,38 @@ class Includes(Gates):
         self.refused(self.check("includes.py", self.root), "abi/include/muster/types.h:", "includes core/base/wait.hpp")
 
 
+class Duties(Gates):
+    def duties(self, *changes):
+        """With a page and tests of the test's own."""
+        (self.root / "tests" / "kit" / "check").mkdir(parents=True)
+        (self.root / "tests" / "some_test.cpp").write_text("TEST(Loader, GivenXThenY) {}\n")
+        (self.root / "tests" / "CMakeLists.txt").write_text("add_test(NAME abi.${name} ...)\nmuster_abi_check(exports.plugins)\n")
+        (self.root / "tests" / "kit" / "check" / "catalogue.cpp").write_text('{"handshake.loads", ...}\n')
+        page = ("| P1 | loads | no use | loader | `Loader`, `handshake.loads` |\n"
+                "| P2 | exports one symbol | clash | build | `abi.exports.plugins` |\n"
+                "| R1 | never unloads | jumps | loader | `Loader` |\n")
+        for before, after in changes:
+            self.assertEqual(1, page.count(before))
+            page = page.replace(before, after)
+        (self.root / "abi" / "README.md").write_text(page)
+        return self.check("duties.py", self.root)
+
+    def test_given_whole_duties_when_read_then_they_pass(self):
+        self.assertPasses(self.duties())
+
+    def test_given_a_test_that_does_not_exist_when_read_then_duty_and_test_are_named(self):
+        self.refused(self.duties(("| `Loader` |", "| `Leader` |")), "R1: there is no test Leader")
+
+    def test_given_a_case_that_the_suite_lacks_when_read_then_it_is_named(self):
+        self.refused(self.duties(("handshake.loads", "handshake.leads")), "P1: there is no test handshake.leads")
+
+    def test_given_a_check_that_is_not_registered_when_read_then_it_is_named(self):
+        self.refused(self.duties(("abi.exports.plugins", "abi.exports.pluggins")), "P2: there is no test abi.exports.pluggins")
+
+    def test_given_a_gap_or_an_empty_cell_when_read_then_the_duty_is_named(self):
+        self.refused(self.duties(("| P2 |", "| P3 |"), ("| no use |", "| |")), "P3 follows P1", "P1: 'when broken' is empty")
+
+
 if __name__ == "__main__":
     CXX, CC, GOLDEN, INCLUDE = (sys.argv.pop() for _ in range(4))
     unittest.main()
