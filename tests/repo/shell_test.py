@@ -32,7 +32,7 @@ class Shell(unittest.TestCase):
     def test_given_the_scripts_with_arguments_when_called_wrongly_then_they_say_so(self):
         for command in (["packaging/test", "--nonsense"], ["packaging/test", "--sanitize", "memory"],
                         ["packaging/test", "--build-dir"], ["packaging/dev/format", "--nonsense"],
-                        ["packaging/dev/lint", "--nonsense"]):
+                        ["packaging/dev/lint", "--nonsense"], ["packaging/deb", "--nonsense"], ["packaging/new-plugin"]):
             result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
             self.assertEqual(2, result.returncode, command)
             self.assertNotEqual("", result.stderr, command)
