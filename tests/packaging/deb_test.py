@@ -175,5 +175,8 @@ if __name__ == "__main__":
         sys.exit(lintian())
     MAJOR = sys.argv[3]
     need("dpkg", "dpkg-deb", "gzip", MPIRUN, *([] if os.geteuid() == 0 else ["fakeroot"]))
+    if not pathlib.Path("/var/lib/dpkg/status").exists():
+        print("skipped: this machine's packages are not dpkg's")
+        sys.exit(77)
     packages()
     unittest.main(argv=sys.argv[:1], verbosity=2)
