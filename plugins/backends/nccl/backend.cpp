@@ -8,7 +8,8 @@
 namespace muster::nccl {
 
 const Library& Backend::library() const {
-  return Library::open(host_.option("library"), host_.option("nvls") == "true");
+  // Where plugins are probed options are not known yet: then nothing of the process is changed.
+  return Library::open(host_.option("library"), host_.option("nvls") != "false");
 }
 
 void Backend::probe(plugin::Facts facts) {
