@@ -8,6 +8,7 @@
 
 #include "core/agree/candidates.hpp"
 #include "core/agree/exchange.hpp"
+#include "core/agree/group_records.hpp"
 #include "core/agree/known_answer.hpp"
 #include "core/base/log.hpp"
 #include "core/base/wait.hpp"
@@ -40,8 +41,9 @@ class GroupSetup {
       chain_inputs_.backends.push_back(self_chain_backend(chain_inputs_.staged_memory));
     } else {
       StepTimes& times = group_->setup_times;
-      MUSTER_TRY(refresh_facts(exchange));
-      find();
+      Result<std::vector<RankRecord>> records = records_of_group(runtime_, ranks_, exchange);
+      if (!records.ok()) return records.take_status();
+      find(*records);
       times.done("offers");
       MUSTER_TRY(agree(exchange));
       times.done("agreement");
@@ -108,36 +110,11 @@ class GroupSetup {
         {stage, fmt::format("{} of group {}", id, group_->name), "left out", reason, source});
   }
 
-  // Where a rank builds device kernels in the background, what it has ready may be more by now.
-  Status refresh_facts(Exchange& exchange) {
-    for (const uint32_t r : ranks_) records_.push_back(runtime_.ranks[r]);
-    if (std::none_of(records_.begin(), records_.end(),
-                     [](const RankRecord& record) { return record.builds; })) {
-      return Status();
-    }
-    RankRecord mine;
-    for (const auto& plugin : runtime_.plugins) {
-      if (plugin->variants().table == nullptr || plugin->backend() == nullptr) continue;
-      if (plugin->probe().ok()) mine.plugins[plugin->id()].facts = plugin->facts();
-    }
-    Result<std::vector<std::string>> all = exchange.gather(encode(mine));
-    if (!all.ok()) return all.take_status();
-    for (size_t r = 0; r < all->size(); ++r) {
-      Result<RankRecord> fresh = decode_rank_record((*all)[r]);
-      if (!fresh.ok()) return fresh.take_status();
-      for (const auto& [id, plugin] : fresh->plugins) {
-        const auto known = records_[r].plugins.find(id);
-        if (known != records_[r].plugins.end()) known->second.facts = plugin.facts;
-      }
-    }
-    return Status();
-  }
-
-  void find() {
+  void find(const std::vector<RankRecord>& ranks) {
     GroupDescription description{group_->name, group_->context.bootstrap, options_.determinism,
                                  group_->context.places};
     std::vector<const RankRecord*> records;
-    for (const RankRecord& record : records_) records.push_back(&record);
+    for (const RankRecord& record : ranks) records.push_back(&record);
     GroupCandidates found =
         find_candidates(runtime_.plugins, runtime_.config, description, records);
     for (const LeftOut& out : found.left_out) leave_out(out.id, out.stage, out.reason, out.source);
@@ -400,7 +377,6 @@ class GroupSetup {
   const muster_group_options& options_;
   std::vector<uint32_t> ranks_;
   std::unique_ptr<muster_group> group_;
-  std::vector<RankRecord> records_;  // by group rank
   std::vector<GroupCandidate> candidates_;
   std::vector<LeftOut> left_out_;
   ChainInputs chain_inputs_;

@@ -75,6 +75,34 @@ uint64_t memory_to_ask(const muster_rule& rule, uint64_t known, std::vector<std:
   return offered & ~unknown;
 }
 
+// What matters most first, since time may not suffice (a device's library connects in its first
+// calls): every operation once, with the values that it mostly has; then the edges; then the rest,
+// the operations in turns.
+std::vector<Question> in_order(const std::vector<Question>& cells,
+                               const std::vector<Question>& edges) {
+  const auto is_usual = [](const Question& question) {
+    const bool usual_dtype = question.key.dtype == MUSTER_BF16 || question.key.dtype == MUSTER_F32;
+    return usual_dtype && (question.key.redop == MUSTER_SUM || !op_reduces(question.key.op));
+  };
+  std::map<std::pair<muster_memory, muster_op>, std::vector<Question>> by_operation;
+  for (const Question& question : cells)
+    by_operation[{question.key.memory, question.key.op}].push_back(question);
+  size_t rounds = 0;
+  for (auto& [operation, questions] : by_operation) {
+    std::stable_partition(questions.begin(), questions.end(), is_usual);
+    rounds = std::max(rounds, questions.size());
+  }
+  std::vector<Question> ordered;
+  for (size_t round = 0; round < rounds; ++round) {
+    for (const auto& [operation, questions] : by_operation) {
+      if (round < questions.size()) ordered.push_back(questions[round]);
+    }
+    if (round == 0) ordered.insert(ordered.end(), edges.begin(), edges.end());
+  }
+  if (rounds == 0) ordered = edges;
+  return ordered;
+}
+
 // Every (memory, operation, dtype, reduce operation) once at a small count, every rule once at its
 // lower edge. known: the kinds of device memory that every rank knows.
 std::vector<Question> questions_for(const muster_group& group,
@@ -137,10 +165,9 @@ std::vector<Question> questions_for(const muster_group& group,
       if ((kinds & MUSTER_BIT(memory)) != 0) ask_of(rule, memory);
     }
   }
-  std::vector<Question> questions;
-  for (const auto& [cell, question] : small) questions.push_back(question);
-  questions.insert(questions.end(), edges.begin(), edges.end());
-  return questions;
+  std::vector<Question> cells;
+  for (const auto& [cell, question] : small) cells.push_back(question);
+  return in_order(cells, edges);
 }
 
 // Takes what the questions need of devices. [local]

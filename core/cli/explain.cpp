@@ -200,9 +200,7 @@ int run(const Options& options, bool print_description) {
   Result<Explanation> explanation = explained(*after);
   if (!explanation.ok()) return fail(explanation.status());
   if (options.difference) return print_difference(options, *explained(dry), *explanation);
-  // Those of this machine say nothing about another one.
-  const std::vector<KernelsInUse> kernels =
-      described ? std::vector<KernelsInUse>() : s.kernels.in_use();
+  const std::vector<KernelsInUse> kernels = s.kernels.in_use();  // of this machine
   if (options.json) {
     std::fputs(explanation_json(*explanation, kernels).c_str(), stdout);
   } else {

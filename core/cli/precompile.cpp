@@ -203,7 +203,7 @@ int build(const Options& options, const Config& config, const PrecompiledVariant
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (!options.json) {
-    std::fputs(fmt::format("{} of {} ready, {} built now in {:.1f} s{}\n", outcomes.ready(),
+    std::fputs(fmt::format("{} of {} ready, {} of them new, in {:.1f} s{}\n", outcomes.ready(),
                            keys.size() + variants.size(), outcomes.built(), seconds,
                            options.pack.empty() || code != kOk ? "" : "; packed in " + options.pack)
                    .c_str(),

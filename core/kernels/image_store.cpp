@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "core/base/digest.hpp"
 #include "core/base/private_directory.hpp"
@@ -21,6 +23,8 @@ namespace {
 
 constexpr const char* kFormat = "muster-image 1";
 constexpr const char* kEnding = ".image";
+constexpr std::chrono::minutes kLongestBuild{5};
+constexpr std::chrono::milliseconds kPause{5};
 
 struct Content {
   ImageKey key;
@@ -85,6 +89,15 @@ bool is_locked(const std::string& path) {
   return file.valid() && flock(file.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
+// Not for ever: whoever holds it may have been stopped. Then this process builds for itself.
+void await_lock(const UniqueFd& file) {
+  const auto until = std::chrono::steady_clock::now() + kLongestBuild;
+  while (file.valid() && flock(file.get(), LOCK_EX | LOCK_NB) != 0 &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 bool usable(const std::string& directory) {
   return !directory.empty() && fault_of_private_directory(directory).empty();
 }
@@ -140,8 +153,7 @@ KeptImage ImageStore::get(const ImageKey& key, const std::function<MadeImage()>&
     // Dropped by the system when this process ends, in whatever way.
     lock.reset(
         open((file_of(key) + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    while (lock.valid() && flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
-    }
+    await_lock(lock);
     if (std::optional<KeptImage> found = ready()) return std::move(*found);
   }
   MadeImage made = make();

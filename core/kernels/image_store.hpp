@@ -3,9 +3,9 @@
 //
 // One file per key, which carries what it was made of and the digest of its bytes: one that is
 // truncated, damaged or another's counts as none. Files are replaced as a whole. A key is built
-// under a lock: who comes second waits and uses what the first has built. Where nothing can be
-// written everything works, and each process builds for itself. The log of a build that failed
-// stays beside where the image would be. As the kernel cache of a CUDA program.
+// under a lock: who comes second waits, a few minutes at most, and uses what the first has built.
+// Where nothing can be written everything works, and each process builds for itself. The log of a
+// build that failed stays beside where the image would be. As the kernel cache of a CUDA program.
 //
 // Any thread, any number of processes. No lock outlives its process.
 #ifndef MUSTER_CORE_KERNELS_IMAGE_STORE_HPP

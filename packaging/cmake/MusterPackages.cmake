@@ -28,11 +28,10 @@ muster_compress(${deb_dir}/changelog ${deb_dir}/changelog.Debian.gz)
 muster_compress(${CMAKE_CURRENT_SOURCE_DIR}/debian/muster.1 ${deb_dir}/muster.1.gz)
 install(FILES ${deb_dir}/muster.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
 
-# muster_package(<component> <package> SECTION <section> SUMMARY <line> TEXT <paragraph> [DEPENDS|RECOMMENDS|SUGGESTS <list>]
-#                [NO_BINARIES])
+# muster_package(<component> <package> SECTION <section> SUMMARY <line> TEXT <paragraph> [DEPENDS|RECOMMENDS|SUGGESTS <list>])
 # A macro: CPack's variables are those of this directory.
 macro(muster_package component package)
-  cmake_parse_arguments(ARG "NO_BINARIES" "SECTION;SUMMARY;TEXT;DEPENDS;RECOMMENDS;SUGGESTS" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "SECTION;SUMMARY;TEXT;DEPENDS;RECOMMENDS;SUGGESTS" "" ${ARGN})
   string(TOUPPER ${component} upper)
   list(APPEND CPACK_COMPONENTS_ALL ${component})
   set(CPACK_DEBIAN_${upper}_PACKAGE_NAME ${package})
@@ -43,9 +42,6 @@ macro(muster_package component package)
   set(CPACK_DEBIAN_${upper}_PACKAGE_DEPENDS "${ARG_DEPENDS}")
   set(CPACK_DEBIAN_${upper}_PACKAGE_RECOMMENDS "${ARG_RECOMMENDS}")
   set(CPACK_DEBIAN_${upper}_PACKAGE_SUGGESTS "${ARG_SUGGESTS}")
-  if(NOT ARG_NO_BINARIES)
-    set(CPACK_DEBIAN_${upper}_PACKAGE_SHLIBDEPS ON)
-  endif()
   # Only in packages: an installation by hand has no use for them.
   install(FILES debian/copyright ${deb_dir}/changelog.Debian.gz DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
     COMPONENT ${component} EXCLUDE_FROM_ALL)
@@ -67,9 +63,9 @@ muster_package(tools muster-tools SECTION utils
   SUMMARY "command of the plugin runtime muster"
   TEXT "${muster_text} The command lists plugins, explains which one serves a call, measures, and starts programs as ranks."
   DEPENDS "${library} (= ${MUSTER_DEB_VERSION})" RECOMMENDS "muster-plugin-shm")
-muster_package(dev muster-dev SECTION libdevel NO_BINARIES
+muster_package(dev muster-dev SECTION libdevel
   SUMMARY "development files of the plugin runtime muster"
-  TEXT "${muster_text} Headers for programs and plugins, the CMake package, the pkg-config file, and a generator of plugin projects: /usr/share/muster/new-plugin."
+  TEXT "${muster_text} Headers for programs and plugins, the CMake package, the pkg-config file, the author kit, and new-plugin, which writes the project of a plugin."
   DEPENDS "${library} (= ${MUSTER_DEB_VERSION})" RECOMMENDS "cmake, muster-tools" SUGGESTS "libgmock-dev, ninja-build")
 
 # What a plugin opens at run time, which its file does not name.
@@ -105,15 +101,20 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE ${MUSTER_DEB_REVISION})
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+# Of programs that link libmuster: their packages say by hand that they depend on its package.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 include(CPack)
 
 # Into debs/, from what it builds itself: what is installed, and no test.
 set(packaged muster_core muster_probe muster_command)
-if(TARGET muster_testing)
-  list(APPEND packaged muster_testing)
-endif()
+foreach(target muster_testing muster_check muster_fault_fault)  # of the author kit, which is built with the tests
+  if(TARGET ${target})
+    list(APPEND packaged ${target})
+  endif()
+endforeach()
 list(TRANSFORM plugin_ids PREPEND muster_plugin_ OUTPUT_VARIABLE plugin_targets)
 add_custom_target(deb
   COMMAND ${CMAKE_COMMAND} -E rm -rf ${PROJECT_BINARY_DIR}/debs

@@ -3,6 +3,7 @@
  * kernel, bit for bit, before it uses any. */
 #include "muster/kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "muster/entry.h"
@@ -50,15 +51,21 @@ static const muster_kernel_variant* variant(struct muster_instance* instance, ui
 
 static const muster_kernels table = {MUSTER_KERNELS_SIZE, 0, variant_count, variant};
 
-/* There is nothing in an instance: the kernels are the same for every runtime of a process. */
+/* One per runtime that opens the pack. There is nothing in it: the kernels are the same for all. */
+struct muster_instance {
+  char nothing;
+};
+
 static muster_status* open_pack(const muster_host* host, muster_instance** out) {
-  static char instance;
-  (void)host;
-  *out = (muster_instance*)&instance;
+  muster_instance* const instance = malloc(sizeof(*instance));
+  if (instance == NULL) {
+    return host->status_make(host, MUSTER_RESOURCE_EXHAUSTED, "out of memory", NULL);
+  }
+  *out = instance;
   return NULL;
 }
 
-static void close_pack(muster_instance* instance) { (void)instance; }
+static void close_pack(muster_instance* instance) { free(instance); }
 
 static const void* get_interface(muster_instance* instance, const char* name) {
   (void)instance;

@@ -45,7 +45,7 @@ class Precompile(Case):
         self.assertEqual(str(self.image()), built[SUMS]["text"])
         self.assertEqual({"ready"}, {row["state"] for row in self.states(*ARCH).values()})
         self.assertEqual(2, len(self.builds()))
-        self.assertRegex(self.muster("precompile", *ARCH).stdout, r"2 of 2 ready, 0 built now in [0-9.]+ s")
+        self.assertRegex(self.muster("precompile", *ARCH).stdout, r"2 of 2 ready, 0 of them new, in [0-9.]+ s")
 
     def test_given_devices_when_precompiled_then_their_architectures_are_built(self):
         self.environment["TOY_DEVICES"] = "toy_80 toy_90"

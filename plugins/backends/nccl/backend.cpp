@@ -7,10 +7,7 @@
 
 namespace muster::nccl {
 
-const Library& Backend::library() const {
-  // Where plugins are probed options are not known yet: then nothing of the process is changed.
-  return Library::open(host_.option("library"), host_.option("nvls") != "false");
-}
+const Library& Backend::library() const { return Library::open(host_.option("library")); }
 
 void Backend::probe(plugin::Facts facts) {
   // NCCL itself answers without a device, up to the first communicator.
@@ -47,6 +44,8 @@ std::unique_ptr<Group> Backend::prepare(plugin::Group group) {
     }
     contexts = contexts_;
   }
+  // Not where the library is opened first: plugins are probed with the defaults of their options.
+  if (host_.option("nvls") != "true") Library::switch_multicast_off();
   return std::make_unique<Group>(group, library(), std::move(contexts), device);
 }
 

@@ -64,18 +64,19 @@ muster_code code_of(Result result) {
 
 }  // namespace
 
-const Library& Library::open(const std::string& name, bool nvls) {
+void Library::switch_multicast_off() {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  set_in_environment("NCCL_NVLS_ENABLE", "NCCL_NVLS_ENABLE=0");
+}
+
+const Library& Library::open(const std::string& name) {
   static std::mutex mutex;
   // Never destroyed: communicators may end while the process exits.
   static auto& known = *new std::map<std::string, std::unique_ptr<Library>>;
   const std::lock_guard<std::mutex> lock(mutex);
   std::unique_ptr<Library>& library = known[name];
-  if (library == nullptr) {
-    // NCCL reads it once, at the first communicator. There is no such field in its configuration of
-    // a communicator.
-    if (!nvls) set_in_environment("NCCL_NVLS_ENABLE", "NCCL_NVLS_ENABLE=0");
-    library.reset(new Library(name));
-  }
+  if (library == nullptr) library.reset(new Library(name));
   return *library;
 }
 

@@ -24,9 +24,11 @@ class Library {
   static constexpr int kNewestMajor = 2;
 
   // A name that the loader looks for, or a path. Throws plugin::Failure (UNAVAILABLE) that names
-  // the library, its version and the symbol or the loader's reason. NVLS is switched off for the
-  // process, unless it is wanted or the environment says something about it.
-  static const Library& open(const std::string& name, bool nvls);
+  // the library, its version and the symbol or the loader's reason.
+  static const Library& open(const std::string& name);
+  // For the process, unless the environment says something about it. NCCL looks there once, at the
+  // first communicator; there is no such field in its configuration of a communicator.
+  static void switch_multicast_off();
 
   int version() const { return version_; }
   std::string version_text() const;  // "2.28.9"

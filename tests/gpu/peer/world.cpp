@@ -12,8 +12,7 @@
 #include <cstring>
 #include <thread>
 
-#include "core/kernels/image_store.hpp"
-#include "muster/variants.h"
+#include "tests/gpu/peer/image_host.hpp"
 
 struct muster_status {
   muster_code code;
@@ -36,20 +35,12 @@ std::string take(muster_status* status) {
   return cause;
 }
 
-ImageKey image_key(const muster_variant& variant) {
-  const muster_kernel_key& key = variant.key;
-  return {std::string(key.algorithm) + "." + std::to_string(key.dtype) + "." +
-              std::to_string(key.world_size) + "." + key.architecture,
-          variant.source, variant.toolchain};
-}
-
 }  // namespace
 
-struct Rank::Host : muster_host {
+struct Rank::Host : ImageHost {
   Board* board;
   Rank* owner;
   const WorldSpec* spec;
-  muster_instance* instance = nullptr;
   muster_group_info info;
   std::vector<muster_rank_place> places;
   std::map<std::string, std::string> options;
@@ -62,42 +53,6 @@ struct Rank::Host : muster_host {
   const char* option_of(const char* key) const {
     const auto found = options.find(key);
     return found == options.end() ? nullptr : found->second.c_str();
-  }
-  // By the backend itself, as the runtime does.
-  MadeImage build(const muster_variant& variant) const {
-    MadeImage made;
-    muster_image_sink sink{
-        MUSTER_IMAGE_SINK_SIZE, 0, &made,
-        [](void* context, const void* bytes, uint64_t count) {
-          static_cast<MadeImage*>(context)->image.assign(static_cast<const char*>(bytes), count);
-        },
-        [](void* context, const char* text) { static_cast<MadeImage*>(context)->log += text; }};
-    const auto* const table = static_cast<const muster_variants*>(
-        muster_plugin_entry.get_interface(instance, MUSTER_VARIANTS_INTERFACE));
-    const std::string cause = take(table->build(instance, &variant, &sink));
-    if (!cause.empty()) made = {"", cause + "\n" + made.log};
-    return made;
-  }
-  // The runtime's own store, in a directory of the tests.
-  static const muster_images* images() {
-    static constexpr muster_images kTable = {
-        MUSTER_IMAGES_SIZE, 0,
-        [](const muster_host* host, const muster_variant* variant) -> muster_image_state {
-          return ImageStore(of(host)->spec->cache).find(image_key(*variant))
-                     ? MUSTER_IMAGE_READY
-                     : MUSTER_IMAGE_BUILDABLE;
-        },
-        [](const muster_host* host, const muster_variant* variant,
-           const muster_image_sink* sink) -> muster_status* {
-          const KeptImage kept = ImageStore(of(host)->spec->cache).get(image_key(*variant), [&] {
-            return of(host)->build(*variant);
-          });
-          if (kept.state == KeptImage::State::kFailed)
-            return new muster_status{MUSTER_UNAVAILABLE, kept.text};
-          sink->image(sink->context, kept.image.data(), kept.image.size());
-          return nullptr;
-        }};
-    return &kTable;
   }
   void exchange_descriptors(const int32_t* fds, uint32_t count, int32_t* out) {
     for (uint32_t i = 0; i < count; ++i) {
@@ -117,6 +72,7 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   Host& h = *host_;
   h.struct_size = MUSTER_HOST_SIZE;
   h.board = &board;
+  h.images = spec.cache;
   h.owner = this;
   h.spec = &spec;
   h.options = spec.options;
@@ -147,7 +103,7 @@ Rank::Rank(const WorldSpec& spec, Board& the_board, uint32_t the_rank)
   };
   h.now_ns = now;
   h.get_interface = [](const muster_host*, const char* name) -> const void* {
-    return std::strcmp(name, MUSTER_IMAGES_INTERFACE) == 0 ? Host::images() : nullptr;
+    return std::strcmp(name, MUSTER_IMAGES_INTERFACE) == 0 ? kept_images() : nullptr;
   };
   h.group_info = [](const muster_host_group* g) { return &Host::of(g)->info; };
   h.group_option = [](const muster_host_group* g, const char* key) {

@@ -80,6 +80,15 @@ TEST_F(KnownAnswer, GivenAnHonestBackendThenItServesAndTheTestIsOnRecord) {
   }
 }
 
+TEST_F(KnownAnswer, GivenManyQuestionsThenEveryOperationComesBeforeAnyComesAgain) {
+  ThreadBackend backend(unheard_of(), {honest_rule()});
+  served(World(2).with(backend.mock()).config(kConfig), 2);
+  const std::vector<muster_op> seen = backend.seen();
+  constexpr size_t kOps = MUSTER_OP_END - MUSTER_ALL_REDUCE - 2;  // but send and recv
+  ASSERT_GT(seen.size(), 2 * kOps);
+  EXPECT_EQ(std::set<muster_op>(seen.begin(), seen.begin() + kOps).size(), kOps);
+}
+
 TEST_F(KnownAnswer, GivenOneWrongElementOnOneRankThenTheBackendIsOutOnEveryRankAndAllKnowWhere) {
   ThreadBackend honest("honest", {honest_rule()}, 10);
   ThreadBackend liar("liar", {honest_rule()}, 90);
