@@ -11,7 +11,7 @@ if(NOT MUSTER_GZIP)
   message(STATUS "Debian packages: left out, there is no gzip")
   return()
 endif()
-set(MUSTER_PACKAGE_CONTACT "The authors of muster <muster@users.noreply.github.com>" CACHE STRING
+set(MUSTER_PACKAGE_CONTACT "The authors of muster <packages@muster.invalid>" CACHE STRING
   "Who answers for the Debian packages: Name <address>")
 set(MUSTER_DEB_REVISION 1 CACHE STRING "Revision of the Debian packages, after the version")
 set(MUSTER_DEB_VERSION ${PROJECT_VERSION}-${MUSTER_DEB_REVISION})
