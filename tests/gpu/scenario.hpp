@@ -15,6 +15,7 @@ struct Scenario {
   bool of_group = false;  // buffers of muster_mem_alloc
   bool refused = false;   // all ranks on device 0: nccl must decline, and nothing may hang
   bool single = false;    // one rank, the device plugin alone
+  std::string captures;   // the backend whose captures are aborted by one rank
 };
 
 // Those that make sense on a machine of `devices` devices.
