@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "muster/muster.hpp"
+#include "tests/gpu/captures.hpp"
 #include "tests/gpu/runner.hpp"
 
 namespace muster::gpu {
@@ -16,9 +17,12 @@ std::string nccl_option(const std::string& text) { return "backend.nccl.options.
 std::string config_of(const Scenario& scenario, const Settings& settings) {
   std::string text =
       "plugins.probe = \"in-process\"\ngroup.timeout_ms = 120000\nbackend.mpi.mode = \"off\"\n"
-      "backend.cuda_peer.mode = \"off\"\n"
       "backend.nccl.options.float_min_max = true\n" +
       scenario.config;
+  for (const char* const backend : {"cuda_peer", "nccl"}) {
+    const std::string wanted = scenario.captures.empty() ? settings.backend : scenario.captures;
+    if (backend != wanted) text += "backend." + std::string(backend) + ".mode = \"off\"\n";
+  }
   if (!settings.nccl_file.empty()) text += nccl_option("library = \"" + settings.nccl_file + "\"");
   return text;
 }
@@ -90,6 +94,14 @@ std::vector<Scenario> scenarios_for(uint32_t devices) {
   scenarios.push_back({"nccl, not blocking", nccl_option("blocking = false")});
   scenarios.push_back(
       {"nccl, few blocks", nccl_option("min_ctas = 1") + nccl_option("max_ctas = 4"), false});
+  for (const char* const backend : {"nccl", "cuda_peer"}) {
+    Scenario aborted;
+    aborted.name = std::string(backend) + ", aborted captures";
+    aborted.captures = backend;
+    // All of its sizes are then those whose buffers become known.
+    aborted.config = "backend.cuda_peer.options.algorithm = \"staged\"\n";
+    scenarios.push_back(aborted);
+  }
   return scenarios;
 }
 
@@ -108,6 +120,10 @@ Tally run_rank(const Scenario& scenario, const Settings& settings, uint32_t rank
     of_group.name = "gpu";
     api::Group group(runtime, of_group);
     if (scenario.refused) expect_refusal(runtime, tally);
+    if (!scenario.captures.empty()) {
+      expect_captures(group, device, scenario.captures, tally);
+      return tally;
+    }
     if (scenario.server == "nccl") expect_known_answers(runtime, tally);
     run_cases(group, device, scenario, settings, tally);
     if (scenario.of_group && rank == 0) print_registration(runtime);

@@ -17,6 +17,7 @@ struct Scenario {
   bool single = false;          // one rank, the device plugin alone
   bool alone = false;           // one rank, a world of its own
   std::string server = "nccl";  // who must serve
+  std::string captures;         // the backend whose captures are aborted by one rank
 };
 
 // Those that make sense on a machine of `devices` devices.

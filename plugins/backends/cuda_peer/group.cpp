@@ -313,6 +313,7 @@ void PeerGroup::execute(const muster_call& call) {
   args.piece = plan.piece;
   args.step_bytes = plan.step_bytes;
   args.lag = plan.lag;
+  args.once = plan.once;
   args.root = call.root;
   args.redop = call.redop;
   args.scale = scalar_of(call);

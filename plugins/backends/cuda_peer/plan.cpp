@@ -21,11 +21,6 @@ constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducin
 constexpr uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 constexpr uint64_t round_up(uint64_t a, uint64_t unit) { return divide_up(a, unit) * unit; }
 
-// Wide where one line per thread would need several rounds.
-bool is_wide(uint64_t bytes, uint32_t ranks, const Room& room) {
-  return ranks <= 4 && divide_up(bytes, kLineData) > room.line_blocks * (kManyThreads / kLanes);
-}
-
 // Small blocks on many multiprocessors, then larger blocks, then several beside each other.
 void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
   const uint64_t groups = divide_up(divide_up(plan.piece, kLineData), lines_per_thread);
@@ -36,6 +31,18 @@ void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
       std::min<uint64_t>({std::max(few, needed), alone, uint64_t{kManyThreads}}));
   plan.blocks = static_cast<uint32_t>(
       std::min<uint64_t>(divide_up(groups, plan.threads / kLanes), room.line_blocks));
+  const bool enough = uint64_t{plan.blocks} * (plan.threads / kLanes) >= groups;
+  plan.once = enough ? static_cast<uint32_t>(lines_per_thread) : 0;
+}
+
+// One line for each thread, else as many as one round takes, else several rounds.
+void shape_one_shot(Plan& plan, uint32_t ranks, const Room& room) {
+  plan.kernel = Kernel::kOneShotPush;
+  shape_lines(plan, 1, room);
+  if (plan.once != 0) return;
+  plan.kernel = Kernel::kOneShotPushWide;
+  shape_lines(plan, ranks <= 2 ? 3 : ranks <= 4 ? 2 : 1, room);
+  if (plan.once == 0) shape_lines(plan, ranks <= 4 ? 2 : 1, room);
 }
 
 void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
@@ -99,16 +106,13 @@ Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, 
     shape_pulls(plan, room);
     return plan;
   }
-  uint64_t lines_per_thread = 1;
   if (op == MUSTER_ALL_REDUCE) {
     if (algorithm == Algorithm::kOneShotPush) {
-      const bool wide = is_wide(bytes, ranks, room);
-      plan.kernel = wide ? Kernel::kOneShotPushWide : Kernel::kOneShotPush;
-      lines_per_thread = wide ? 2 : 1;
-    } else {
-      plan.kernel = staged ? Kernel::kAllReduceStaged : Kernel::kTwoShotPush;
-      plan.piece = round_up(divide_up(bytes, ranks), staged ? 128 : uint64_t{kLineData});
+      shape_one_shot(plan, ranks, room);
+      return plan;
     }
+    plan.kernel = staged ? Kernel::kAllReduceStaged : Kernel::kTwoShotPush;
+    plan.piece = round_up(divide_up(bytes, ranks), staged ? 128 : uint64_t{kLineData});
   } else if (op == MUSTER_REDUCE_SCATTER) {
     plan.kernel = staged ? Kernel::kReduceScatterStaged : Kernel::kReduceScatterPush;
     plan.bytes = bytes * ranks;
@@ -118,7 +122,7 @@ Plan plan_of(muster_op op, uint64_t bytes, uint32_t ranks, Algorithm algorithm, 
   if (staged) {
     shape_stages(plan, ranks, room);
   } else {
-    shape_lines(plan, lines_per_thread, room);
+    shape_lines(plan, 1, room);
   }
   return plan;
 }
@@ -149,6 +153,10 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t rank
                  "cuda_peer does not normalise rows of " + std::to_string(hidden) + " elements",
                  "forbid cuda_peer for fused_all_reduce_rmsnorm");
   }
+  plan.once = !few ? 0
+              : part <= kRowThreads / kLanes
+                  ? 1
+                  : static_cast<uint32_t>(at_once * kLanes / kRowThreads);
   // Of a cluster no block has more lines than `part`.
   plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(
       round_up((few ? part : lines) * kLanes, 32), 64, few ? kRowThreads : kManyThreads));

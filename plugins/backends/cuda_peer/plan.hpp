@@ -32,6 +32,7 @@ struct Plan {
   uint64_t piece = 0;
   uint64_t step_bytes = 0;
   uint32_t lag = 0;
+  uint32_t once = 0;  // of lines: how many a thread has when one round is enough; 0: it is not
   uint32_t cluster = 1;
   uint32_t shared_bytes = 0;
 };

@@ -11,6 +11,7 @@
 #include "plugins/backends/cuda_peer/facts.hpp"
 #include "plugins/backends/cuda_peer/group.hpp"
 #include "plugins/backends/cuda_peer/settings.hpp"
+#include "plugins/backends/cuda_peer/telling.hpp"
 #include "plugins/backends/cuda_peer/vocabulary.hpp"
 
 namespace muster::cuda_peer {
@@ -72,6 +73,7 @@ void add_known(const Offering& offering, muster_op op, const Band& band) {
     rule.flags = MUSTER_RULE_SYMMETRIC;
     rule.bytes_from = from;
     rule.bytes_to = to;
+    if (algorithm == Algorithm::kOneShotPull && !is_pullable(op, 1)) rule.bytes_multiple = 16;
     if (name != nullptr) std::snprintf(rule.name, sizeof(rule.name), "%s", name);
     offering.add(rule);
   };
@@ -97,6 +99,8 @@ void add_fused(const Offering& offering, const std::string& architecture, const 
   rule.dtypes = kReducible;
   rule.redops = MUSTER_BIT(MUSTER_SUM);
   rule.bytes_to = band.one_shot;
+  // How the squares of a row are summed depends on how many blocks it has.
+  rule.determinism = MUSTER_RANK_INVARIANT;
   if (std::stoi(architecture.substr(3)) >= 89) rule.flags = MUSTER_RULE_QUANTISED;
   offering.add(rule);
 }

@@ -188,9 +188,12 @@ class Program {
        [&](Rank& r) { benchmark(r, "staged, known", direct); });
     go(world("bench pull", 2, true, {{"algorithm", "one_shot_pull"}}, 200),
        [&](Rank& r) { benchmark(r, "one_shot_pull, known", known); });
-    BenchSpec chosen;
+    BenchSpec chosen = all;
     chosen.factor = 2;
     go(world("bench by size", 2, true, {}, 200), [&](Rank& r) { benchmark(r, "by size", chosen); });
+    chosen.known = true;
+    go(world("bench by size, known", 2, true, {}, 200),
+       [&](Rank& r) { benchmark(r, "by size, known", chosen); });
   }
 
   // Other shapes of launches.

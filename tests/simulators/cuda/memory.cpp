@@ -129,6 +129,17 @@ SIMULATED cuPointerGetAttribute(void* out, int attribute, DevicePointer pointer)
   }
 }
 
+SIMULATED cuMemGetAddressRange_v2(DevicePointer* begin, size_t* bytes, DevicePointer pointer) {
+  SIMULATED_FAILURE("cuMemGetAddressRange");
+  const std::lock_guard<std::mutex> lock(known().mutex);
+  auto after = known().ranges.upper_bound(pointer);
+  const Range* const range = known().holding(pointer);
+  if (range == nullptr || range->device < 0) return kInvalidValue;
+  *begin = (--after)->first;
+  *bytes = range->bytes;
+  return kSuccess;
+}
+
 SIMULATED cuMemGetAllocationGranularity(size_t* out, const AllocationProperties* properties, int) {
   SIMULATED_FAILURE("cuMemGetAllocationGranularity");
   if (properties->type != kAllocationPinned) return kInvalidValue;

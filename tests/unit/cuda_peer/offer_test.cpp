@@ -136,7 +136,6 @@ TEST_F(PeerOffer, GivenLinkedDevicesThenExactlyOneRuleTakesEverySize) {
       }
     }
     for (const muster_rule& rule : answer.rules) {
-      EXPECT_EQ(rule.determinism, uint32_t{MUSTER_SIZE_INVARIANT});
       EXPECT_EQ(rule.memory, MUSTER_BIT(MUSTER_CUDA));
       // Warm-up is decided as capture is.
       EXPECT_NE(rule.phases & MUSTER_BIT(MUSTER_GRAPH_WARMUP), 0u);
@@ -162,6 +161,14 @@ TEST_F(PeerOffer, GivenWhatNoKernelDoesThenNoRuleTakesIt) {
   EXPECT_THAT(answer.takers(MUSTER_SEND, MUSTER_F32, MUSTER_REDOP_NONE, 64), IsEmpty());
   EXPECT_THAT(answer.takers(MUSTER_FUSED_ALL_REDUCE_RMSNORM, MUSTER_BF16, MUSTER_SUM, 1 << 14),
               ElementsAre("one_shot_push"));
+}
+
+TEST_F(PeerOffer, GivenTheFusedOperationThenItsBitsMayDependOnTheNumberOfRows) {
+  for (const muster_rule& rule : ask(Described(2, 2, 'N')).rules) {
+    const bool fused = (rule.ops & MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM)) != 0;
+    const uint32_t kept = fused ? MUSTER_RANK_INVARIANT : MUSTER_SIZE_INVARIANT;
+    EXPECT_EQ(rule.determinism, kept) << rule.name;
+  }
 }
 
 TEST_F(PeerOffer, GivenAnOlderDeviceThenTheQuantisedFormIsNotOffered) {

@@ -34,7 +34,13 @@ TEST(Plan, GivenAnyMessageThenALaunchFitsItsRoomAndItsSlots) {
               EXPECT_LE(plan.step_bytes, Heap{ranks}.stage_bytes());
               EXPECT_GT(plan.step_bytes, 0u);
             } else {
-              EXPECT_LE(plan.threads / 8 * (is_wide(plan.kernel) ? 2 : 1), kLinesPerSlot);
+              const uint32_t each = plan.once != 0 ? plan.once : is_wide(plan.kernel) ? 2 : 1;
+              EXPECT_LE(plan.threads / 8 * each, kLinesPerSlot);
+              if (plan.once != 0) {
+                EXPECT_GE(plan.blocks * (plan.threads / 8) * uint64_t{each} * 120, plan.piece);
+              } else {
+                EXPECT_NE(plan.kernel, Kernel::kOneShotPush);
+              }
             }
           }
         }
@@ -52,6 +58,27 @@ TEST(Plan, GivenTwoShotsThenThePiecesCoverTheMessage) {
         EXPECT_LT(plan.piece * ranks, bytes + ranks * 128);
         EXPECT_EQ(plan.piece % (algorithm == Algorithm::kStaged ? 128 : 120), 0u);
       }
+    }
+  }
+}
+
+TEST(Plan, GivenOneRoundIsEnoughThenThreadsHaveAsManyLinesAsItTakes) {
+  const auto once = [](uint64_t bytes) {
+    return plan_of(MUSTER_ALL_REDUCE, bytes, 2, Algorithm::kOneShotPush, kDevice).once;
+  };
+  EXPECT_EQ(once(1 << 20), 1u);
+  EXPECT_EQ(once(4 << 20), 3u);
+  EXPECT_EQ(once(16 << 20), 0u);
+}
+
+TEST(Plan, GivenPullsThenALaunchFitsTheChannelsOfStages) {
+  for (const muster_op op : kOps) {
+    for (uint64_t bytes = 16; bytes < uint64_t{1} << 33; bytes *= 4) {
+      const Plan plan = plan_of(op, bytes, 4, Algorithm::kOneShotPull, kShared);
+      EXPECT_GE(plan.blocks, 1u);
+      EXPECT_LE(plan.blocks, kShared.stage_blocks);
+      EXPECT_LE(plan.threads, 512u);
+      EXPECT_EQ(plan.piece, bytes);
     }
   }
 }

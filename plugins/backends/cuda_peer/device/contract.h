@@ -119,6 +119,8 @@ struct Args {
   float scale;  // of every operand
   float epsilon;
   unsigned lag;  // staged only: at most kLag
+  unsigned
+      once;  // lines only: how many of them a thread has, which then are all; 0: several rounds
 };
 
 }  // namespace muster::cuda_peer

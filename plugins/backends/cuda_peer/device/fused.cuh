@@ -1,75 +1,33 @@
 // all_reduce, residual add and RMSNorm in one launch, by lines.
 //
-// A row belongs to the blocks of one cluster, a part to each; where there are many rows, to one
-// block. Lines of a part are exchanged as in all_reduce; what comes of them stays in registers or
-// shared memory as f32 until the norm of the row is known.
+// Here: rows of any length and number, a block each. Lines are exchanged as in all_reduce; what comes
+// of them stays in shared memory as f32 until the norm of the row is known. Few rows: once_fused.cuh.
 #pragma once
 
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
 
 namespace muster::cuda_peer {
 
-// Blocks of a cluster and this block's number; 1 and 0 where there are no clusters.
-__device__ __forceinline__ unsigned cluster_size() {
-#if __CUDA_ARCH__ >= 900
-  unsigned n;
-  asm volatile("mov.u32 %0, %cluster_nctarank;" : "=r"(n));
-  return n;
-#else
-  return 1;
-#endif
-}
-__device__ __forceinline__ unsigned cluster_rank() {
-#if __CUDA_ARCH__ >= 900
-  unsigned r;
-  asm volatile("mov.u32 %0, %cluster_ctarank;" : "=r"(r));
-  return r;
-#else
-  return 0;
-#endif
-}
-__device__ __forceinline__ void cluster_barrier() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
-  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
-#endif
-}
-// Stores to the same place of another block's shared memory.
-__device__ __forceinline__ void store_to_block(float* at, unsigned block, float value) {
-#if __CUDA_ARCH__ >= 900
-  const unsigned here = static_cast<unsigned>(__cvta_generic_to_shared(at));
-  asm volatile(
-      "{ .reg .u32 there; mapa.shared::cluster.u32 there, %0, %1; st.shared::cluster.f32 [there], %2; }" ::"r"(
-          here),
-      "r"(block), "f"(value)
-      : "memory");
-#else
-  *at = value;
-#endif
+// 1 / sqrt(x), to an ulp or two, without the exact forms' detours.
+__device__ __forceinline__ float inverse_root(float x) {
+  float y;
+  asm("rsqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y * (1.5f - 0.5f * x * y * y);
 }
 
-constexpr unsigned kMaxCluster = 8;
-
-// Scratch of one row, doubled, so that a fast block of a cluster may begin the next row.
+// Scratch of one row, doubled, so that a fast warp may begin the next row.
 struct RowSums {
   float warps[2][16];
-  float blocks[2][kMaxCluster];
 };
 
-// The sum over all threads of the cluster, the same everywhere.
-__device__ __forceinline__ float sum_over_row(float mine, RowSums& sums, unsigned turn,
-                                              unsigned blocks, unsigned block) {
+// The sum over all threads of the block, the same everywhere.
+__device__ __forceinline__ float sum_over_row(float mine, RowSums& sums, unsigned turn) {
 #pragma unroll
   for (int o = 16; o > 0; o /= 2) mine += __shfl_xor_sync(0xffffffffu, mine, o);
   if (threadIdx.x % 32 == 0) sums.warps[turn][threadIdx.x / 32] = mine;
   __syncthreads();
   float total = 0;
   for (unsigned w = 0; w < blockDim.x / 32; ++w) total += sums.warps[turn][w];
-  if (blocks == 1) return total;
-  if (threadIdx.x < blocks) store_to_block(&sums.blocks[turn][block], threadIdx.x, total);
-  cluster_barrier();
-  total = 0;
-  for (unsigned b = 0; b < blocks; ++b) total += sums.blocks[turn][b];
   return total;
 }
 
@@ -126,35 +84,18 @@ struct RowShape {
   __device__ RowShape(const Args& args, unsigned capacity)
       : row_bytes(args.hidden * kSize),
         rows(args.bytes / row_bytes),
-        blocks(cluster_size()),
-        block(cluster_rank()),
         lines((row_bytes + kLineData - 1) / kLineData),
-        part_lines((lines + blocks - 1) / blocks),
-        part_at(block * part_lines),
-        part_end(min(part_at + part_lines, lines)),
-        rounds((part_lines + capacity - 1) / capacity),
+        rounds((lines + capacity - 1) / capacity),
         aligned(multiple_of(8, args.send, args.recv, row_bytes) &&
                 multiple_of(8, args.residual, args.residual_out, 0) &&
                 multiple_of(8, args.weight, nullptr, 0)) {}
 
   const Word row_bytes;
   const Word rows;
-  const unsigned blocks;  // of the cluster that has a row
-  const unsigned block;
-  const Word lines;  // of a row; this block's part, in lines
-  const Word part_lines;
-  const Word part_at;
-  const Word part_end;
+  const Word lines;  // of a row
   const Word rounds;
   const bool aligned;
 
-  // A part without lines exchanges one without content: every round takes one from every peer.
-  template <unsigned U>
-  __device__ __forceinline__ Round<U> round(Word first, const Seat& seat) const {
-    Round<U> r(first, part_end, seat);
-    if (first >= part_end) r.valid[0] = r.index[0] == 0;
-    return r;
-  }
   // How many of this lane's elements of a line exist.
   __device__ __forceinline__ int elements(const Seat& seat, Word line) const {
     return static_cast<int>(seat.left(line, row_bytes) / static_cast<long long>(kSize));
@@ -222,42 +163,7 @@ __device__ __forceinline__ void write_normed(const Lines<N>& lines, const Args& 
               v.packet());
 }
 
-// Rows whose parts fit into one round stay in registers.
-template <typename T, unsigned N, unsigned U>
-__device__ __forceinline__ void norm_in_registers(Lines<N>& lines, const Args& args,
-                                                  const RowShape<T, N>& shape, RowSums& row_sums) {
-  const float mean_of = 1.0f / static_cast<float>(args.hidden);
-  const Round<U> round = shape.template round<U>(shape.part_at, lines.seat);
-  Packet weight[U];
-#pragma unroll
-  for (unsigned u = 0; u < U; ++u) {
-    weight[u] = {0, 0};
-    if (round.valid[u]) {
-      weight[u] = lines.read(args.weight, round.line[u], shape.row_bytes, shape.aligned);
-    }
-  }
-  unsigned turn = 0;
-  bool later = false;
-  for (Word number = blockIdx.x / shape.blocks; number < shape.rows;
-       number += gridDim.x / shape.blocks) {
-    if (later) lines.barrier();
-    later = true;
-    Sums<T> r[U];
-    const float squares = add_round<T, N, U>(lines, args, shape, round, number, r);
-    const float sum = sum_over_row(squares, row_sums, turn, shape.blocks, shape.block);
-    turn ^= 1;
-    const float norm = 1.0f / sqrtf(sum * mean_of + args.epsilon);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) {
-        write_normed<T, N, U>(lines, args, shape, round.line[u], number, norm, r[u].value,
-                              weight[u]);
-      }
-    }
-  }
-}
-
-// Others, and those that are quantised, in shared memory.
+// In shared memory: rows of any length, quantised ones too.
 template <typename T, unsigned N, unsigned U>
 __device__ __forceinline__ void norm_in_memory(Lines<N>& lines, const Args& args,
                                                const RowShape<T, N>& shape, RowSums& row_sums,
@@ -267,17 +173,16 @@ __device__ __forceinline__ void norm_in_memory(Lines<N>& lines, const Args& args
   const unsigned capacity = lines.seat.groups * U;
   const float mean_of = 1.0f / static_cast<float>(args.hidden);
   const auto place = [&](Word line) {
-    return row + (line - shape.part_at) * kLineElements + lines.seat.lane * kPerLane;
+    return row + line * kLineElements + lines.seat.lane * kPerLane;
   };
   unsigned turn = 0;
   bool later = false;
-  for (Word number = blockIdx.x / shape.blocks; number < shape.rows;
-       number += gridDim.x / shape.blocks) {
+  for (Word number = blockIdx.x; number < shape.rows; number += gridDim.x) {
     float squares = 0;
     for (Word q = 0; q < shape.rounds; ++q) {
       if (later) lines.barrier();
       later = true;
-      const Round<U> round = shape.template round<U>(shape.part_at + q * capacity, lines.seat);
+      const Round<U> round(q * capacity, shape.lines, lines.seat);
       Sums<T> r[U];
       squares += add_round<T, N, U>(lines, args, shape, round, number, r);
 #pragma unroll
@@ -289,15 +194,14 @@ __device__ __forceinline__ void norm_in_memory(Lines<N>& lines, const Args& args
         }
       }
     }
-    const float sum = sum_over_row(squares, row_sums, turn, shape.blocks, shape.block);
+    const float sum = sum_over_row(squares, row_sums, turn);
     turn ^= 1;
-    const float norm = 1.0f / sqrtf(sum * mean_of + args.epsilon);
+    const float norm = inverse_root(sum * mean_of + args.epsilon);
     if (args.quant_group != 0) {
       quantise_row<T>(args, row, number, norm);
       continue;
     }
-    for (Word line = shape.part_at + lines.seat.group; line < shape.part_end;
-         line += lines.seat.groups) {
+    for (Word line = lines.seat.group; line < shape.lines; line += lines.seat.groups) {
       const Packet weight = lines.read(args.weight, line, shape.row_bytes, shape.aligned);
       // Lanes at the end of a row have fewer elements, and a place for all.
       write_normed<T, N, U>(lines, args, shape, line, number, norm, place(line), weight);
@@ -305,25 +209,16 @@ __device__ __forceinline__ void norm_in_memory(Lines<N>& lines, const Args& args
   }
 }
 
-// kRegisters: for launches whose rows take one round and are not quantised.
-template <typename T, unsigned N, unsigned U, bool kRegisters>
-__device__ __forceinline__ void all_reduce_rmsnorm(const Args& args) {
-  extern __shared__ float row[];  // this block's part of it, if it is not in registers
+template <typename T, unsigned N, unsigned U>
+__device__ __forceinline__ void all_reduce_rmsnorm_rows(const Args& args) {
+  extern __shared__ float row[];
   __shared__ RowSums row_sums;
   Lines<N> lines(args);
   const RowShape<T, N> shape(args, lines.seat.groups * U);
-  // All blocks of a cluster are there before one stores into another.
-  if (shape.blocks > 1) cluster_barrier();
   begin_in_order();
   lines.begin();
-  if (kRegisters) {
-    norm_in_registers<T, N, U>(lines, args, shape, row_sums);
-  } else {
-    norm_in_memory<T, N, U>(lines, args, shape, row_sums, row);
-  }
+  norm_in_memory<T, N, U>(lines, args, shape, row_sums, row);
   lines.end();
-  // Nobody leaves while others may store into its shared memory.
-  if (shape.blocks > 1) cluster_barrier();
 }
 
 }  // namespace muster::cuda_peer

@@ -1,5 +1,5 @@
 // The program of operations that only move, for one group size: MUSTER_PEER_RANKS.
-#include "plugins/backends/cuda_peer/device/line_moves.cuh"
+#include "plugins/backends/cuda_peer/device/once_moves.cuh"
 #include "plugins/backends/cuda_peer/device/pulls.cuh"
 #include "plugins/backends/cuda_peer/device/staged_moves.cuh"
 
@@ -15,9 +15,9 @@ constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
     body;                                                                  \
   }
 
-MUSTER_KERNEL(all_gather_push, kTogether, (move_lines<MUSTER_PEER_RANKS, 1, Move::kAllGather>(args)))
-MUSTER_KERNEL(all_to_all_push, kTogether, (move_lines<MUSTER_PEER_RANKS, 1, Move::kAllToAll>(args)))
-MUSTER_KERNEL(broadcast_push, kTogether, (move_lines<MUSTER_PEER_RANKS, 1, Move::kBroadcast>(args)))
+MUSTER_KERNEL(all_gather_push, kTogether, (move_by_lines<MUSTER_PEER_RANKS, Move::kAllGather>(args)))
+MUSTER_KERNEL(all_to_all_push, kTogether, (move_by_lines<MUSTER_PEER_RANKS, Move::kAllToAll>(args)))
+MUSTER_KERNEL(broadcast_push, kTogether, (move_by_lines<MUSTER_PEER_RANKS, Move::kBroadcast>(args)))
 MUSTER_KERNEL(all_gather_staged, 1, (move_in_stages<MUSTER_PEER_RANKS, Move::kAllGather>(args)))
 MUSTER_KERNEL(all_to_all_staged, 1, (move_in_stages<MUSTER_PEER_RANKS, Move::kAllToAll>(args)))
 MUSTER_KERNEL(broadcast_staged, 1, (move_in_stages<MUSTER_PEER_RANKS, Move::kBroadcast>(args)))

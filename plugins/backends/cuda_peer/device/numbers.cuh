@@ -76,6 +76,11 @@ struct Sums {
   __device__ __forceinline__ Packet packet() const {
     return {T::pack(value), T::pack(value + T::kPerWord)};
   }
+  __device__ __forceinline__ void add(Packet p) {
+    const Sums next = of(p);
+#pragma unroll
+    for (unsigned i = 0; i < kCount; ++i) value[i] += next.value[i];
+  }
   // Takes the operand of the next rank, in rank order.
   __device__ __forceinline__ void take(Packet p, bool first, const Args& args) {
     Sums next = of(p);

@@ -47,6 +47,15 @@ class Pulls {
     if (threadIdx.x < 32) meet();
     ++step_;
   }
+  // The same for packets that nothing has been made of yet: a load that is under way may else still
+  // be when the others write. `seen`: made of all of them.
+  __device__ __forceinline__ void leave_with(Word seen) {
+    asm volatile("{ .reg .pred p, q; setp.eq.u64 p, %0, 0; bar.red.or.pred q, 0, p; }" ::"l"(seen)
+                 : "memory");
+    if (threadIdx.x < 32) meet();
+    ++step_;
+    __syncthreads();
+  }
   __device__ __forceinline__ void end() {
     if (threadIdx.x == 0) *counter_ = step_;
   }
@@ -108,8 +117,13 @@ __device__ __forceinline__ void reduce_pulled(Pulls<N>& pulls, const Args& args,
       }
     }
     if (guarded) {
-      pulls.leave();
-      __syncthreads();
+      Word seen = 0;
+#pragma unroll
+      for (unsigned s = 0; s < N; ++s) {
+#pragma unroll
+        for (unsigned u = 0; u < U; ++u) seen ^= got[s][u].low ^ got[s][u].high;
+      }
+      pulls.leave_with(seen);
     }
 #pragma unroll
     for (unsigned u = 0; u < U; ++u) {
@@ -156,12 +170,18 @@ __device__ __forceinline__ void move_pulled(const Args& args) {
 #pragma unroll
       for (unsigned u = 0; u < U; ++u) {
         const long long o = base + u * stride + threadIdx.x * 16;
+        got[s][u] = {0, 0};
         if (wanted(s) && o < bytes) got[s][u] = pulls.read(s, shift + o, bytes - o, aligned);
       }
     }
     if (guarded) {
-      pulls.leave();
-      __syncthreads();
+      Word seen = 0;
+#pragma unroll
+      for (unsigned s = 0; s < N; ++s) {
+#pragma unroll
+        for (unsigned u = 0; u < U; ++u) seen ^= got[s][u].low ^ got[s][u].high;
+      }
+      pulls.leave_with(seen);
     }
 #pragma unroll
     for (unsigned s = 0; s < N; ++s) {

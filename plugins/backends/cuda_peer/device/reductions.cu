@@ -1,6 +1,6 @@
 // The program of one element type and group size: MUSTER_PEER_TYPE, MUSTER_PEER_RANKS.
-#include "plugins/backends/cuda_peer/device/fused.cuh"
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
+#include "plugins/backends/cuda_peer/device/once_fused.cuh"
 #include "plugins/backends/cuda_peer/device/pulled_reductions.cuh"
 #include "plugins/backends/cuda_peer/device/staged_reductions.cuh"
 
@@ -18,19 +18,20 @@ constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 
 // How many lines a thread takes at once.
 constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
+constexpr unsigned kMany = MUSTER_PEER_RANKS <= 2 ? 3 : kWide;
 // How many packets a thread reads of each rank at once.
 constexpr unsigned kPulled = MUSTER_PEER_RANKS <= 2 ? 4 : MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 // A row of 8192 elements of 16 bits has 137 lines: one round of 48 groups of lanes.
 constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
 
 MUSTER_KERNEL(all_reduce_one_shot_push, kTogether,
-              (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+              (all_reduce_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(all_reduce_one_shot_push_wide, kTogether,
-              (all_reduce_one_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kWide>(args)))
+              (all_reduce_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kMany, kWide>(args)))
 MUSTER_KERNEL(all_reduce_two_shot_push, kTogether,
               (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(reduce_scatter_push, kTogether,
-              (reduce_scatter_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+              (reduce_scatter_by_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
 MUSTER_KERNEL(all_reduce_staged, 1,
               (all_reduce_in_stages<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS>(args)))
 MUSTER_KERNEL(reduce_scatter_staged, 1,
@@ -43,7 +44,11 @@ MUSTER_KERNEL(reduce_scatter_pull, 1,
 // another one norms.
 extern "C" __global__ void __launch_bounds__(384, 1)
     all_reduce_rmsnorm_push(const __grid_constant__ Args args) {
-  all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow, true>(args);
+  if (args.once == 1) {
+    all_reduce_rmsnorm_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args);
+  } else {
+    all_reduce_rmsnorm_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow>(args);
+  }
 }
 MUSTER_KERNEL(all_reduce_rmsnorm_push_rows, kTogether,
-              (all_reduce_rmsnorm<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1, false>(args)))
+              (all_reduce_rmsnorm_rows<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
