@@ -92,9 +92,6 @@ class Machine(support.Case):
                       "memory of one machine only (by plugin)", lines)
 
     def test_given_a_kernel_missing_on_one_rank_when_compared_then_the_next_best_serves_and_both_are_named(self):
-        plugins = self.json("list", schema="muster.list/1")["plugins"]
-        if not any("muster.variants/1" in plugin["interfaces"] for plugin in plugins if plugin["id"] == "cuda_peer"):
-            self.skipTest("this cuda_peer builds whatever is missing when a group is made")
         lines = self.difference("rank 5: cuda_peer.variants.sm_90.8=moves reductions.f16 reductions.f32")
         self.assertIn("+ answer    nccl", lines)
         self.assertRegex("\n".join(lines), r"\+ declines  cuda_peer reductions\.bf16\.8\.sm_90 is not ready on rank 5: ")
