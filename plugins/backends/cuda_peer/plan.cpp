@@ -11,6 +11,8 @@ namespace {
 
 constexpr uint64_t kLanes = 8;  // of a line
 constexpr uint32_t kFewThreads = 128;
+constexpr uint32_t kSomeThreads = 256;
+constexpr uint64_t kSomeGroups = 512;  // of lanes: from here on fewer and larger blocks are ahead
 constexpr uint32_t kManyThreads = 512;
 constexpr uint32_t kRowThreads = 384;  // of the fused kernel
 constexpr uint64_t kRowsOfClusters = 4;
@@ -24,7 +26,8 @@ constexpr uint64_t round_up(uint64_t a, uint64_t unit) { return divide_up(a, uni
 // Small blocks on many multiprocessors, then larger blocks, then several beside each other.
 void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
   const uint64_t groups = divide_up(divide_up(plan.piece, kLineData), lines_per_thread);
-  const uint64_t few = room.line_threads == 0 ? kFewThreads : room.line_threads;
+  const uint32_t measured = groups < kSomeGroups ? kFewThreads : kSomeThreads;
+  const uint64_t few = room.line_threads == 0 ? measured : room.line_threads;
   const uint64_t needed = round_up(divide_up(groups, room.spread) * kLanes, 32);
   const uint64_t alone = round_up(groups * kLanes, 32);
   plan.threads = static_cast<uint32_t>(

@@ -71,6 +71,16 @@ TEST(Plan, GivenOneRoundIsEnoughThenThreadsHaveAsManyLinesAsItTakes) {
   EXPECT_EQ(once(16 << 20), 0u);
 }
 
+TEST(Plan, GivenSmallMessagesThenBlocksAreAsLargeAsWasMeasured) {
+  const auto threads = [](uint64_t bytes) {
+    return plan_of(MUSTER_ALL_REDUCE, bytes, 2, Algorithm::kOneShotPush, kDevice).threads;
+  };
+  EXPECT_EQ(threads(32 << 10), 128u);
+  EXPECT_EQ(threads(64 << 10), 256u);
+  EXPECT_EQ(threads(128 << 10), 256u);
+  EXPECT_EQ(threads(1 << 20), 512u);
+}
+
 TEST(Plan, GivenPullsThenALaunchFitsTheChannelsOfStages) {
   for (const muster_op op : kOps) {
     for (uint64_t bytes = 16; bytes < uint64_t{1} << 33; bytes *= 4) {
