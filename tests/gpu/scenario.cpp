@@ -20,7 +20,7 @@ std::string config_of(const Scenario& scenario, const Settings& settings) {
       "backend.nccl.options.float_min_max = true\n" +
       scenario.config;
   for (const char* const backend : {"cuda_peer", "nccl"}) {
-    const std::string wanted = scenario.captures.empty() ? settings.backend : scenario.captures;
+    const std::string wanted = scenario.captures.empty() ? "nccl" : scenario.captures;
     if (backend != wanted) text += "backend." + std::string(backend) + ".mode = \"off\"\n";
   }
   if (!settings.nccl_file.empty()) text += nccl_option("library = \"" + settings.nccl_file + "\"");
