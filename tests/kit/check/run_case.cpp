@@ -8,7 +8,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -131,6 +130,11 @@ Verdict run_in_children(const Case& c, const Setup& setup) {
     ranks.push_back(verdict ? *verdict : without_verdict(ended, setup));
   }
   Verdict verdict = of_ranks(ranks);
+  // What happens after the case, when the process ends, is the plugin's as well.
+  if (!verdict.red() && ended.code != 0) {
+    verdict = without_verdict(ended, setup);
+    verdict.detail += ", after the case";
+  }
   if (verdict.red()) verdict.detail += tail_of(command);
   return verdict;
 }
@@ -173,9 +177,7 @@ int rank_main(const std::string& root, const std::string& name) {
   const Scene scene{setup, directory_of(setup, name), nullptr, 0, c->argument};
   const uint32_t rank = c->where == Where::kRanks ? launched_rank() : 0;
   write_verdict(scene, rank, run_here(*c, scene));
-  // What the plugin left behind has no part in how the process ends.
-  std::fflush(nullptr);
-  _exit(0);
+  return 0;
 }
 
 }  // namespace muster::check
