@@ -40,6 +40,8 @@ std::vector<Case> make() {
        true},
       {"offers.limits", Where::kRanks, offers_limits, "serves every rule up to its limits"},
   };
+  cases.push_back({"contract.tag_lines", Where::kRanks, contract_tag_lines,
+                   "calls across the boundary in their places, by their thread classes"});
   for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
     if (op == MUSTER_RECV) continue;  // the other end of send
     const std::string name = muster_op_name(op);

@@ -21,7 +21,7 @@ std::string quoted(const std::string& text) {
 }
 
 // Waits that never end on their own end before the case does.
-std::string config_of(const Setup& setup, const std::string& more) {
+std::string config_of(const Setup& setup, const std::string& more, bool from_file) {
   const uint64_t timeout = setup.limit_ms * 2 / 3;
   std::string text = fmt::format(
       "fallback.policy = \"silent\"\ncheck.known_answer = false\nlog.level = \"off\"\n"
@@ -32,7 +32,7 @@ std::string config_of(const Setup& setup, const std::string& more) {
   }
   text += more;
   text += fmt::format("[plugins]\ninstalled = false\nprobe = \"in-process\"\npath = [{}]\n",
-                      quoted(setup.plugin_directory()));
+                      from_file ? quoted(setup.plugin_directory()) : "");
   if (setup.options.empty()) return text;
   text += fmt::format("[backend.{}.options]\n", setup.id);
   for (const auto& [name, value] : setup.options) {
@@ -67,12 +67,15 @@ void need(const ranks::Said& said, const std::string& what) {
   }
 }
 
-RankWorld::RankWorld(const Scene& scene, const std::string& config) : scene_(scene) {
-  const std::string text = config_of(scene.setup, config);
+RankWorld::RankWorld(const Scene& scene, const std::string& config, const muster_entry* builtin)
+    : scene_(scene) {
+  const std::string text = config_of(scene.setup, config, builtin == nullptr);
   muster_runtime_options options = {};
   options.struct_size = MUSTER_RUNTIME_OPTIONS_SIZE;
   options.config_text = text.c_str();
   if (!scene.setup.config.empty()) options.config_file = scene.setup.config.c_str();
+  options.builtin = &builtin;
+  options.builtin_count = builtin == nullptr ? 0 : 1;
   options.threads = scene.threads;
   options.thread_rank = scene.thread_rank;
   need(muster_init(&options, &runtime_), "muster_init");

@@ -22,7 +22,9 @@ void need(const ranks::Said& said, const std::string& what);
 
 class RankWorld {
  public:
-  explicit RankWorld(const Scene& scene, const std::string& config = {});
+  // builtin: the plugin's entry, in place of its file.
+  explicit RankWorld(const Scene& scene, const std::string& config = {},
+                     const muster_entry* builtin = nullptr);
   ~RankWorld();
   RankWorld(const RankWorld&) = delete;
   RankWorld& operator=(const RankWorld&) = delete;

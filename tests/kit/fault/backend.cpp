@@ -45,6 +45,14 @@ muster_status* probe(muster_instance* instance, const muster_fact_sink* facts) {
   return Tables::probe(instance, facts);
 }
 
+muster_status* prepare(muster_instance* instance, muster_host_group* group,
+                       muster_backend_group** out) {
+  muster_status* const status = Tables::prepare(instance, group, out);
+  if (status != nullptr || !Behaviour::of_environment().is("make and fail", 0)) return status;
+  const muster_host* const host = Tables::instance_of(instance)->host;
+  return host->status_make(host, MUSTER_UNAVAILABLE, "a group was made, but it fails", nullptr);
+}
+
 void destroy(muster_backend_group* group) {
   if (group == nullptr && Behaviour::of_environment().is("crash on NULL", 0)) std::abort();
   Tables::destroy(group);
@@ -54,6 +62,7 @@ muster_backend make_table(bool whole) {
   muster_backend table = Tables::table;
   table.probe = probe;
   table.execute = whole ? execute : nullptr;
+  table.group_prepare = prepare;
   table.group_destroy = destroy;
   return table;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <thread>
 #include <type_traits>
 
 namespace muster::fault {
@@ -145,6 +146,19 @@ void FaultGroup::spoil(const muster_call& call) {
   if (behaviour_.is("write past", rank_, calls_)) out[results * element] ^= 0xff;
 }
 
+// Calls the runtime where, or from where, it may not.
+void FaultGroup::breach() {
+  if (behaviour_.is("gather in execute", rank_)) {
+    const muster_host* const host = group_.host().get();
+    const uint64_t own = rank_;
+    std::vector<uint64_t> all(size_);
+    host->status_release(host->all_gather(group_.get(), &own, sizeof(own), all.data()));
+  }
+  if (behaviour_.is("own thread", rank_)) {
+    std::thread([this] { static_cast<void>(group_.deadline_ns()); }).join();
+  }
+}
+
 void FaultGroup::execute(const muster_call& call) {
   const Inside inside;
   behaviour_.act("execute", rank_, calls_);
@@ -161,6 +175,7 @@ void FaultGroup::execute(const muster_call& call) {
   if (phase_ == MUSTER_GRAPH_CAPTURE && call.phase == MUSTER_EAGER) {
     plugin::fail(MUSTER_FAILED_PRECONDITION, "the capture has not ended here");
   }
+  breach();
   move(call);
   spoil(call);
   ++calls_;

@@ -45,6 +45,7 @@ class FaultGroup {
   void sum(const muster_call& call);
   void spoil(const muster_call& call);
   bool registered(const void* pointer) const;
+  void breach();
 
   plugin::Group group_;
   const uint32_t rank_;
