@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 MUSTER, FAULTS = (pathlib.Path(argument) for argument in sys.argv[1:3])
+SANITIZED = len(sys.argv) > 3  # memory is not measured then
 TABLE = pathlib.Path(__file__).resolve().parent.parent / "fault" / "README.md"
 SECONDS = 100
 
@@ -34,7 +35,7 @@ class Row:
 
 def rows():
     lines = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in TABLE.read_text().splitlines() if line.startswith("|")]
-    return [Row(*cells) for cells in lines[2:]]
+    return [row for row in (Row(*cells) for cells in lines[2:]) if not (SANITIZED and row.case == "leaks.memory")]
 
 
 class Table(unittest.TestCase):
@@ -109,5 +110,5 @@ class Table(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sys.argv[1:3] = []
+    sys.argv[1:] = []
     unittest.main(verbosity=2)

@@ -37,6 +37,7 @@ void Report::leave_out(std::vector<std::string> names, const std::string& becaus
 std::string Report::repeat(const std::string& name) const {
   std::string text = fmt::format("muster check plugin {} --only {} --seed {} --ranks {}",
                                  setup_.plugin, name, setup_.seed, setup_.ranks);
+  if (!setup_.config.empty()) text += " --config " + setup_.config;
   for (const auto& [key, value] : setup_.options) {
     text += fmt::format(" --option '{}={}'", key, value);
   }
