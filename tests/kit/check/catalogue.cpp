@@ -42,6 +42,8 @@ std::vector<Case> make() {
   };
   cases.push_back({"contract.tag_lines", Where::kRanks, contract_tag_lines,
                    "calls across the boundary in their places, by their thread classes"});
+  cases.push_back({"contract.half_made", Where::kRanks, contract_half_made,
+                   "ends a group that another rank could not set up"});
   for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
     if (op == MUSTER_RECV) continue;  // the other end of send
     const std::string name = muster_op_name(op);

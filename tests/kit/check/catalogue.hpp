@@ -52,6 +52,7 @@ std::string offers_well_formed(const Scene& scene);
 std::string offers_agreed(const Scene& scene);
 std::string offers_limits(const Scene& scene);
 std::string collectives(const Scene& scene);
+std::string contract_half_made(const Scene& scene);
 std::string contract_tag_lines(const Scene& scene);
 std::string memory_registered(const Scene& scene);
 std::string order_in_flight(const Scene& scene);

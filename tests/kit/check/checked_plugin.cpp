@@ -28,6 +28,8 @@ void note(const std::string& text) {
   if (breaches.first.empty()) breaches.first = text;
 }
 
+std::atomic<bool> set_up_fails{false};
+
 const muster_entry* real_entry = nullptr;
 muster_entry guarded_entry;
 // Functions of groups do not say which runtime they are of; those of all are the same.
@@ -181,6 +183,13 @@ muster_status* prepare(muster_instance* i, muster_host_group* host, muster_backe
     return status;
   }
   if (made == none) note("group_prepare succeeded and made no group");
+  const muster_group_info* const info = instance->real->group_info(host);
+  if (set_up_fails && info->rank + 1 == info->size) {
+    instance->backend->group_destroy(made);
+    return instance->real->status_make(instance->real, MUSTER_UNAVAILABLE,
+                                       "the set-up fails on this rank, as the suite asks for",
+                                       nullptr);
+  }
   *out = reinterpret_cast<muster_backend_group*>(new Group{instance, made, 0});
   return nullptr;
 }
@@ -305,6 +314,8 @@ const muster_entry* guard_plugin(const muster_entry& plugin) {
   });
   return &guarded_entry;
 }
+
+void fail_set_up(bool fail) { set_up_fails = fail; }
 
 std::string first_breach() {
   const std::lock_guard lock(breaches.mutex);

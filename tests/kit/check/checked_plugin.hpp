@@ -19,6 +19,8 @@ namespace muster::check {
 // Throws NotOffered for a plugin that gives more than a backend: functions of other interfaces
 // would get an instance that is not theirs.
 const muster_entry* guard_plugin(const muster_entry& plugin);
+// While true, the set-up of a group fails on its last rank once the plugin has prepared there.
+void fail_set_up(bool fail);
 // The first breach since then; "" for none.
 std::string first_breach();
 

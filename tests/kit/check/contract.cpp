@@ -24,7 +24,29 @@ void live(const Scene& scene, const muster_entry* guarded) {
   group.destroy();
 }
 
+// A group that the plugin prepares on every rank and connects on none, then one that it serves.
+void set_up_twice(const Scene& scene, const muster_entry* guarded) {
+  RankWorld world(scene, {}, guarded);
+  fail_set_up(true);
+  // Without any other backend there is no group; the ranks hear why.
+  muster_group* half_made = nullptr;
+  const ranks::Said said = muster_group_create(world.get(), nullptr, nullptr, 0, &half_made);
+  if (said.ok()) need(muster_group_destroy(half_made), "muster_group_destroy");
+  if (!said.ok() && said.code != MUSTER_UNAVAILABLE) need(said, "the group that fails on a rank");
+  fail_set_up(false);
+  RankGroup group(world);
+  run_cases(group, {group.meeting()});
+  group.destroy();
+}
+
 }  // namespace
+
+std::string contract_half_made(const Scene& scene) {
+  if (scene.threads != nullptr) throw NotOffered("ranks of their own are needed (--in-process)");
+  host_offer(scene);
+  set_up_twice(scene, guard_plugin(entry_of(load(scene.setup.plugin))));
+  return {};
+}
 
 std::string contract_tag_lines(const Scene& scene) {
   host_offer(scene);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <type_traits>
@@ -37,6 +38,7 @@ FaultGroup::FaultGroup(plugin::Group group)
 }
 
 FaultGroup::~FaultGroup() {
+  if (!connected_ && behaviour_.is("crash when half made", rank_)) std::abort();
   try {
     behaviour_.act("destroy", rank_);
   } catch (const plugin::Failure&) {
@@ -47,6 +49,7 @@ FaultGroup::~FaultGroup() {
 void FaultGroup::connect() {
   behaviour_.act("connect", rank_);
   segments_.join(group_);
+  connected_ = true;
 }
 
 void FaultGroup::wait(muster_wait_word& word, uint64_t at_least, uint32_t peer) {

@@ -53,6 +53,7 @@ class FaultGroup {
   Behaviour behaviour_;
   Segments segments_;
   std::vector<std::pair<const std::byte*, uint64_t>> registered_;
+  bool connected_ = false;
   uint64_t epoch_ = 0;
   uint64_t calls_ = 0;
   muster_phase phase_ = MUSTER_EAGER;
