@@ -8,13 +8,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <stdexcept>
 #include <thread>
 
 namespace muster::check {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+volatile std::sig_atomic_t asked_to_end = 0;
+void ask_to_end(int) { asked_to_end = 1; }
 
 [[noreturn]] void become(const Command& command) {
   setpgid(0, 0);
@@ -36,10 +41,10 @@ using Clock = std::chrono::steady_clock;
 }
 
 // Whether it has ended by then.
-bool ends_until(pid_t child, Clock::time_point until, int& status) {
+bool ends_until(pid_t child, Clock::time_point until, int& status, bool ending) {
   auto pause = std::chrono::microseconds(500);
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (Clock::now() > until) return false;
+    if (Clock::now() > until || (asked_to_end != 0 && !ending)) return false;
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::microseconds(10000));
   }
@@ -48,21 +53,26 @@ bool ends_until(pid_t child, Clock::time_point until, int& status) {
 
 }  // namespace
 
+void end_with_children() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, ask_to_end);
+}
+
 Ended run_child(const Command& command, uint64_t limit_ms) {
   const pid_t child = fork();
   if (child == 0) become(command);
   Ended ended;
   int status = 0;
-  if (!ends_until(child, Clock::now() + std::chrono::milliseconds(limit_ms), status)) {
+  if (!ends_until(child, Clock::now() + std::chrono::milliseconds(limit_ms), status, false)) {
     ended.overdue = true;
     // A launcher ends its ranks before itself, if it is let.
     kill(-child, SIGTERM);
-    if (!ends_until(child, Clock::now() + std::chrono::seconds(2), status)) {
+    if (!ends_until(child, Clock::now() + std::chrono::seconds(2), status, true)) {
       kill(-child, SIGKILL);
       waitpid(child, &status, 0);
     }
   }
   kill(-child, SIGKILL);
+  if (asked_to_end != 0) throw std::runtime_error("it was asked to end before all cases were run");
   ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return ended;
 }

@@ -24,7 +24,10 @@ struct Ended {
   int code = 0;          // exit code, or 128 + the signal
 };
 
+// Throws std::runtime_error, the child having ended, once this process was asked to end.
 Ended run_child(const Command& command, uint64_t limit_ms);
+// From now on SIGINT, SIGTERM and SIGHUP are seen by run_child.
+void end_with_children();
 
 }  // namespace muster::check
 

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "tests/kit/check/catalogue.hpp"
+#include "tests/kit/check/child.hpp"
 #include "tests/kit/check/judge.hpp"
 #include "tests/kit/check/report.hpp"
 #include "tests/kit/check/run_case.hpp"
@@ -145,6 +146,7 @@ void run_cases(const Options& options, const Setup& setup, Report& report) {
 }
 
 int check(const Options& options, Setup& setup) {
+  if (!options.in_process) end_with_children();
   const Root root(setup);
   const Judgement judgement = judge(setup);
   setup.id = judgement.id;
