@@ -25,6 +25,7 @@ struct Context {
 int fail(const Status& status);
 
 void add_list(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);

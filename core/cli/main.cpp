@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   context.arguments.assign(argv, argv + argc);
   add_list(app, context);
   add_inspect(app, context);
+  add_check(app, context);
   add_explain(app, context);
   add_config(app, context);
   add_run(app, context);

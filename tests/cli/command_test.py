@@ -3,7 +3,7 @@ verbs inspect, doctor and version."""
 
 import support
 
-VERBS = ("list", "inspect", "explain", "config", "run", "bench", "replay", "precompile", "doctor", "version")
+VERBS = ("list", "inspect", "check", "explain", "config", "run", "bench", "replay", "precompile", "doctor", "version")
 
 
 class Command(support.Case):

@@ -74,15 +74,16 @@ TEST_P(ComposeRecipe, GivenItsBasesOnlyThenEveryShapeOfTheCallIsRight) {
   EXPECT_FALSE(backend.seen().empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ComposeRecipe,
-                         ::testing::Range<uint16_t>(0, static_cast<uint16_t>(Recipe::kEnd)),
-                         [](const auto& info) {
-                           std::string name = "r" + std::to_string(info.param) + "_";
-                           for (const char* c = recipe_name(static_cast<Recipe>(info.param));
-                                *c != '\0'; ++c)
-                             name += *c == '+' ? '_' : *c;
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, ComposeRecipe,
+    // Staging has tests of its own: it needs a device.
+    ::testing::Range<uint16_t>(0, static_cast<uint16_t>(Recipe::kStagedThroughHost)),
+    [](const auto& info) {
+      std::string name = "r" + std::to_string(info.param) + "_";
+      for (const char* c = recipe_name(static_cast<Recipe>(info.param)); *c != '\0'; ++c)
+        name += *c == '+' ? '_' : *c;
+      return name;
+    });
 
 struct Tower {
   const char* name;
