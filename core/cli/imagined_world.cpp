@@ -35,18 +35,13 @@ std::string fill_in(Json& given, const Json& otherwise) {
 // Makes a record of an entry that leaves something out.
 Status complete(const std::string& path, Json& rank) {
   if (!rank.is_object()) return not_described(path, "a rank is no object");
-  const Json whole = {{"version", MUSTER_VERSION},
-                      {"node", "this-node"},
-                      {"process", "0"},
-                      {"device", -1},
-                      {"channel", ""},
-                      {"policy_digest", ""},
-                      {"policy_sources", ""},
-                      {"failure", ""},
-                      {"memory_kinds", ""},
-                      {"kernels", Json::object()},
-                      {"plugins", Json::object()},
-                      {"count", 1}};
+  RankRecord nothing;
+  nothing.version = MUSTER_VERSION;
+  nothing.node = "this-node";
+  nothing.process = "0";
+  nothing.device = -1;
+  Json whole = Json::parse(encode(nothing));
+  whole["count"] = 1;
   std::string unknown = fill_in(rank, whole);
   if (!unknown.empty()) return not_described(path, fmt::format("there is no key '{}'", unknown));
   if (!rank["plugins"].is_object()) return not_described(path, "plugins is no object");
