@@ -7,20 +7,21 @@
 namespace muster {
 namespace {
 
-// Of the devices that the plugin sees here.
-std::vector<std::string> architectures_here(const Plugin& plugin,
+// Of the devices that the plugin sees here. In a process that has probed it itself a driver is in
+// use already, and works in no child.
+std::vector<std::string> architectures_here(const Plugin& plugin, bool probed_here,
                                             std::vector<std::string>& faults) {
-  const std::vector<BuildOutcome> asked = run_builds(
-      {plugin.id()}, 1, -1,
-      [&](size_t) {
-        const Result<std::vector<std::string>> known = plugin.variants().architectures();
-        BuildOutcome outcome{plugin.id()};
-        outcome.state = known.ok() ? BuildOutcome::State::kReady : BuildOutcome::State::kFailed;
-        outcome.text =
-            known.ok() ? fmt::format("{}", fmt::join(*known, " ")) : known.status().message();
-        return outcome;
-      },
-      [](const BuildOutcome&) {});
+  const auto ask = [&](size_t) {
+    const Result<std::vector<std::string>> known = plugin.variants().architectures();
+    BuildOutcome outcome{plugin.id()};
+    outcome.state = known.ok() ? BuildOutcome::State::kReady : BuildOutcome::State::kFailed;
+    outcome.text =
+        known.ok() ? fmt::format("{}", fmt::join(*known, " ")) : known.status().message();
+    return outcome;
+  };
+  const std::vector<BuildOutcome> asked =
+      probed_here ? std::vector<BuildOutcome>{ask(0)}
+                  : run_builds({plugin.id()}, 1, -1, ask, [](const BuildOutcome&) {});
   std::vector<std::string> architectures;
   if (asked.empty()) return architectures;
   if (asked.front().state == BuildOutcome::State::kFailed) {
@@ -36,7 +37,8 @@ std::vector<std::string> architectures_here(const Plugin& plugin,
 }  // namespace
 
 VariantPlugins::VariantPlugins(const std::vector<FoundPlugin>& found, const Config& config,
-                               Records& records, const KernelTable* kernels) {
+                               Records& records, const KernelTable* kernels)
+    : probed_here_(config.plugins_probe.value == ProbeMode::kInProcess) {
   for (const FoundPlugin& plugin : found) {
     const bool sound =
         plugin.state == PluginState::kUsable || plugin.state == PluginState::kUnavailable;
@@ -55,8 +57,9 @@ std::vector<PlannedVariant> VariantPlugins::plan(const std::vector<std::string>&
                                                  std::vector<std::string>& faults) const {
   std::vector<PlannedVariant> planned;
   for (const std::unique_ptr<Plugin>& plugin : plugins_) {
-    for (const std::string& architecture :
-         architectures.empty() ? architectures_here(*plugin, faults) : architectures) {
+    for (const std::string& architecture : architectures.empty()
+                                               ? architectures_here(*plugin, probed_here_, faults)
+                                               : architectures) {
       Result<std::vector<DeclaredVariant>> variants = plugin->variants().list(architecture);
       if (!variants.ok()) {
         faults.push_back(fmt::format("{} does not list its variants for {}: {}", plugin->id(),

@@ -2,7 +2,7 @@
 // them: what `muster precompile` and background builds work through.
 //
 // For processes without threads; a plugin is asked for its devices in a child, so that this process
-// never initialises a driver and can go on forking.
+// never initialises a driver and can go on forking; unless it has, by probing in process.
 #ifndef MUSTER_CORE_QUERY_VARIANT_PLUGINS_HPP
 #define MUSTER_CORE_QUERY_VARIANT_PLUGINS_HPP
 
@@ -37,6 +37,7 @@ class VariantPlugins {
                                    std::vector<std::string>& faults) const;
 
  private:
+  bool probed_here_;
   std::vector<std::unique_ptr<Plugin>> plugins_;
 };
 

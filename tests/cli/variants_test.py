@@ -51,6 +51,11 @@ class Precompile(Case):
         self.environment["TOY_DEVICES"] = "toy_80 toy_90"
         self.assertEqual({"toy-1.sums.f32.2.toy_80", SUMS}, set(self.states("--family", "toy/1", "--dtype", "f32")))
 
+    def test_given_probes_in_process_when_precompiled_then_the_devices_are_seen_all_the_same(self):
+        self.environment["TOY_DEVICES"] = "toy_90"
+        self.environment["MUSTER_PLUGINS_PROBE"] = "in-process"
+        self.assertEqual({SUMS, MOVES}, set(self.states("--family", "toy")))
+
     def test_given_no_device_and_no_architecture_when_precompiled_then_it_says_what_to_name(self):
         self.assertIn("--arch", self.muster("precompile", "--family", "toy", code=2).stderr)
 
