@@ -157,10 +157,10 @@ class Exports(Gates):
         subprocess.run([CC, "-x", "c", "-shared", "-fPIC", "-o", path, "-", *flags], input=source, text=True, check=True)
         return path
 
-    def library(self, symbols):
+    def exports_of_library(self, symbols):
         return self.check("exports.py", "library", self.shared("libmuster.so", symbols), "--include", self.include)
 
-    def plugin(self, symbols, *flags):
+    def exports_of_plugin(self, symbols, *flags):
         folder = self.root / "plugins"
         folder.mkdir()
         self.shared("plugins/acme.so", symbols, *flags)
@@ -170,32 +170,32 @@ class Exports(Gates):
         return sorted(name for _, name, _ in abi_headers.parse(self.include / "muster").functions)
 
     def test_given_a_library_with_all_that_is_declared_when_its_exports_are_read_then_it_passes(self):
-        self.assertPasses(self.library(self.declared()))
+        self.assertPasses(self.exports_of_library(self.declared()))
 
     def test_given_a_library_that_lost_a_symbol_when_its_exports_are_read_then_it_is_named(self):
-        self.refused(self.library([name for name in self.declared() if name != "muster_all_reduce"]),
+        self.refused(self.exports_of_library([name for name in self.declared() if name != "muster_all_reduce"]),
                      "does not export what muster.h declares: ['muster_all_reduce']")
 
     def test_given_a_library_with_a_symbol_more_when_its_exports_are_read_then_it_is_named(self):
-        self.refused(self.library(self.declared() + ["muster_secret"]),
+        self.refused(self.exports_of_library(self.declared() + ["muster_secret"]),
                      "exports more than muster.h declares: ['muster_secret']")
 
     def test_given_a_symbol_gone_from_header_and_library_when_checked_then_the_layout_names_it(self):
         text = (self.include / "muster" / "muster.h").read_text()
         start = text.index("MUSTER_API MUSTER_OWN muster_status* muster_barrier(")
         self.replace("muster.h", (text[start:text.index(";", start) + 1], ""))
-        self.assertPasses(self.library(self.declared()))
+        self.assertPasses(self.exports_of_library(self.declared()))
         self.refused(self.layout(), "-function muster.h", "muster_barrier(")
 
     def test_given_a_plugin_with_its_entry_alone_when_its_exports_are_read_then_it_passes(self):
-        self.assertPasses(self.plugin(["muster_plugin_entry"]))
+        self.assertPasses(self.exports_of_plugin(["muster_plugin_entry"]))
 
     def test_given_a_plugin_with_a_symbol_more_when_its_exports_are_read_then_it_is_named(self):
-        self.refused(self.plugin(["muster_plugin_entry", "acme_init"]), "acme.so exports", "acme_init")
+        self.refused(self.exports_of_plugin(["muster_plugin_entry", "acme_init"]), "acme.so exports", "acme_init")
 
     def test_given_a_plugin_that_links_libmuster_when_its_needs_are_read_then_it_is_named(self):
         self.shared("libmuster.so", ["muster_init"], "-Wl,-soname,libmuster.so.0")
-        self.refused(self.plugin(["muster_plugin_entry"], "-Wl,--no-as-needed", f"-L{self.root}", "-lmuster"),
+        self.refused(self.exports_of_plugin(["muster_plugin_entry"], "-Wl,--no-as-needed", f"-L{self.root}", "-lmuster"),
                      "acme.so needs libmuster.so.0")
 
 
