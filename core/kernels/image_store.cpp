@@ -1,6 +1,5 @@
 #include "core/kernels/image_store.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -17,6 +16,7 @@
 #include "core/base/digest.hpp"
 #include "core/base/private_directory.hpp"
 #include "core/bootstrap/unique_fd.hpp"
+#include "core/kernels/kept_files.hpp"
 
 namespace muster {
 namespace {
@@ -70,23 +70,6 @@ bool replace_file(const std::string& path, const std::string& text) {
   if (write_whole(fresh, text) && rename(fresh.c_str(), path.c_str()) == 0) return true;
   unlink(fresh.c_str());
   return false;
-}
-
-std::vector<std::string> names_in(const std::string& directory) {
-  std::vector<std::string> names;
-  DIR* const stream = opendir(directory.c_str());
-  if (stream == nullptr) return names;
-  while (const dirent* item = readdir(stream)) {
-    if (item->d_name[0] != '.') names.emplace_back(item->d_name);
-  }
-  closedir(stream);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool is_locked(const std::string& path) {
-  const UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC));
-  return file.valid() && flock(file.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
 // Not for ever: whoever holds it may have been stopped. Then this process builds for itself.

@@ -1,9 +1,7 @@
 #include "core/kernels/native_store.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "core/base/private_directory.hpp"
 #include "core/bootstrap/unique_fd.hpp"
 #include "core/kernels/compiler.hpp"
+#include "core/kernels/kept_files.hpp"
 #include "core/kernels/processor.hpp"
 #include "core/kernels/registry.hpp"
 
@@ -25,23 +24,6 @@ namespace {
 
 constexpr const char* kFormat = "muster-kernels 1";
 constexpr const char* kRecordEnding = ".ready";
-
-std::vector<std::string> names_in(const std::string& directory) {
-  std::vector<std::string> names;
-  DIR* const stream = directory.empty() ? nullptr : opendir(directory.c_str());
-  if (stream == nullptr) return names;
-  while (const dirent* item = readdir(stream)) {
-    if (item->d_name[0] != '.') names.emplace_back(item->d_name);
-  }
-  closedir(stream);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool is_locked(const std::string& path) {
-  const UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC));
-  return file.valid() && flock(file.get(), LOCK_EX | LOCK_NB) != 0;
-}
 
 }  // namespace
 
