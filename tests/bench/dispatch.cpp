@@ -3,8 +3,8 @@
 // through a plan. The backend does nothing, so everything is overhead. "forwarded" is the floor of
 // whatever lies in a shared library: a function of one that only calls on (forward.cpp).
 //
-//   build/tests/bench_dispatch                     nanoseconds
-//   build/tests/bench_dispatch --count WAY CALLS   only makes calls, for instructions.py
+//   build/tests/bench_dispatch                    nanoseconds
+//   build/tests/bench_dispatch --count CALLS...   only makes calls, for instructions.py
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -242,22 +242,23 @@ extern "C" [[gnu::noinline]] void bench_counted_calls(void (*way)(Counted&), Cou
   way(turns);
 }
 
-int count(const char* name, const char* calls) {
-  Counted turns{std::vector<char>(std::strtoul(calls, nullptr, 10))};
+// Every way in turn makes so many calls, then that many ...
+int count(int numbers, char** calls) {
   (void)group();  // made before anything is counted
   for (const Way& way : kWays) {
-    if (std::strcmp(way.name, name) != 0) continue;
-    bench_counted_calls(way.counted, turns);
-    return 0;
+    for (int i = 0; i < numbers; ++i) {
+      Counted turns{std::vector<char>(std::strtoul(calls[i], nullptr, 10))};
+      bench_counted_calls(way.counted, turns);
+    }
+    std::printf("%s\n", way.name);
   }
-  std::fprintf(stderr, "unknown way %s\n", name);
-  return 2;
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 4 && std::strcmp(argv[1], "--count") == 0) return count(argv[2], argv[3]);
+  if (argc > 2 && std::strcmp(argv[1], "--count") == 0) return count(argc - 2, argv + 2);
   for (const Way& way : kWays) benchmark::RegisterBenchmark(way.name, way.timed);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
