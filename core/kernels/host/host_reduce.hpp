@@ -19,7 +19,9 @@ namespace muster::kernels {
 
 // How many sources are combined at once. Fewer for the operations that are rarely asked for: each
 // count is a loop of its own to compile.
-constexpr uint32_t most_at_once(muster_redop redop) { return redop < MUSTER_BAND ? 8 : 4; }
+constexpr uint32_t most_at_once(muster_redop redop) {
+  return redop == MUSTER_SUM || redop == MUSTER_AVG ? 8 : 4;
+}
 inline constexpr uint64_t kBlockBytes = 4096;
 inline constexpr uint64_t kAheadBytes = 2048;  // 1 and 4 KiB are slower
 
