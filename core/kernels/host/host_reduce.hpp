@@ -174,10 +174,11 @@ void reduce_steps(Part& part) {
   part.count -= elements;
 }
 
+// One piece of code for both algorithms: inlined, it is compiled twice.
 template <typename Element, muster_redop kRedop>
-void reduce_part(Part part) {
+[[gnu::noinline]] void reduce_part(Part part) {
   if (kRedop == MUSTER_AVG && part.divisor < 2) return reduce_part<Element, MUSTER_SUM>(part);
-  using Wide = typename WideStep<Element>::Type;
+  using Wide = typename WideStep<Element, kRedop>::Type;
   if constexpr (Wide::kElements > 1) reduce_steps<Wide, kRedop>(part);
   reduce_steps<OneElement<Element>, kRedop>(part);
 }

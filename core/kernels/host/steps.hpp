@@ -3,8 +3,9 @@
 //
 // store_rounded takes what arithmetic gave, store_chosen what is an element of a source as it was.
 //
-// A step of one element is what the compiler makes vectors of. The 16-bit floats have steps of a
-// whole register, because what compilers make of narrow loads and stores is slow.
+// A step of one element is what the compiler makes vectors of. Steps of a whole register are for
+// what compilers make slow code of: the narrow loads and stores of 16-bit floats, and minima and
+// maxima of more than two floats.
 #ifndef MUSTER_CORE_KERNELS_HOST_STEPS_HPP
 #define MUSTER_CORE_KERNELS_HOST_STEPS_HPP
 
@@ -45,6 +46,32 @@ struct OneElement {
   }
 };
 
+// As combine() of elements.hpp, lane by lane.
+template <muster_redop kRedop, typename Lanes>
+Lanes combine_lanes(Lanes a, Lanes b) {
+  if constexpr (kRedop == MUSTER_SUM || kRedop == MUSTER_AVG) return a + b;
+  if constexpr (kRedop == MUSTER_PROD) return a * b;
+  if constexpr (kRedop == MUSTER_MIN) return ((a < b) | (a != a)) ? a : b;
+  if constexpr (kRedop == MUSTER_MAX) return ((b < a) | (a != a)) ? a : b;
+}
+
+// Floats that are stored as they are computed with.
+template <typename Of, typename Lanes>
+struct NativeRegister {
+  using Element = Of;
+  using Sum = Lanes;
+  static constexpr uint64_t kElements = kRegister / sizeof(typename Element::Stored);
+  static Sum load(const unsigned char* from) { return load_at<Sum>(from, 0); }
+  static void store_rounded(unsigned char* to, Sum sum) { store_at(to, 0, sum); }
+  static void store_chosen(unsigned char* to, Sum sum) { store_rounded(to, sum); }
+  static Sum multiply(Sum a, Sum b) { return a * b; }
+  static Sum same(typename Element::Value value) { return Sum{} + value; }
+  template <muster_redop kRedop>
+  static Sum combine(Sum a, Sum b) {
+    return combine_lanes<kRedop>(a, b);
+  }
+};
+
 template <typename Of>
 struct OneRegister {
   using Element = Of;
@@ -58,17 +85,7 @@ struct OneRegister {
   static Sum same(float value) { return {Floats{} + value, Floats{} + value}; }
   template <muster_redop kRedop>
   static Sum combine(Sum a, Sum b) {
-    return {combine_floats<kRedop>(a.first, b.first), combine_floats<kRedop>(a.second, b.second)};
-  }
-
- private:
-  // As combine() of elements.hpp, lane by lane.
-  template <muster_redop kRedop>
-  static Floats combine_floats(Floats a, Floats b) {
-    if constexpr (kRedop == MUSTER_SUM || kRedop == MUSTER_AVG) return a + b;
-    if constexpr (kRedop == MUSTER_PROD) return a * b;
-    if constexpr (kRedop == MUSTER_MIN) return ((a < b) | (a != a)) ? a : b;
-    if constexpr (kRedop == MUSTER_MAX) return ((b < a) | (a != a)) ? a : b;
+    return {combine_lanes<kRedop>(a.first, b.first), combine_lanes<kRedop>(a.second, b.second)};
   }
 };
 
@@ -134,21 +151,32 @@ struct F16Register : OneRegister<F16> {
 };
 #endif
 
-// The steps that an element's reductions are made of: the wide one first, then single elements.
-template <typename Element>
+// The steps that a reduction is made of: the wide one first, then single elements.
+template <typename Element, muster_redop kRedop>
 struct WideStep {
   using Type = OneElement<Element>;
 };
-template <>
-struct WideStep<Bf16> {
+template <muster_redop kRedop>
+struct WideStep<Bf16, kRedop> {
   using Type = Bf16Register;
 };
 #if defined(__F16C__) && defined(__AVX2__)
-template <>
-struct WideStep<F16> {
+template <muster_redop kRedop>
+struct WideStep<F16, kRedop> {
   using Type = F16Register;
 };
 #endif
+template <typename T, typename Lanes, muster_redop kRedop>
+using NativeStep = std::conditional_t<kRedop == MUSTER_MIN || kRedop == MUSTER_MAX,
+                                      NativeRegister<Native<T>, Lanes>, OneElement<Native<T>>>;
+template <muster_redop kRedop>
+struct WideStep<Native<float>, kRedop> {
+  using Type = NativeStep<float, Floats, kRedop>;
+};
+template <muster_redop kRedop>
+struct WideStep<Native<double>, kRedop> {
+  using Type = NativeStep<double, Doubles, kRedop>;
+};
 
 }  // namespace muster::kernels
 

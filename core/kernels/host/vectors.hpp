@@ -29,6 +29,7 @@ inline constexpr uint64_t kRegister = 16;
 #endif
 
 typedef float Floats __attribute__((vector_size(kRegister)));
+typedef double Doubles __attribute__((vector_size(kRegister)));
 typedef uint32_t Words __attribute__((vector_size(kRegister)));
 typedef uint16_t HalfWords __attribute__((vector_size(kRegister)));
 
