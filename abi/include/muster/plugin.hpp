@@ -406,11 +406,7 @@ constexpr muster_option option(const char* name, muster_option_type type, const 
 #define MUSTER_PLUGIN_RECORD(variable, Backend, Group, id, version, vendor, interfaces, probe_env, \
                              probe_files)                                                          \
   extern const muster_entry variable;                                                              \
-  const muster_entry variable = {MUSTER_PLUGIN_MAGIC,                                              \
-                                 MUSTER_PLUGIN_ENTRY_SIZE,                                         \
-                                 MUSTER_ABI_MAJOR,                                                 \
-                                 MUSTER_ABI_MINOR,                                                 \
-                                 MUSTER_ABI_OLDEST_MINOR,                                          \
+  const muster_entry variable = {MUSTER_PLUGIN_HEAD,                                               \
                                  id,                                                               \
                                  version,                                                          \
                                  vendor,                                                           \

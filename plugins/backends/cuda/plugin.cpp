@@ -81,20 +81,6 @@ void free_memory(muster_instance* instance, uint32_t device, void* pointer) noex
   host->status_release(status);
 }
 
-muster_status* share(muster_instance* instance, void* pointer, int32_t* out_fd,
-                     uint64_t* out_bytes) noexcept {
-  return guarded(instance, [&](Device& cuda) {
-    const DeviceMemory::Shared shared = cuda.memory.share(pointer);
-    *out_fd = shared.fd;
-    *out_bytes = shared.bytes;
-  });
-}
-
-muster_status* map(muster_instance* instance, uint32_t device, int32_t fd, uint64_t bytes,
-                   void** out) noexcept {
-  return guarded(instance, [&](Device& cuda) { *out = cuda.memory.map(device, fd, bytes); });
-}
-
 muster_status* copy(muster_instance* instance, void* dst, const void* src, uint64_t bytes,
                     const muster_stream* stream) noexcept {
   return guarded(instance, [&](Device& cuda) { cuda.streams.copy(dst, src, bytes, stream); });
@@ -212,8 +198,6 @@ constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   memory_of,
                                   allocate,
                                   free_memory,
-                                  share,
-                                  map,
                                   copy,
                                   copy_2d,
                                   capture_state,
@@ -249,11 +233,7 @@ const void* get_interface(muster_instance*, const char* name) noexcept {
 extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 }
-const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_MAGIC,
-                                          MUSTER_PLUGIN_ENTRY_SIZE,
-                                          MUSTER_ABI_MAJOR,
-                                          MUSTER_ABI_MINOR,
-                                          MUSTER_ABI_OLDEST_MINOR,
+const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           "cuda",
                                           "0.1.0",
                                           "muster",

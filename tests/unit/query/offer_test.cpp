@@ -108,6 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
                "ranks_from is above ranks_to"},
         Defect{"HalfAPhase", [](muster_rule& r) { r.phases = MUSTER_BIT(MUSTER_GRAPH_CAPTURE); },
                "only one of warm-up and capture"},
+        Defect{"Flags", [](muster_rule& r) { r.flags = MUSTER_RULE_FLAGS + 1; },
+               "its flags 0x8 are unknown"},
         Defect{"Place", [](muster_rule& r) { r.place = 3; }, "place"},
         Defect{"Determinism", [](muster_rule& r) { r.determinism = MUSTER_DETERMINISM_END; },
                "determinism"}),

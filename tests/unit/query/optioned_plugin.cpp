@@ -37,11 +37,7 @@ const void* get_interface(muster_instance*, const char* name) {
   return std::string_view(name) == MUSTER_BACKEND_INTERFACE ? &optioned_table() : nullptr;
 }
 
-const muster_entry kEntry = {MUSTER_PLUGIN_MAGIC,
-                             MUSTER_PLUGIN_ENTRY_SIZE,
-                             MUSTER_ABI_MAJOR,
-                             MUSTER_ABI_MINOR,
-                             MUSTER_ABI_OLDEST_MINOR,
+const muster_entry kEntry = {MUSTER_PLUGIN_HEAD,
                              "optioned",
                              "1.2.3",
                              "muster::testing",
