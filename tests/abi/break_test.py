@@ -99,7 +99,17 @@ class Frozen(Gates):
         self.replace(header, (f"{last};\n}} {struct};", f"{last};\n  uint64_t late;\n}} {struct};"),
                      (f"STRUCT_SIZE({struct}, {last.split()[-1]})", f"STRUCT_SIZE({struct}, late)"))
 
+    def test_given_an_unbroken_copy_when_compared_then_it_passes(self):
+        self.assertPasses(self.frozen())
+
+    def test_given_a_field_more_without_a_minor_more_when_compared_then_that_is_asked_for(self):
+        self.append("call.h", "muster_call", "  muster_stream stream")
+        self.refused(self.frozen(), "released: it is released", "raise MUSTER_ABI_MINOR")
+
     def test_given_what_a_minor_may_add_when_compared_then_it_passes(self):
+        text = (self.include / "muster" / "base.h").read_text()
+        minor = next(line for line in text.splitlines() if line.startswith("#define MUSTER_ABI_MINOR"))
+        self.replace("base.h", (minor + "\n", minor + "9\n"))
         self.append("call.h", "muster_call", "  muster_stream stream")
         self.replace("types.h", ("MUSTER_F8E5M2 = 15,\n  MUSTER_DTYPE_END = 16", "MUSTER_F8E5M2 = 15,\n  MUSTER_F4 = 16,\n  MUSTER_DTYPE_END = 17"))
         self.replace("muster.h", ("MUSTER_API void muster_finalize(", "MUSTER_API void muster_late(void);\nMUSTER_API void muster_finalize("))

@@ -125,7 +125,8 @@ TEST_F(WorldTest, GivenFailuresThenAllAreGatheredWithTheirRanks) {
     EXPECT_EQ(failure.failures()[0].code, MUSTER_INTERNAL);
     EXPECT_EQ(failure.failures()[1].rank, 2u);
     EXPECT_EQ(failure.failures()[1].code, MUSTER_MISMATCH);
-    EXPECT_THAT(failure.what(), HasSubstr("rank 1: boom\nrank 2: MISMATCH: policy differs\nrank 3:"));
+    EXPECT_THAT(failure.what(),
+                HasSubstr("rank 1: boom\nrank 2: MISMATCH: policy differs\nrank 3:"));
   }
 }
 
