@@ -19,7 +19,7 @@ struct MockSlot {
 
 namespace {
 
-using plugin::detail::guard;
+using plugin::guard;
 
 std::array<MockSlot, kMaxMocks> slots;
 std::atomic<size_t> next_slot{0};

@@ -218,9 +218,8 @@ class Query {
   const muster_offer_query* query_;
 };
 
-namespace detail {
-
-// Runs a body and turns whatever leaves it into a status.
+// Runs a body and turns whatever leaves it into a status: for tables that are filled in by hand
+// (bootstrap.h, device.h, kernels.h).
 template <typename Body>
 muster_status* guard(const muster_host* host, Body&& body) noexcept {
   try {
@@ -241,6 +240,8 @@ muster_status* guard(const muster_host* host, Body&& body) noexcept {
                              "report this to the plugin's vendor");
   }
 }
+
+namespace detail {
 
 template <typename B>
 struct Instance {

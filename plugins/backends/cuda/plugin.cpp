@@ -47,14 +47,13 @@ Event event_of(muster_event* event) { return reinterpret_cast<Event>(event); }
 
 template <typename Body>
 muster_status* guarded(muster_instance* instance, Body&& body) noexcept {
-  return plugin::detail::guard(of(instance)->host(),
-                               [&] { raising([&] { body(of(instance)->device()); }); });
+  return plugin::guard(of(instance)->host(),
+                       [&] { raising([&] { body(of(instance)->device()); }); });
 }
 
 muster_status* device_count(muster_instance* instance, uint32_t* out) noexcept {
-  return plugin::detail::guard(of(instance)->host(), [&] {
-    raising([&] { *out = Driver::initialised().count_devices(); });
-  });
+  return plugin::guard(of(instance)->host(),
+                       [&] { raising([&] { *out = Driver::initialised().count_devices(); }); });
 }
 
 muster_status* memory_of(muster_instance* instance, const void* pointer, uint32_t* is_mine,
@@ -217,8 +216,8 @@ constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   host_unpin};
 
 muster_status* open(const muster_host* host, muster_instance** out) noexcept {
-  return plugin::detail::guard(
-      host, [&] { *out = reinterpret_cast<muster_instance*>(new Instance(host)); });
+  return plugin::guard(host,
+                       [&] { *out = reinterpret_cast<muster_instance*>(new Instance(host)); });
 }
 
 void close(muster_instance* instance) noexcept { delete of(instance); }

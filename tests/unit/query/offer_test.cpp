@@ -115,6 +115,35 @@ INSTANTIATE_TEST_SUITE_P(
                "determinism"}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(Offer, GivenAPluginOfALaterMinorThenOnlyTheRulesThatCannotBeReadAreLeftOut) {
+  Opening opening;
+  FoundPlugin later = opening.found.front();
+  later.entry.abi_minor = MUSTER_ABI_MINOR + 1;
+  opening.plugin.reset();
+  Result<std::unique_ptr<Plugin>> opened =
+      Plugin::open(later, opening.config, opening.records, nullptr);
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  opening.plugin = std::move(*opened);
+  optioned().offer = [](plugin::Query query) {
+    muster_rule rule = plugin::rule("known", MUSTER_BIT(MUSTER_ALL_REDUCE) | MUSTER_BIT(60));
+    query.add(rule);
+    rule.flags = MUSTER_RULE_FLAGS + 1;
+    query.add(rule);
+    rule.flags = 0;
+    rule.place = MUSTER_PLACE_OUT + 1;
+    query.add(rule);
+    rule.place = MUSTER_PLACE_ANY;
+    rule.determinism = MUSTER_DETERMINISM_END;
+    query.add(rule);
+  };
+  const Result<Offer> offer = ask(opening);
+  ASSERT_TRUE(offer.ok()) << offer.status().message();
+  EXPECT_EQ(offer->rules.size(), 1u);
+  EXPECT_THAT(offer->declined,
+              ElementsAre(HasSubstr("its flags 0x8 are unknown"), HasSubstr("its place is unknown"),
+                          HasSubstr("its determinism class is unknown")));
+}
+
 TEST(Offer, GivenRulesAtTheirLimitsThenTheyAreTaken) {
   const Opening opening;
   optioned().offer = [](plugin::Query query) {
