@@ -39,6 +39,7 @@ namespace {
 
 muster_log_level level_from(const std::string& name) {
   static constexpr const char* kNames[] = {"trace", "debug", "info", "warn", "error", "off"};
+  static_assert(std::size(kNames) == MUSTER_LOG_OFF + 1);
   for (muster_log_level level = 0; level < std::size(kNames); ++level) {
     if (name == kNames[level]) return level;
   }

@@ -37,8 +37,7 @@ bool has_events(const muster_device& table) {
 }
 
 bool has_streams(const muster_device& table) {
-  return table.struct_size >= MUSTER_DEVICE_STREAMS_SIZE && table.stream_create != nullptr &&
-         table.stream_destroy != nullptr;
+  return table.stream_create != nullptr && table.stream_destroy != nullptr;
 }
 
 }  // namespace

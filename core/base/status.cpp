@@ -2,25 +2,10 @@
 
 #include <new>
 
+#include "muster/names.h"
+
 namespace muster {
 namespace {
-
-constexpr const char* kCodeNames[] = {"OK",
-                                      "INVALID_ARGUMENT",
-                                      "NOT_FOUND",
-                                      "UNIMPLEMENTED",
-                                      "UNAVAILABLE",
-                                      "PERMISSION_DENIED",
-                                      "FAILED_PRECONDITION",
-                                      "RESOURCE_EXHAUSTED",
-                                      "DEADLINE_EXCEEDED",
-                                      "PEER_LOST",
-                                      "ABORTED",
-                                      "MISMATCH",
-                                      "DATA_LOSS",
-                                      "OUT_OF_RANGE",
-                                      "INTERNAL"};
-static_assert(std::size(kCodeNames) == MUSTER_CODE_END);
 
 const std::string kEmpty;
 
@@ -34,7 +19,7 @@ muster_status* out_of_memory() {
 muster_status* make(muster_code code, std::string_view cause, std::string_view remedy) {
   try {
     auto* status = new muster_status{code, std::string(cause), std::string(remedy), {}};
-    status->message.append(code_name(code)).append(": ").append(cause);
+    status->message.append(muster_code_name(code)).append(": ").append(cause);
     if (!remedy.empty()) status->message.append("; ").append(remedy);
     return status;
   } catch (const std::bad_alloc&) {
@@ -43,10 +28,6 @@ muster_status* make(muster_code code, std::string_view cause, std::string_view r
 }
 
 }  // namespace
-
-const char* code_name(muster_code code) {
-  return code < MUSTER_CODE_END ? kCodeNames[code] : "UNKNOWN";
-}
 
 Status::Status(muster_code code, std::string_view cause, std::string_view remedy)
     : status_(make(code, cause, remedy)) {}

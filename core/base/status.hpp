@@ -24,8 +24,6 @@ struct muster_status {
 
 namespace muster {
 
-const char* code_name(muster_code code);
-
 class [[nodiscard]] Status {
  public:
   Status() = default;

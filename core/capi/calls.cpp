@@ -122,7 +122,8 @@ muster_status* muster_batch(muster_group* group, const muster_call* calls, uint3
     if (calls == nullptr && count != 0) return null_argument("muster_batch", "calls");
     std::vector<muster_call> prepared(count);
     for (uint32_t i = 0; i < count; ++i) {
-      Status status = read_call("muster_batch", group, &calls[i], true, &prepared[i]);
+      Status status =
+          read_call("muster_batch", group, &MUSTER_AT(muster_call, calls, i), true, &prepared[i]);
       if (!status.ok()) return status.within(fmt::format("call {} of the batch", i));
     }
     return Status(muster::run_batch(*group, prepared));

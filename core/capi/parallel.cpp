@@ -83,7 +83,7 @@ Result<std::vector<muster::GroupWish>> read_requests(const muster_runtime& runti
   if (count != 0 && out == nullptr) return null_argument("muster_groups_create", "out");
   std::vector<muster::GroupWish> wishes;
   for (uint32_t i = 0; i < count; ++i) {
-    const muster_group_request& request = requests[i];
+    const muster_group_request& request = MUSTER_AT(muster_group_request, requests, i);
     const std::string where = fmt::format("muster_groups_create: request {}", i);
     if (request.struct_size < MUSTER_STRUCT_SIZE(muster_group_request, ranks)) {
       return Status(MUSTER_INVALID_ARGUMENT, where + ": struct_size is not set",

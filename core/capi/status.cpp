@@ -9,7 +9,6 @@
 muster_code muster_status_code(const muster_status* status) {
   return status == nullptr ? muster_code{MUSTER_OK} : status->code;
 }
-const char* muster_code_name(muster_code code) { return muster::code_name(code); }
 const char* muster_status_cause(const muster_status* status) {
   return status == nullptr ? "" : status->cause.c_str();
 }

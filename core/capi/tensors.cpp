@@ -90,13 +90,13 @@ Status check_dict(const char* function, const muster_group* group, const muster_
 }
 
 Status give_entry(const char* function, const muster::DictEntry& entry, muster_dict_entry* out) {
-  if (out->struct_size < MUSTER_DICT_ENTRY_SIZE) {
+  if (!MUSTER_HAS_FIELD(out, muster_dict_entry, bytes)) {
     return Status(MUSTER_INVALID_ARGUMENT, std::string(function) + ": out->struct_size is not set",
                   "set it to MUSTER_DICT_ENTRY_SIZE");
   }
   muster_dict_entry view = entry.view();
   view.struct_size = out->struct_size;
-  std::memcpy(out, &view, MUSTER_DICT_ENTRY_SIZE);
+  std::memcpy(out, &view, std::min<size_t>(out->struct_size, sizeof(view)));
   return Status();
 }
 

@@ -25,12 +25,11 @@ class Event {
 };
 
 bool gives_streams(const muster_device& table) {
-  return table.struct_size >= MUSTER_DEVICE_STREAMS_SIZE && table.stream_create != nullptr &&
-         table.stream_destroy != nullptr && table.capture_begin != nullptr &&
-         table.capture_end != nullptr && table.graph_launch != nullptr &&
-         table.graph_release != nullptr && table.event_elapsed != nullptr &&
-         table.event_record != nullptr && table.event_release != nullptr &&
-         table.synchronize != nullptr;
+  return table.stream_create != nullptr && table.stream_destroy != nullptr &&
+         table.capture_begin != nullptr && table.capture_end != nullptr &&
+         table.graph_launch != nullptr && table.graph_release != nullptr &&
+         table.event_elapsed != nullptr && table.event_record != nullptr &&
+         table.event_release != nullptr && table.synchronize != nullptr;
 }
 
 }  // namespace

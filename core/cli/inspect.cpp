@@ -32,7 +32,7 @@ Json describe_options(const Plugin& plugin) {
   Json out = Json::array();
   const muster_backend* const backend = plugin.backend();
   for (uint32_t i = 0; backend != nullptr && i < backend->option_count; ++i) {
-    const muster_option& option = backend->options[i];
+    const muster_option& option = MUSTER_AT(muster_option, backend->options, i);
     Json entry = {{"name", option.name},
                   {"type", type_name(option.type)},
                   {"default", option.default_value == nullptr ? "" : option.default_value},

@@ -96,7 +96,7 @@ std::string judge_abi(const EntryRecord& entry, const AbiRange& runtime) {
     return "ABI too old: " + ranges;
   }
   if (!same_major || entry.min_host_minor > runtime.minor) return "ABI too new: " + ranges;
-  if (entry.struct_size < MUSTER_PLUGIN_ENTRY_SIZE) {
+  if (!MUSTER_HAS_FIELD(&entry, muster_entry, get_interface)) {
     return fmt::format("malformed entry record: it declares {} bytes, ABI {}.{} has {}",
                        entry.struct_size, runtime.major, runtime.minor, MUSTER_PLUGIN_ENTRY_SIZE);
   }

@@ -38,7 +38,8 @@ const char* option_default(const muster_host* host, const char* key) {
   const muster_backend* backend = reinterpret_cast<const ProbeHost*>(host)->backend;
   if (backend == nullptr || key == nullptr) return nullptr;
   for (uint32_t i = 0; i < backend->option_count; ++i) {
-    if (std::strcmp(backend->options[i].name, key) == 0) return backend->options[i].default_value;
+    const muster_option& option = MUSTER_AT(muster_option, backend->options, i);
+    if (std::strcmp(option.name, key) == 0) return option.default_value;
   }
   return nullptr;
 }
@@ -69,7 +70,6 @@ muster_host minimal_host() {
   };
   host.option = option_default;
   host.now_ns = clock_ns;
-  host.artifact_dir = [](const muster_host*) -> const char* { return nullptr; };
   host.kernel = [](const muster_host*, const muster_kernel_key*) -> muster_kernel_function {
     return nullptr;
   };
@@ -195,7 +195,7 @@ ProbeReport run_steps(const muster_entry& entry, const EntryRecord& record,
   if (report.verdict == ProbeVerdict::kUsable && record.gives(MUSTER_KERNELS_INTERFACE)) {
     const auto* const kernels =
         static_cast<const muster_kernels*>(entry.get_interface(opened, MUSTER_KERNELS_INTERFACE));
-    if (kernels == nullptr || kernels->struct_size < MUSTER_KERNELS_SIZE ||
+    if (kernels == nullptr || !MUSTER_HAS_FIELD(kernels, muster_kernels, variant) ||
         kernels->variant_count == nullptr || kernels->variant == nullptr) {
       return failed(ProbeVerdict::kBroken, fmt::format("it declares {} but gives no such table",
                                                        MUSTER_KERNELS_INTERFACE));

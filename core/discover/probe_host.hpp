@@ -3,7 +3,7 @@
 // is linked into the program.
 //
 // The minimal runtime makes statuses, drops log lines and records, gives the declared defaults of
-// options, has no kernels, no artifacts, no further interfaces and no groups.
+// options, has no kernels, no further interfaces and no groups.
 #ifndef MUSTER_CORE_DISCOVER_PROBE_HOST_HPP
 #define MUSTER_CORE_DISCOVER_PROBE_HOST_HPP
 

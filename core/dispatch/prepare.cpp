@@ -125,7 +125,7 @@ uint64_t displacement_of(const uint64_t* counts, const uint64_t* displs, uint32_
 
 Refusal check_fused(muster_call& call) {
   const muster_fused_rmsnorm* const fused = call.fused;
-  if (fused == nullptr || fused->struct_size < MUSTER_FUSED_RMSNORM_SIZE ||
+  if (fused == nullptr || !MUSTER_HAS_FIELD(fused, muster_fused_rmsnorm, epsilon) ||
       fused->weight == nullptr || call.redop != MUSTER_SUM) {
     return Refusal::kFused;
   }

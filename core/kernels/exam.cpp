@@ -189,7 +189,8 @@ bool is_word(const char* text) {
 
 // "" when the record itself is as it must be.
 std::string fault_of_record(const muster_kernel_variant& variant) {
-  if (variant.struct_size < MUSTER_KERNEL_VARIANT_SIZE) return "its struct_size is too small";
+  if (!MUSTER_HAS_FIELD(&variant, muster_kernel_variant, image_bytes))
+    return "its struct_size is too small";
   const muster_kernel_key& key = variant.key;
   if (!is_word(key.family)) return "its family is no word";
   if (!is_word(key.algorithm)) return "its algorithm is no word";
@@ -225,12 +226,13 @@ std::string examine_variant(const muster_kernel_variant& variant) {
   const auto as = [](auto type, muster_kernel_function function) {
     return reinterpret_cast<decltype(type)>(function);
   };
-  if (family == "host_reduce/1") {
+  if (family == MUSTER_FAMILY_HOST_REDUCE) {
     const muster_host_reduce type = nullptr;
     return examine_reduce(as(type, variant.function), as(type, right), key);
   }
-  if (family == "host_copy/1") return examine_copy(as(muster_host_copy{}, variant.function));
-  if (family == "host_rmsnorm/1") {
+  if (family == MUSTER_FAMILY_HOST_COPY)
+    return examine_copy(as(muster_host_copy{}, variant.function));
+  if (family == MUSTER_FAMILY_HOST_RMSNORM) {
     const muster_host_rmsnorm type = nullptr;
     return examine_rmsnorm(as(type, variant.function), as(type, right), key.dtype);
   }

@@ -13,8 +13,9 @@ using kernels::Algorithm;
 // The algorithm that a key asks for among those of the built-in kernels; the first when it leaves
 // the choice.
 std::optional<Algorithm> algorithm_of(const char* name) {
-  if (name == nullptr || name == std::string_view("cached")) return Algorithm::kCached;
-  if (name == std::string_view("streaming")) return Algorithm::kStreaming;
+  if (name == nullptr || name == std::string_view(MUSTER_ALGORITHM_CACHED))
+    return Algorithm::kCached;
+  if (name == std::string_view(MUSTER_ALGORITHM_STREAMING)) return Algorithm::kStreaming;
   return std::nullopt;
 }
 
@@ -41,19 +42,19 @@ muster_kernel_function find_kernel(const muster_kernel_key& key) {
   const std::optional<Algorithm> algorithm = algorithm_of(key.algorithm);
   if (!algorithm) return nullptr;
   const std::string_view family = key.family;
-  if (family == "host_reduce/1") {
+  if (family == MUSTER_FAMILY_HOST_REDUCE) {
     return reinterpret_cast<muster_kernel_function>(
         find_host_reduce(*algorithm, key.dtype, key.redop));
   }
   if (key.redop != MUSTER_REDOP_NONE) return nullptr;
-  if (family == "host_copy/1" && key.dtype == MUSTER_DTYPE_NONE) {
+  if (family == MUSTER_FAMILY_HOST_COPY && key.dtype == MUSTER_DTYPE_NONE) {
     return reinterpret_cast<muster_kernel_function>(kernels::host_copy_kernel(*algorithm));
   }
   if (*algorithm != Algorithm::kCached) return nullptr;
-  if (family == "host_rmsnorm/1") {
+  if (family == MUSTER_FAMILY_HOST_RMSNORM) {
     return reinterpret_cast<muster_kernel_function>(host_rmsnorm(key.dtype));
   }
-  if (family == "host_rmsnorm_quant/1") {
+  if (family == MUSTER_FAMILY_HOST_RMSNORM_QUANT) {
     return reinterpret_cast<muster_kernel_function>(host_rmsnorm_quant(key.dtype));
   }
   return nullptr;
@@ -61,9 +62,12 @@ muster_kernel_function find_kernel(const muster_kernel_key& key) {
 
 std::span<const BuiltinFamily> builtin_families() {
   static constexpr BuiltinFamily kFamilies[] = {
-      {"host_reduce/1", "cached"},  {"host_reduce/1", "streaming"},
-      {"host_copy/1", "cached"},    {"host_copy/1", "streaming"},
-      {"host_rmsnorm/1", "cached"}, {"host_rmsnorm_quant/1", "cached"}};
+      {MUSTER_FAMILY_HOST_REDUCE, MUSTER_ALGORITHM_CACHED},
+      {MUSTER_FAMILY_HOST_REDUCE, MUSTER_ALGORITHM_STREAMING},
+      {MUSTER_FAMILY_HOST_COPY, MUSTER_ALGORITHM_CACHED},
+      {MUSTER_FAMILY_HOST_COPY, MUSTER_ALGORITHM_STREAMING},
+      {MUSTER_FAMILY_HOST_RMSNORM, MUSTER_ALGORITHM_CACHED},
+      {MUSTER_FAMILY_HOST_RMSNORM_QUANT, MUSTER_ALGORITHM_CACHED}};
   return kFamilies;
 }
 

@@ -64,9 +64,10 @@ muster_variant DeclaredVariant::view() const {
 Result<DeclaredVariant> read_variant(const muster_variant& variant) {
   const muster_kernel_key& key = variant.key;
   const auto filled = [](const char* text) { return is_word(text) && *text != '\0'; };
-  if (variant.struct_size < MUSTER_VARIANT_SIZE || !filled(key.family) || !filled(key.algorithm) ||
-      !filled(key.architecture) || !filled(variant.source) || !is_word(variant.toolchain) ||
-      key.dtype >= MUSTER_DTYPE_END || key.redop >= MUSTER_REDOP_END) {
+  if (!MUSTER_HAS_FIELD(&variant, muster_variant, toolchain) || !filled(key.family) ||
+      !filled(key.algorithm) || !filled(key.architecture) || !filled(variant.source) ||
+      !is_word(variant.toolchain) || key.dtype >= MUSTER_DTYPE_END ||
+      key.redop >= MUSTER_REDOP_END) {
     return Status(MUSTER_INTERNAL, "a variant is declared with words that are missing or too long",
                   "report this to the plugin's vendor");
   }

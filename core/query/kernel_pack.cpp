@@ -69,7 +69,7 @@ void KernelPack::open() {
   const uint32_t count = table->variant_count(plugin_->instance());
   for (uint32_t i = 0; i < count; ++i) {
     const muster_kernel_variant* const variant = table->variant(plugin_->instance(), i);
-    if (variant == nullptr || variant->struct_size < MUSTER_KERNEL_VARIANT_SIZE ||
+    if (variant == nullptr || !MUSTER_HAS_FIELD(variant, muster_kernel_variant, image_bytes) ||
         variant->key.family == nullptr || variant->key.algorithm == nullptr ||
         variant->key.architecture == nullptr || variant->digest == nullptr) {
       continue;

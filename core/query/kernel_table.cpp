@@ -15,7 +15,8 @@ namespace {
 
 // What the built-in kernels would have said of themselves.
 int32_t builtin_score(const char* algorithm) {
-  return algorithm != nullptr && algorithm == std::string_view("streaming") ? -100 : 0;
+  return algorithm != nullptr && algorithm == std::string_view(MUSTER_ALGORITHM_STREAMING) ? -100
+                                                                                           : 0;
 }
 
 bool matches(const KernelGroup& group, const muster_kernel_key& key) {

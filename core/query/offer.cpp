@@ -12,6 +12,7 @@ namespace {
 struct Context {
   std::span<const FactMap* const> facts;
   const std::map<std::string, std::string>* options;
+  bool newer;  // the plugin was built with a later minor
   Offer offer;
   std::string wrong;  // what is wrong with a rule
 };
@@ -21,10 +22,20 @@ const char* find_text(const std::map<std::string, std::string>& map, const char*
   return found == map.end() ? nullptr : found->second.c_str();
 }
 
+// "" when this minor knows everything that narrows the rule down. Unknown bits of a mask only add
+// calls that nobody here makes.
+std::string rule_unknown(const muster_rule& rule) {
+  if ((rule.flags & ~uint32_t{MUSTER_RULE_FLAGS}) != 0)
+    return fmt::format("its flags {:#x} are unknown", rule.flags & ~uint32_t{MUSTER_RULE_FLAGS});
+  if (rule.place > MUSTER_PLACE_OUT) return "its place is unknown";
+  if (rule.determinism >= MUSTER_DETERMINISM_END) return "its determinism class is unknown";
+  return {};
+}
+
 // "" when the rule is well formed.
 std::string rule_defect(const muster_rule& rule) {
   const uint64_t graph = MUSTER_BIT(MUSTER_GRAPH_WARMUP) | MUSTER_BIT(MUSTER_GRAPH_CAPTURE);
-  if (rule.struct_size < MUSTER_RULE_SIZE) return "struct_size is too small";
+  if (!MUSTER_HAS_FIELD(&rule, muster_rule, name)) return "struct_size is too small";
   if (std::memchr(rule.name, 0, sizeof(rule.name)) == nullptr) return "its name has no end";
   if (rule.ops == 0) return "it names no operation";
   if (rule.score < -100 || rule.score > 100) return "its score is outside -100..100";
@@ -33,9 +44,21 @@ std::string rule_defect(const muster_rule& rule) {
   if (rule.ranks_to != 0 && rule.ranks_from > rule.ranks_to) return "ranks_from is above ranks_to";
   if ((rule.phases & graph) != 0 && (rule.phases & graph) != graph)
     return "it takes only one of warm-up and capture";
-  if (rule.place > MUSTER_PLACE_OUT) return "its place is unknown";
-  if (rule.determinism >= MUSTER_DETERMINISM_END) return "its determinism class is unknown";
-  return {};
+  return rule_unknown(rule);
+}
+
+void take_rule(Context& context, const muster_rule& rule) {
+  const std::string_view name(rule.name, strnlen(rule.name, sizeof(rule.name)));
+  const std::string unknown = context.newer ? rule_unknown(rule) : std::string();
+  if (!unknown.empty()) {
+    context.offer.declined.push_back(
+        fmt::format("rule '{}' is left out by a runtime of ABI {}.{}: {}", name, MUSTER_ABI_MAJOR,
+                    MUSTER_ABI_MINOR, unknown));
+  } else if (std::string defect = rule_defect(rule); !defect.empty()) {
+    context.wrong = fmt::format("rule {} ('{}'): {}", context.offer.rules.size(), name, defect);
+  } else {
+    context.offer.rules.push_back(rule);
+  }
 }
 
 }  // namespace
@@ -43,7 +66,7 @@ std::string rule_defect(const muster_rule& rule) {
 Result<Offer> ask_offer(const Plugin& plugin, const GroupDescription& group,
                         std::span<const FactMap* const> facts,
                         const std::map<std::string, std::string>& options) {
-  Context context{facts, &options, {}, {}};
+  Context context{facts, &options, plugin.found().entry.abi_minor > MUSTER_ABI_MINOR, {}, {}};
   muster_offer_query query{};
   query.struct_size = MUSTER_OFFER_QUERY_SIZE;
   query.size = static_cast<uint32_t>(group.places.size());
@@ -60,14 +83,7 @@ Result<Offer> ask_offer(const Plugin& plugin, const GroupDescription& group,
     return find_text(*static_cast<Context*>(pointer)->options, key);
   };
   query.add_rule = [](void* pointer, const muster_rule* rule) {
-    Context& self = *static_cast<Context*>(pointer);
-    if (std::string defect = rule_defect(*rule); !defect.empty()) {
-      self.wrong = fmt::format(
-          "rule {} ('{}'): {}", self.offer.rules.size(),
-          std::string_view(rule->name, strnlen(rule->name, sizeof(rule->name))), defect);
-    } else {
-      self.offer.rules.push_back(*rule);
-    }
+    take_rule(*static_cast<Context*>(pointer), *rule);
   };
   query.decline = [](void* pointer, const char* reason) {
     static_cast<Context*>(pointer)->offer.declined.emplace_back(reason);

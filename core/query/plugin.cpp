@@ -40,7 +40,7 @@ std::string canonical_value(const muster_option& option, const std::string& valu
 void overlay(std::map<std::string, std::string>& options, const muster_backend& backend,
              const BackendSettings& settings) {
   for (uint32_t i = 0; i < backend.option_count; ++i) {
-    const muster_option& option = backend.options[i];
+    const muster_option& option = MUSTER_AT(muster_option, backend.options, i);
     const auto found = settings.options.find(option.name);
     if (found != settings.options.end())
       options[option.name] = canonical_value(option, found->second.value);
@@ -123,13 +123,15 @@ Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Con
 
 Status Plugin::check_backend() const {
   const muster_backend& backend = *backend_;
-  if (backend.struct_size < MUSTER_STRUCT_SIZE(muster_backend, group_destroy)) {
+  if (!MUSTER_HAS_FIELD(&backend, muster_backend, group_destroy)) {
     return not_whole(id(), "all of its slots (struct_size is too small)");
   }
   if (backend.priority < 0 || backend.priority > 100)
     return not_whole(id(), "a priority of 0 to 100");
   if (backend.option_count != 0 && backend.options == nullptr)
     return not_whole(id(), "its options table");
+  if (backend.option_count != 0 && !MUSTER_HAS_FIELD(backend.options, muster_option, maximum))
+    return not_whole(id(), "the whole of its options (struct_size is too small)");
   if (backend.probe == nullptr) return not_whole(id(), "probe");
   if (backend.offer == nullptr) return not_whole(id(), "offer");
   if (backend.group_prepare == nullptr) return not_whole(id(), "group_prepare");
@@ -145,7 +147,7 @@ Status Plugin::check_device() const {
   const auto without = [this](const char* what) {
     return not_whole(id(), what, MUSTER_DEVICE_INTERFACE);
   };
-  if (device_->struct_size < MUSTER_DEVICE_LEAST_SIZE)
+  if (!MUSTER_HAS_FIELD(device_, muster_device, host_unpin))
     return without("all of its slots (struct_size is too small)");
   if (device_->memory <= MUSTER_HOST || device_->memory >= MUSTER_MEMORY_END)
     return without("a kind of memory that is known and not the host's");
@@ -155,14 +157,15 @@ Status Plugin::check_device() const {
 }
 
 Status Plugin::check_kernels() const {
-  const bool whole = kernels_->struct_size >= MUSTER_KERNELS_SIZE &&
+  const bool whole = MUSTER_HAS_FIELD(kernels_, muster_kernels, variant) &&
                      kernels_->variant_count != nullptr && kernels_->variant != nullptr;
   return whole ? Status() : not_whole(id(), "all of its slots", MUSTER_KERNELS_INTERFACE);
 }
 
 Status Plugin::check_variants(const std::string& id, const muster_variants& table) {
-  const bool whole = table.struct_size >= MUSTER_VARIANTS_SIZE && table.architectures != nullptr &&
-                     table.list != nullptr && table.build != nullptr;
+  const bool whole = MUSTER_HAS_FIELD(&table, muster_variants, build) &&
+                     table.architectures != nullptr && table.list != nullptr &&
+                     table.build != nullptr;
   return whole ? Status() : not_whole(id, "all of its slots", MUSTER_VARIANTS_INTERFACE);
 }
 
@@ -172,8 +175,9 @@ Status Plugin::check_options(const Config& config) const {
       const muster_option* declared = nullptr;
       std::vector<std::string_view> names;
       for (uint32_t i = 0; i < backend_->option_count; ++i) {
-        names.emplace_back(backend_->options[i].name);
-        if (name == backend_->options[i].name) declared = &backend_->options[i];
+        const muster_option& option = MUSTER_AT(muster_option, backend_->options, i);
+        names.emplace_back(option.name);
+        if (name == option.name) declared = &option;
       }
       if (declared == nullptr) {
         const std::string_view near = nearest_name(name, names);
@@ -205,7 +209,7 @@ std::map<std::string, std::string> Plugin::options_for(const Config& config,
   std::map<std::string, std::string> options;
   if (backend_ == nullptr) return options;
   for (uint32_t i = 0; i < backend_->option_count; ++i) {
-    const muster_option& option = backend_->options[i];
+    const muster_option& option = MUSTER_AT(muster_option, backend_->options, i);
     options[option.name] =
         canonical_value(option, option.default_value == nullptr ? "" : option.default_value);
   }

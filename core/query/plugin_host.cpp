@@ -1,12 +1,6 @@
 #include "core/query/plugin_host.hpp"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "core/base/log.hpp"
 #include "core/base/status.hpp"
@@ -17,27 +11,6 @@
 #include "core/query/kernel_table.hpp"
 
 namespace muster {
-namespace {
-
-// ${XDG_CACHE_HOME:-~/.cache}/muster/artifacts/<id>, "" when it cannot be made.
-std::string make_artifact_dir(const std::string& id) {
-  const char* const cache = secure_getenv("XDG_CACHE_HOME");
-  const char* const home = secure_getenv("HOME");
-  std::filesystem::path path;
-  if (cache != nullptr && cache[0] == '/') {
-    path = cache;
-  } else if (home != nullptr && home[0] == '/') {
-    path = std::filesystem::path(home) / ".cache";
-  } else {
-    return {};
-  }
-  path = path / "muster" / "artifacts" / id;
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  return !error && access(path.c_str(), W_OK) == 0 ? path.string() : std::string();
-}
-
-}  // namespace
 
 PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush,
                        const KernelTable* kernels)
@@ -71,11 +44,6 @@ PluginHost::PluginHost(std::string id, Records* records, FlushHook* flush,
     return found == options.end() ? nullptr : found->second.c_str();
   };
   now_ns = [] { return muster::now_ns(); };
-  artifact_dir = [](const muster_host* host) -> const char* {
-    const PluginHost& self = of(host);
-    std::call_once(self.artifact_once_, [&] { self.artifact_dir_ = make_artifact_dir(self.id_); });
-    return self.artifact_dir_.empty() ? nullptr : self.artifact_dir_.c_str();
-  };
   kernel = [](const muster_host* host, const muster_kernel_key* key) {
     const KernelTable* const kernels = of(host).kernels_;
     return kernels == nullptr ? find_kernel(*key) : kernels->find(*key);

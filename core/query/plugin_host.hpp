@@ -52,8 +52,6 @@ class PluginHost : public muster_host {
   const KernelTable* kernels_;
   VariantBuilder variants_;
   std::map<std::string, std::string> options_;
-  mutable std::once_flag artifact_once_;
-  mutable std::string artifact_dir_;
 };
 
 }  // namespace muster

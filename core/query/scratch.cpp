@@ -64,10 +64,7 @@ Result<void*> Scratch::staging(User user, muster_memory device_kind, uint64_t by
 
 Scratch::Memory Scratch::pinned(Memory memory, const Device& device, uint64_t bytes) const {
   const muster_device& table = *device.table;
-  if (table.struct_size < MUSTER_DEVICE_SIZE || table.host_pin == nullptr ||
-      table.host_unpin == nullptr) {
-    return memory;
-  }
+  if (table.host_pin == nullptr || table.host_unpin == nullptr) return memory;
   // Where it fails, for too much is pinned already, say, the copies are slower.
   if (!Status(table.host_pin(device.instance, device_, memory.get(), bytes)).ok()) return memory;
   return Memory(memory.release(), [device, index = device_](void* pointer) {

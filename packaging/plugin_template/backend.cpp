@@ -46,7 +46,8 @@ class LocalGroup {
       for (muster_redop redop = 0; redop < MUSTER_REDOP_END; ++redop) {
         if (!(kReducedTypes & MUSTER_BIT(dtype)) || !(kReductions & MUSTER_BIT(redop))) continue;
         // The runtime's best kernel for this machine, from whichever pack.
-        const auto kernel = group_.host().kernel<muster_host_reduce>("host_reduce/1", dtype, redop);
+        const auto kernel =
+            group_.host().kernel<muster_host_reduce>(MUSTER_FAMILY_HOST_REDUCE, dtype, redop);
         if (kernel == nullptr) {
           fail(MUSTER_UNAVAILABLE, "no kernel host_reduce/1 for dtype " + std::to_string(dtype));
         }

@@ -31,7 +31,8 @@ static void sum_f32(void* dst, const void* const* sources, uint32_t n, uint64_t 
 static const muster_kernel_variant variants[] = {
     {MUSTER_KERNEL_VARIANT_SIZE,
      60,
-     {MUSTER_KERNEL_KEY_SIZE, MUSTER_F32, MUSTER_SUM, 0, "host_reduce/1", "cached", "@NAME@"},
+     {MUSTER_KERNEL_KEY_SIZE, MUSTER_F32, MUSTER_SUM, 0, MUSTER_FAMILY_HOST_REDUCE,
+      MUSTER_ALGORITHM_CACHED, "@NAME@"},
      KERNELS_DIGEST,
      (muster_kernel_function)sum_f32,
      NULL,
@@ -73,11 +74,7 @@ static const void* get_interface(muster_instance* instance, const char* name) {
 }
 
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
-const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_MAGIC,
-                                          MUSTER_PLUGIN_ENTRY_SIZE,
-                                          MUSTER_ABI_MAJOR,
-                                          MUSTER_ABI_MINOR,
-                                          MUSTER_ABI_OLDEST_MINOR,
+const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           "@NAME@_kernels",
                                           "0.1.0",
                                           "the authors of @NAME@",

@@ -27,6 +27,7 @@ class Struct:
 
 @dataclass
 class Headers:
+    names: list = field(default_factory=list)  # of those that are there: an older minor has fewer
     structs: list = field(default_factory=list)
     constants: list = field(default_factory=list)  # (header, name)
     functions: list = field(default_factory=list)  # (header, name, signature)
@@ -77,7 +78,8 @@ def parse_field(struct, header, comment, code):
 
 def parse(folder):
     found = Headers()
-    for header in HEADERS:
+    found.names = [header for header in HEADERS if (Path(folder) / header).exists()]
+    for header in found.names:
         text = (Path(folder) / header).read_text()
         for name in re.findall(r"^#define (MUSTER_\w+) \"[^\"]*\"", text, re.M):
             if not name.startswith("MUSTER_BUILD_") and name != "MUSTER_DEVICE_RUNTIME":

@@ -1,6 +1,6 @@
 """The gates hold: each break of the boundary, made in a copy, is refused by the check that is there for it, by name.
 
-usage: break_test.py INCLUDE GOLDEN CC CXX
+usage: break_test.py INCLUDE GOLDEN SCRIPT CC CXX   (GOLDEN: the folder; SCRIPT: that of libmuster's versions)
 """
 import pathlib
 import shutil
@@ -12,7 +12,7 @@ import unittest
 import abi_headers
 
 HERE = pathlib.Path(__file__).resolve().parent
-INCLUDE = GOLDEN = CC = CXX = None
+INCLUDE = GOLDEN = SCRIPT = CC = CXX = None
 
 
 class Gates(unittest.TestCase):
@@ -37,7 +37,7 @@ class Gates(unittest.TestCase):
         return done.returncode, done.stdout + done.stderr
 
     def layout(self):
-        return self.check("layout.py", "--include", self.include, "--golden", GOLDEN, "--cc", CC)
+        return self.check("layout.py", "--include", self.include, "--golden", f"{GOLDEN}/abi_layout.txt", "--cc", CC)
 
     def refused(self, result, *said):
         code, text = result
@@ -81,6 +81,98 @@ class Layout(Gates):
     def test_given_a_function_with_another_argument_when_compared_then_it_is_named(self):
         self.replace("muster.h", ("muster_finalize(", "muster_finalize(uint32_t how, "))
         self.refused(self.layout(), "+function muster.h", "muster_finalize(uint32_t how, ")
+
+
+class Frozen(Gates):
+    """Against the copy as it was before the break: what a minor may add passes, a break does not."""
+
+    def setUp(self):
+        super().setUp()
+        self.released = self.root / "released" / "include"
+        shutil.copytree(self.include, self.released)
+
+    def frozen(self):
+        return self.check("frozen.py", "--include", self.include, "--cc", CC, self.released)
+
+    def append(self, header, struct, last):
+        """A field after the last one."""
+        self.replace(header, (f"{last};\n}} {struct};", f"{last};\n  uint64_t late;\n}} {struct};"),
+                     (f"STRUCT_SIZE({struct}, {last.split()[-1]})", f"STRUCT_SIZE({struct}, late)"))
+
+    def test_given_an_unbroken_copy_when_compared_then_it_passes(self):
+        self.assertPasses(self.frozen())
+
+    def test_given_a_field_more_without_a_minor_more_when_compared_then_that_is_asked_for(self):
+        self.append("call.h", "muster_call", "  muster_stream stream")
+        self.refused(self.frozen(), "released: it is released", "raise MUSTER_ABI_MINOR")
+
+    def test_given_what_a_minor_may_add_when_compared_then_it_passes(self):
+        text = (self.include / "muster" / "base.h").read_text()
+        minor = next(line for line in text.splitlines() if line.startswith("#define MUSTER_ABI_MINOR"))
+        self.replace("base.h", (minor + "\n", minor + "9\n"))
+        self.append("call.h", "muster_call", "  muster_stream stream")
+        self.replace("types.h", ("MUSTER_F8E5M2 = 15,\n  MUSTER_DTYPE_END = 16", "MUSTER_F8E5M2 = 15,\n  MUSTER_F4 = 16,\n  MUSTER_DTYPE_END = 17"))
+        self.replace("muster.h", ("MUSTER_API void muster_finalize(", "MUSTER_API void muster_late(void);\nMUSTER_API void muster_finalize("))
+        self.assertPasses(self.frozen())
+
+    def test_given_two_fields_in_another_order_when_compared_then_what_was_there_is_named(self):
+        self.replace("types.h", ("  muster_stream_kind kind;\n  uint32_t device;\n", "  uint32_t device;\n  muster_stream_kind kind;\n"))
+        self.refused(self.frozen(), "released: struct muster_stream had '0 offset 0 size 4 kind")
+
+    def test_given_a_table_of_plugins_that_grew_when_compared_then_it_is_named(self):
+        self.replace("kernels.h", ("uint32_t index);\n} muster_kernels;", "uint32_t index);\n  uint64_t late;\n} muster_kernels;"),
+                     ("STRUCT_SIZE(muster_kernels, variant)", "STRUCT_SIZE(muster_kernels, late)"))
+        self.refused(self.frozen(), "struct muster_kernels has 32 bytes aligned to 8, not 24")
+
+    def test_given_a_value_that_changed_or_went_when_compared_then_it_is_named(self):
+        self.replace("types.h", ("MUSTER_MIN = 3", "MUSTER_MIN = 7"), ("  MUSTER_MLU = 8,\n", ""))
+        self.refused(self.frozen(), "MUSTER_MIN was 3, and is 7", "MUSTER_MLU was 8, and is gone")
+
+    def test_given_a_function_with_another_argument_when_compared_then_it_is_named(self):
+        self.replace("muster.h", ("muster_finalize(", "muster_finalize(uint32_t how, "))
+        self.refused(self.frozen(), "gone or changed: function void muster_finalize(muster_runtime* runtime)")
+
+
+class AbiDiff(Gates):
+    """With a library that has all that headers and script say."""
+
+    def setUp(self):
+        super().setUp()
+        self.script = self.root / "libmuster.version"
+        shutil.copyfile(SCRIPT, self.script)
+
+    def abidiff(self):
+        names = [name for _, name, _ in abi_headers.parse(self.include / "muster").functions]
+        library = self.root / "libmuster.so"
+        subprocess.run([CC, "-x", "c", "-shared", "-fPIC", "-Wl,-soname,libmuster.so.0", f"-Wl,--version-script={self.script}",
+                        "-o", library, "-"], input="".join(f"void {name}(void) {{}}\n" for name in names), text=True, check=True)
+        result = self.check("abidiff.py", "--library", library, "--include", self.include, "--script", self.script,
+                            "--golden", f"{GOLDEN}/libmuster.abi", "--cc", CC)
+        if result[0] == 77:
+            self.skipTest(result[1])
+        return result
+
+    def test_given_an_unbroken_copy_when_compared_then_it_passes(self):
+        self.assertPasses(self.abidiff())
+
+    def test_given_a_field_more_in_the_middle_when_compared_then_it_is_reported(self):
+        self.replace("call.h", ("  uint64_t count;\n", "  uint64_t hint;\n  uint64_t count;\n"))
+        self.refused(self.abidiff(), "'uint64_t hint', at offset 512 (in bits)", "abi/CHANGELOG.md")
+
+    def test_given_another_slot_in_a_table_of_plugins_when_compared_then_it_is_reported(self):
+        self.replace("kernels.h", ("uint32_t (*variant_count)(struct", "uint64_t (*variant_count)(struct"))
+        self.refused(self.abidiff(), "muster_kernels", "variant_count")
+
+    def test_given_a_symbol_that_is_gone_when_compared_then_it_is_reported(self):
+        text = (self.include / "muster" / "muster.h").read_text()
+        start = text.index("MUSTER_API MUSTER_OWN muster_status* muster_barrier(")
+        self.replace("muster.h", (text[start:text.index(";", start) + 1], ""))
+        self.refused(self.abidiff(), "1 Removed function", "muster_barrier")
+
+    def test_given_a_symbol_in_another_node_when_compared_then_it_is_reported(self):
+        self.script.write_text(self.script.read_text().replace("    muster_barrier;\n", "") +
+                               "MUSTER_0.10 { global: muster_barrier; } MUSTER_0.9;\n")
+        self.refused(self.abidiff(), "1 Removed function", "{muster_barrier@@MUSTER_0.9}")
 
 
 class Headers(Gates):
@@ -157,8 +249,11 @@ class Exports(Gates):
         subprocess.run([CC, "-x", "c", "-shared", "-fPIC", "-o", path, "-", *flags], input=source, text=True, check=True)
         return path
 
-    def exports_of_library(self, symbols):
-        return self.check("exports.py", "library", self.shared("libmuster.so", symbols), "--include", self.include)
+    def exports_of_library(self, symbols, unversioned=()):
+        script = self.root / "libmuster.version"
+        script.write_text("MUSTER_0.9 { global: " + "".join(f"{name}; " for name in symbols) + "};\n")
+        library = self.shared("libmuster.so", [*symbols, *unversioned], f"-Wl,--version-script={script}")
+        return self.check("exports.py", "library", library, "--include", self.include)
 
     def exports_of_plugin(self, symbols, *flags):
         folder = self.root / "plugins"
@@ -179,6 +274,10 @@ class Exports(Gates):
     def test_given_a_library_with_a_symbol_more_when_its_exports_are_read_then_it_is_named(self):
         self.refused(self.exports_of_library(self.declared() + ["muster_secret"]),
                      "exports more than muster.h declares: ['muster_secret']")
+
+    def test_given_a_symbol_without_a_version_when_its_exports_are_read_then_it_is_named(self):
+        self.refused(self.exports_of_library(self.declared()[1:], self.declared()[:1]),
+                     f"exports without a version: ['{self.declared()[0]}']")
 
     def test_given_a_symbol_gone_from_header_and_library_when_checked_then_the_layout_names_it(self):
         text = (self.include / "muster" / "muster.h").read_text()
@@ -238,5 +337,5 @@ class Duties(Gates):
 
 
 if __name__ == "__main__":
-    CXX, CC, GOLDEN, INCLUDE = (sys.argv.pop() for _ in range(4))
+    CXX, CC, SCRIPT, GOLDEN, INCLUDE = (sys.argv.pop() for _ in range(5))
     unittest.main()

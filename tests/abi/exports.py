@@ -3,7 +3,8 @@
 
 usage: exports.py plugins DIR...          every .so exports muster_plugin_entry and nothing else, and needs no libmuster
        exports.py library FILE --include DIR
-                                          libmuster exports what muster.h declares, and needs neither MPI, spdlog nor fmt
+                                          libmuster exports what muster.h declares, each with the version of the minor that it
+                                          came with, and needs neither MPI, spdlog nor fmt
 """
 import argparse
 import re
@@ -19,6 +20,12 @@ ENTRY = "muster_plugin_entry"
 def exported(file):
     lines = subprocess.run(["nm", "-D", "--defined-only", str(file)], check=True, capture_output=True, text=True).stdout
     return {line.split()[-1].split("@")[0] for line in lines.splitlines() if line.split()[-2] != "A"}
+
+
+def unversioned(file):
+    """Exported symbols that no node of a version script names."""
+    lines = subprocess.run(["nm", "-D", "--defined-only", str(file)], check=True, capture_output=True, text=True).stdout
+    return sorted(line.split()[-1] for line in lines.splitlines() if line.split()[-2] != "A" and "@@MUSTER_" not in line)
 
 
 def needed(file):
@@ -42,6 +49,8 @@ def check_library(file, include):
         yield f"{file} does not export what muster.h declares: {sorted(want - have)}"
     if have - want:
         yield f"{file} exports more than muster.h declares: {sorted(have - want)}"
+    if unversioned(file):
+        yield f"{file} exports without a version: {unversioned(file)}: core/libmuster.version does not name them"
     for library in needed(file):
         if re.match(r"lib(mpi|open-rte|open-pal|spdlog|fmt)\b", library):
             yield f"{file} needs {library}"

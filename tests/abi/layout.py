@@ -17,7 +17,7 @@ import abi_headers
 
 def program(found):
     lines = ["#include <stdalign.h>", "#include <stdio.h>"]
-    lines += [f'#include "muster/{header}"' for header in abi_headers.HEADERS]
+    lines += [f'#include "muster/{header}"' for header in found.names]
     lines += ["int main(void) {",
               'printf("abi %d.%d oldest %d\\n", MUSTER_ABI_MAJOR, MUSTER_ABI_MINOR, MUSTER_ABI_OLDEST_MINOR);',
               'printf("magic %#018llx\\n", (unsigned long long)MUSTER_PLUGIN_MAGIC);',

@@ -65,8 +65,8 @@ int main(int argc, char** argv) {
     for (const char* algorithm : {"cached", "streaming"}) {
       for (const muster_dtype dtype : {MUSTER_F32, MUSTER_BF16, MUSTER_F16, MUSTER_U8}) {
         for (const uint32_t n : {2u, 8u}) {
-          const muster_kernel_key key{MUSTER_KERNEL_KEY_SIZE, dtype,     MUSTER_SUM, 0,
-                                      "host_reduce/1",        algorithm, nullptr};
+          const muster_kernel_key key{MUSTER_KERNEL_KEY_SIZE,    dtype,     MUSTER_SUM, 0,
+                                      MUSTER_FAMILY_HOST_REDUCE, algorithm, nullptr};
           const auto kernel = reinterpret_cast<muster_host_reduce>(source.find(key));
           const std::string label = name + "/" + algorithm + "/" + muster::dtype_name(dtype) +
                                     "/sources:" + std::to_string(n);

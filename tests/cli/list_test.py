@@ -96,7 +96,7 @@ class List(support.Case):
         text = self.muster("list").stdout
         self.assertEqual([], self.traces())
         line = next(line for line in text.splitlines() if line.endswith("good.so  (never probed on this machine)"))
-        self.assertEqual(["good", "0.1", "unprobed", "1.2.3"], line.split()[:4])
+        self.assertEqual(["good", "0.9", "unprobed", "1.2.3"], line.split()[:4])
 
     def test_given_a_crash_when_listed_again_then_the_file_stays_quarantined_until_it_changes(self):
         self.configure("")

@@ -102,7 +102,6 @@ FakeHost::FakeHost() : state_(std::make_unique<State>()) {
     return find(State::of(h).options, key);
   };
   host.now_ns = now_ns;
-  host.artifact_dir = [](const muster_host*) -> const char* { return nullptr; };
   host.kernel = [](const muster_host*, const muster_kernel_key*) -> muster_kernel_function {
     return nullptr;
   };

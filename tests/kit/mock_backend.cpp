@@ -19,7 +19,7 @@ struct MockSlot {
 
 namespace {
 
-using plugin::detail::guard;
+using plugin::guard;
 
 std::array<MockSlot, kMaxMocks> slots;
 std::atomic<size_t> next_slot{0};
@@ -217,7 +217,7 @@ BackendMock::BackendMock(const std::string& id, int32_t priority, uint32_t optio
   ON_CALL(*this, test).WillByDefault(::testing::Return(true));
   ON_CALL(*this, execute_batch)
       .WillByDefault([this](MockGroup& group, const muster_call* calls, uint32_t count) {
-        for (uint32_t i = 0; i < count; ++i) execute(group, calls[i]);
+        for (uint32_t i = 0; i < count; ++i) execute(group, MUSTER_AT(muster_call, calls, i));
       });
   ON_CALL(*this, memory_register).WillByDefault(::testing::ReturnArg<1>());
 }

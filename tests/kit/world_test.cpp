@@ -37,7 +37,6 @@ Seen seen;
 
 extern "C" {
 muster_code muster_status_code(const muster_status*) { return MUSTER_MISMATCH; }
-const char* muster_code_name(muster_code) { return "CODE"; }
 const char* muster_status_cause(const muster_status* status) { return status->cause.c_str(); }
 const char* muster_status_remedy(const muster_status*) { return ""; }
 void muster_status_release(muster_status* status) { delete status; }
@@ -126,7 +125,8 @@ TEST_F(WorldTest, GivenFailuresThenAllAreGatheredWithTheirRanks) {
     EXPECT_EQ(failure.failures()[0].code, MUSTER_INTERNAL);
     EXPECT_EQ(failure.failures()[1].rank, 2u);
     EXPECT_EQ(failure.failures()[1].code, MUSTER_MISMATCH);
-    EXPECT_THAT(failure.what(), HasSubstr("rank 1: boom\nrank 2: CODE: policy differs\nrank 3:"));
+    EXPECT_THAT(failure.what(),
+                HasSubstr("rank 1: boom\nrank 2: MISMATCH: policy differs\nrank 3:"));
   }
 }
 

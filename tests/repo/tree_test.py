@@ -10,6 +10,7 @@ TOP_LEVEL = set(FOLDERS) | {"CMakeLists.txt", "README.md", "LICENSE"}
 SOURCES = (".c", ".h", ".cpp", ".hpp", ".py", ".cmake")
 MAX_LINES = 600
 MAX_README_LINES = 150
+MAX_BINARY_BYTES = 32 << 10
 
 
 def files(*folders):
@@ -58,6 +59,11 @@ class Tree(unittest.TestCase):
     def test_given_the_sources_when_read_then_nothing_is_left_for_later(self):
         marker = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
         self.assertEqual([], [str(path) for path in sources() if marker.search(path.read_text())])
+
+    def test_given_files_that_no_editor_shows_then_they_are_those_that_are_kept_on_purpose(self):
+        binary = [path.relative_to(ROOT) for path in files() if b"\0" in path.read_bytes()]
+        self.assertEqual([], [str(path) for path in binary if not path.match("tests/abi/kept/*/*/*")])
+        self.assertEqual([], [str(path) for path in binary if (ROOT / path).stat().st_size > MAX_BINARY_BYTES])
 
     def test_given_a_markdown_file_when_its_links_are_followed_then_each_exists(self):
         pages = [ROOT / "README.md"] + [path for path in files() if path.suffix == ".md"]

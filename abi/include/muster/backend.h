@@ -42,17 +42,15 @@ enum { /* muster_rule.place */
        MUSTER_PLACE_IN = 1,
        MUSTER_PLACE_OUT = 2
 };
-enum {                                  /* muster_rule.flags */
-       MUSTER_RULE_SYMMETRIC = 1u << 0, /* only calls on collectively registered memory */
-       MUSTER_RULE_MULTI_IN_FLIGHT =
-           1u << 1, /* several calls of one group may be in flight, on several streams */
-       MUSTER_RULE_CAPTURE_RELAXED =
-           1u << 2, /* capture must use relaxed mode; default: thread-local or relaxed */
-       MUSTER_RULE_UNSIZED =
-           1u
-           << 3, /* also takes calls whose size is not known to all ranks (gatherv and the like) */
-       MUSTER_RULE_QUANTISED =
-           1u << 4 /* fused calls: also takes those with quantised output (MUSTER_CALL_QUANTISED) */
+enum { /* muster_rule.flags */
+       /* Only calls on collectively registered memory. */
+       MUSTER_RULE_SYMMETRIC = 1u << 0,
+       /* Also calls whose size is not known to all ranks (gatherv and the like). */
+       MUSTER_RULE_UNSIZED = 1u << 1,
+       /* Fused calls: also those with quantised output (MUSTER_CALL_QUANTISED). */
+       MUSTER_RULE_QUANTISED = 1u << 2,
+       /* Every flag that this header knows. */
+       MUSTER_RULE_FLAGS = (1u << 3) - 1
 };
 
 /* One bit per value of a vocabulary: MUSTER_BIT(MUSTER_ALL_REDUCE) | ... */
@@ -60,7 +58,10 @@ enum {                                  /* muster_rule.flags */
 
 /* One declarative statement of an offer: "these calls, for this score". Zero masks of dtypes,
  * redops, memory, phases and streams mean, in this order: operations without data only; operations
- * that do not reduce only; host only; eager only; host calls only. Limits are inclusive. */
+ * that do not reduce only; host only; eager only; host calls only. Limits are inclusive.
+ *
+ * A runtime ignores bits of a mask that it does not know. A rule of a later minor with a flag,
+ * place or class that it does not know is left out there, and explain says so. */
 typedef struct muster_rule {
   uint32_t struct_size;
   int32_t score;    /* -100..100, compared within equal priority only */
@@ -140,7 +141,7 @@ typedef struct muster_backend {
   int32_t priority; /* 0..100, the plugin's own; the configuration's goes first */
   uint32_t option_count;
   uint32_t reserved;
-  const muster_option* options;
+  const muster_option* options; /* all of the struct_size of the first */
 
   /* Looks at this machine and reports facts: pure, no device context, no communication, within the
    * time budget that discovery sets. UNAVAILABLE, with the cause, when nothing here can serve.
@@ -165,8 +166,9 @@ typedef struct muster_backend {
    * failed. [group-serial] [local] [no-block] */
   MUSTER_OWN muster_status* (*test)(muster_backend_group* group, muster_request* request,
                                     uint32_t* done);
-  /* Several calls as one: no order among them, no deadlock between their sends and receives. As
-   * ncclGroupStart/End. [group-serial] [collective] [capture-safe] */
+  /* Several calls as one: no order among them, no deadlock between their sends and receives. Call i
+   * is MUSTER_AT(muster_call, calls, i). As ncclGroupStart/End. [group-serial] [collective]
+   * [capture-safe] */
   MUSTER_OWN muster_status* (*execute_batch)(muster_backend_group* group, const muster_call* calls,
                                              uint32_t count);
   /* Makes a buffer known on all ranks (symmetric: the same size everywhere); host_memory.h tells

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The ABI of this tree. While the major is 0 a minor may break; abi/CHANGELOG.md says what and why.
- */
+/* The ABI of this tree; the project's version is this with a patch number. What a minor may add,
+ * and what is a break: abi/README.md, "Versions". */
 #define MUSTER_ABI_MAJOR 0
-#define MUSTER_ABI_MINOR 1
+#define MUSTER_ABI_MINOR 9
 /* The oldest plugin minor (within the same major) that this runtime still serves. */
-#define MUSTER_ABI_OLDEST_MINOR 1
+#define MUSTER_ABI_OLDEST_MINOR 9
 
 #ifdef __cplusplus
 #define MUSTER_EXTERN_C_BEGIN extern "C" {
@@ -50,5 +50,11 @@
 /* True when a struct that came from the other side is new enough to hold `field`. */
 #define MUSTER_HAS_FIELD(pointer, type, field) \
   ((pointer)->struct_size >= MUSTER_STRUCT_SIZE(type, field))
+
+/* Element `index` of an array of structs that can grow (the calls of a batch, a backend's options):
+ * whoever made it may know a longer struct, so the size that the first element states is the
+ * distance between elements. `array[index]` is wrong for any index but 0. */
+#define MUSTER_AT(type, array, index) \
+  (*(const type*)(const void*)((const char*)(array) + (size_t)(index) * (array)->struct_size))
 
 #endif

@@ -1,7 +1,8 @@
 /* Interface "muster.device/1": what the runtime needs of a kind of memory that is not the host's:
  * staging, composition on device buffers, graph phases. Given by the plugin that knows the vendor's
- * driver, independently of any backend. As the device half of FlagCX's adaptors, PJRT's buffer
- * functions. */
+ * driver, independently of any backend. allocate, free, copy and copy_2d are required; any other
+ * slot may be NULL, and what needs it is then left out. As the device half of FlagCX's adaptors,
+ * PJRT's buffer functions. */
 #ifndef MUSTER_DEVICE_H
 #define MUSTER_DEVICE_H
 
@@ -36,13 +37,6 @@ typedef struct muster_device {
   /* Takes NULL. Work that was enqueued before may still use the memory: waits for it, as cudaFree
    * does. [any-thread] [local] */
   void (*free)(struct muster_instance* instance, uint32_t device, void* pointer);
-  /* A file descriptor by which another process of the node maps the allocation; the caller closes
-   * it. UNAVAILABLE when this allocation cannot be shared. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*share)(struct muster_instance* instance, void* pointer,
-                                     int32_t* out_fd, uint64_t* out_bytes);
-  /* Maps what share gave; unmap with free. [any-thread] [local] */
-  MUSTER_OWN muster_status* (*map)(struct muster_instance* instance, uint32_t device, int32_t fd,
-                                   uint64_t bytes, void** out);
   /* Copies between this kind and the host, or within this kind, in stream order; with a stream of
    * kind NONE it has completed on return. [any-thread] [local] [capture-safe] */
   MUSTER_OWN muster_status* (*copy)(struct muster_instance* instance, void* dst, const void* src,
@@ -103,10 +97,6 @@ typedef struct muster_device {
   void (*host_unpin)(struct muster_instance* instance, uint32_t device, void* pointer);
 } muster_device;
 #define MUSTER_DEVICE_SIZE MUSTER_STRUCT_SIZE(muster_device, host_unpin)
-/* Of a table with streams and graphs. */
-#define MUSTER_DEVICE_STREAMS_SIZE MUSTER_STRUCT_SIZE(muster_device, event_elapsed)
-/* What every table has at least. */
-#define MUSTER_DEVICE_LEAST_SIZE MUSTER_STRUCT_SIZE(muster_device, event_release)
 MUSTER_ASSERT_STRUCT_SIZE(muster_device, MUSTER_DEVICE_SIZE);
 
 #endif

@@ -47,6 +47,18 @@ typedef struct muster_entry {
   const void* (*get_interface)(muster_instance* instance, const char* name);
 } muster_entry;
 
+/* The first five fields, for an initialiser: MUSTER_PLUGIN_HEAD, "acme", "1.2.0", ...
+ *
+ * The plugin then needs a runtime of the minor that it was built with, since any slot of
+ * muster_host may be used. A plugin that uses none that is newer, or looks with MUSTER_HAS_FIELD
+ * before, defines MUSTER_MIN_HOST_MINOR before it includes this. */
+#ifndef MUSTER_MIN_HOST_MINOR
+#define MUSTER_MIN_HOST_MINOR MUSTER_ABI_MINOR
+#endif
+#define MUSTER_PLUGIN_HEAD                                                           \
+  MUSTER_PLUGIN_MAGIC, MUSTER_PLUGIN_ENTRY_SIZE, MUSTER_ABI_MAJOR, MUSTER_ABI_MINOR, \
+      MUSTER_MIN_HOST_MINOR
+
 #define MUSTER_PLUGIN_ENTRY_SIZE MUSTER_STRUCT_SIZE(muster_entry, get_interface)
 MUSTER_ASSERT_STRUCT_SIZE(muster_entry, MUSTER_PLUGIN_ENTRY_SIZE);
 /* What discovery reads from the file: the frozen part. */

@@ -82,9 +82,6 @@ struct muster_host {
   const char* (*option)(const muster_host* host, const char* key);
   /* Monotonic clock, nanoseconds. [any-thread] [local] [no-block] */
   uint64_t (*now_ns)(void);
-  /* A directory for artifacts of this plugin that outlive the process, made on first use; NULL when
-   * there is none (read-only system, or switched off). Valid until close. [any-thread] [local] */
-  const char* (*artifact_dir)(const muster_host* host);
   /* The best ready kernel for a key, NULL when there is none. Resolve once per group; the pointer
    * stays valid until the process ends. [any-thread] [local] [no-block] */
   muster_kernel_function (*kernel)(const muster_host* host, const muster_kernel_key* key);

@@ -15,12 +15,13 @@
 /* Any kernel; cast to the type of its family's contract. */
 typedef void (*muster_kernel_function)(void);
 
+/* Part of other structs, so it never grows. */
 typedef struct muster_kernel_key {
   uint32_t struct_size;
   muster_dtype dtype;
   muster_redop redop;
   uint32_t world_size;      /* 0: any */
-  const char* family;       /* "host_reduce/1" */
+  const char* family;       /* MUSTER_FAMILY_..., or a name of a device plugin's own */
   const char* algorithm;    /* NULL: the best; else exactly this one */
   const char* architecture; /* NULL: this machine; else e.g. "x86-64-v4", "native", "sm_90" */
 } muster_kernel_key;
@@ -32,13 +33,16 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
  * which NaN stands for a NaN is left open. A variant that differs is not used.
  *
  * Algorithms of the runtime's own variants of host_reduce/1 and host_copy/1:
- *   "cached"     plain stores: the result is in the caches of the core that computed it
- *   "streaming"  where dst allows it, lines are written whole and around the caches: for results
- *                that do not fit them. Ends with a store fence, so that whoever is told afterwards
- *                sees all of it. dst may be one of the sources here too.
- * NULL gives the best by score, which is "cached" among these. */
+ *   cached     plain stores: the result is in the caches of the core that computed it
+ *   streaming  where dst allows it, lines are written whole and around the caches: for results that
+ *              do not fit them. Ends with a store fence, so that whoever is told afterwards sees
+ * all of it. dst may be one of the sources here too. NULL gives the best by score, which is cached
+ * among these. */
+#define MUSTER_ALGORITHM_CACHED "cached"
+#define MUSTER_ALGORITHM_STREAMING "streaming"
 
-/* Family "host_reduce/1": dst[i] = round(combine over s of sources[s][i]), for i < count.
+#define MUSTER_FAMILY_HOST_REDUCE "host_reduce/1"
+/* dst[i] = round(combine over s of sources[s][i]), for i < count.
  * Sources are combined in the order 0, 1, ... n-1 whatever the position or count (one reduction
  * order everywhere); f16 and bf16 combine in f32 and are rounded once. dst may be any one of the
  * sources or overlap none. n >= 1. `scalar` (sum only, one element, or NULL) multiplies every
@@ -47,12 +51,14 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
 typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32_t n,
                                    uint64_t count, const void* scalar, uint64_t divisor);
 
-/* Family "host_copy/1": bytes bytes from src to dst, which are equal or do not overlap. dtype and
+#define MUSTER_FAMILY_HOST_COPY "host_copy/1"
+/* bytes bytes from src to dst, which are equal or do not overlap. dtype and
  * redop of its key are 0 (MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE). Pure, any thread, no alignment
  * asked. */
 typedef void (*muster_host_copy)(void* dst, const void* src, uint64_t bytes);
 
-/* Family "host_rmsnorm/1": for each of `rows` rows of `hidden` elements: r = x + residual (residual
+#define MUSTER_FAMILY_HOST_RMSNORM "host_rmsnorm/1"
+/* For each of `rows` rows of `hidden` elements: r = x + residual (residual
  * NULL: r = x); residual_out = r when not NULL; out = r / sqrt(mean(r*r) + epsilon) * weight. f32
  * inside, one rounding per output. The squares of a row are added in 16 partial sums, element i in
  * number i % 16, and those by halves: 8 to 15 onto 0 to 7, then 4 to 7 onto 0 to 3, and so on. x
@@ -61,7 +67,8 @@ typedef void (*muster_host_rmsnorm)(void* out, void* residual_out, const void* x
                                     const void* residual, const void* weight, uint64_t rows,
                                     uint64_t hidden, double epsilon);
 
-/* Family "host_rmsnorm_quant/1": as host_rmsnorm/1, with the output quantised per `group`
+#define MUSTER_FAMILY_HOST_RMSNORM_QUANT "host_rmsnorm_quant/1"
+/* As host_rmsnorm/1, with the output quantised per `group`
  * consecutive elements of a row; group divides hidden. With v the normed values in f32 (not rounded
  * to dtype in between):
  *   scale = max|v| / 448 over the finite v of the group; 1 where that is not a normal f32, as for a

@@ -55,8 +55,6 @@ typedef struct muster_threads muster_threads;
 
 /* MUSTER_OK for NULL. [any-thread] */
 MUSTER_API muster_code muster_status_code(const muster_status* status);
-/* "PEER_LOST" and so on; "UNKNOWN" for a number outside the list. [any-thread] */
-MUSTER_API const char* muster_code_name(muster_code code);
 /* Cause, remedy (or ""), and the whole as one text; "" for NULL. Valid as long as the status.
  * [any-thread] */
 MUSTER_API const char* muster_status_cause(const muster_status* status);
@@ -67,7 +65,7 @@ MUSTER_API void muster_status_release(MUSTER_OWN muster_status* status);
 
 /* ---- process-wide ---- */
 
-/* The runtime's version, "0.1.0". [any-thread] */
+/* The runtime's version: the ABI's and a patch number, "0.9.0". [any-thread] */
 MUSTER_API const char* muster_version(void);
 /* Replaces the log sink of the process (default: stderr); NULL sink: silence. [any-thread] */
 typedef void (*muster_log_sink)(void* context, muster_log_level level, const char* line);

@@ -1,9 +1,10 @@
-/* The names of the vocabulary of types.h, as configuration, logs, the command and plugins' options
- * write them: lower case, static strings, "unknown" for a number outside the vocabulary. Pure, any
- * thread. */
+/* The names of the vocabulary of types.h and status.h, as configuration, logs, the command and
+ * plugins' options write them: static strings, "unknown" for a number outside the vocabulary.
+ * Inline, so that plugins, which never link libmuster, have them too. Pure, any thread. */
 #ifndef MUSTER_NAMES_H
 #define MUSTER_NAMES_H
 
+#include "muster/status.h"
 #include "muster/types.h"
 
 static inline const char* muster_op_name(muster_op op) {
@@ -63,6 +64,26 @@ static inline const char* muster_stream_kind_name(muster_stream_kind kind) {
   static const char* const names[MUSTER_STREAM_KIND_END] = {"none",    "cuda", "hip",  "sycl",
                                                             "synapse", "acl",  "musa", "cnrt"};
   return kind < MUSTER_STREAM_KIND_END ? names[kind] : "unknown";
+}
+
+/* In capitals, as messages begin with them: "PEER_LOST". */
+static inline const char* muster_code_name(muster_code code) {
+  static const char* const names[MUSTER_CODE_END] = {"OK",
+                                                     "INVALID_ARGUMENT",
+                                                     "NOT_FOUND",
+                                                     "UNIMPLEMENTED",
+                                                     "UNAVAILABLE",
+                                                     "PERMISSION_DENIED",
+                                                     "FAILED_PRECONDITION",
+                                                     "RESOURCE_EXHAUSTED",
+                                                     "DEADLINE_EXCEEDED",
+                                                     "PEER_LOST",
+                                                     "ABORTED",
+                                                     "MISMATCH",
+                                                     "DATA_LOSS",
+                                                     "OUT_OF_RANGE",
+                                                     "INTERNAL"};
+  return code < MUSTER_CODE_END ? names[code] : "UNKNOWN";
 }
 
 #endif

@@ -218,9 +218,8 @@ class Query {
   const muster_offer_query* query_;
 };
 
-namespace detail {
-
-// Runs a body and turns whatever leaves it into a status.
+// Runs a body and turns whatever leaves it into a status: for tables that are filled in by hand
+// (bootstrap.h, device.h, kernels.h).
 template <typename Body>
 muster_status* guard(const muster_host* host, Body&& body) noexcept {
   try {
@@ -241,6 +240,8 @@ muster_status* guard(const muster_host* host, Body&& body) noexcept {
                              "report this to the plugin's vendor");
   }
 }
+
+namespace detail {
 
 template <typename B>
 struct Instance {
@@ -406,11 +407,7 @@ constexpr muster_option option(const char* name, muster_option_type type, const 
 #define MUSTER_PLUGIN_RECORD(variable, Backend, Group, id, version, vendor, interfaces, probe_env, \
                              probe_files)                                                          \
   extern const muster_entry variable;                                                              \
-  const muster_entry variable = {MUSTER_PLUGIN_MAGIC,                                              \
-                                 MUSTER_PLUGIN_ENTRY_SIZE,                                         \
-                                 MUSTER_ABI_MAJOR,                                                 \
-                                 MUSTER_ABI_MINOR,                                                 \
-                                 MUSTER_ABI_OLDEST_MINOR,                                          \
+  const muster_entry variable = {MUSTER_PLUGIN_HEAD,                                               \
                                  id,                                                               \
                                  version,                                                          \
                                  vendor,                                                           \

@@ -157,7 +157,7 @@ enum {
   MUSTER_LOG_INFO = 2,
   MUSTER_LOG_WARN = 3,
   MUSTER_LOG_ERROR = 4,
-  MUSTER_LOG_OFF = 5
+  MUSTER_LOG_OFF = 5 /* no line has it */
 };
 
 #endif

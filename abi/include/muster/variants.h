@@ -77,10 +77,9 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_variants, MUSTER_VARIANTS_SIZE);
 
 typedef uint32_t muster_image_state;
 enum {
-  MUSTER_IMAGE_MISSING = 0,   /* not here; the configuration leaves building to others */
-  MUSTER_IMAGE_READY = 1,     /* kept on this machine, or in a pack */
-  MUSTER_IMAGE_BUILDABLE = 2, /* not here; `get` builds it */
-  MUSTER_IMAGE_END = 3
+  MUSTER_IMAGE_MISSING = 0,  /* not here; the configuration leaves building to others */
+  MUSTER_IMAGE_READY = 1,    /* kept on this machine, or in a pack */
+  MUSTER_IMAGE_BUILDABLE = 2 /* not here; `get` builds it */
 };
 
 #define MUSTER_IMAGES_INTERFACE "muster.images/1"

@@ -17,7 +17,7 @@ void host_copy_streaming(void* dst, const void* src, uint64_t bytes) {
 }  // namespace
 
 muster_host_copy host_copy_kernel(Algorithm algorithm) {
-  if (!selected("host_copy/1", algorithm, MUSTER_DTYPE_NONE)) return nullptr;
+  if (!selected(MUSTER_FAMILY_HOST_COPY, algorithm, MUSTER_DTYPE_NONE)) return nullptr;
   return algorithm == Algorithm::kStreaming ? &host_copy_streaming : &host_copy;
 }
 

@@ -261,7 +261,7 @@ muster_host_reduce host_reduce_by(muster_redop redop) {
 template <muster_dtype kDtype, typename Element, bool kStreaming>
 muster_host_reduce host_reduce_of([[maybe_unused]] muster_redop redop) {
   constexpr Algorithm kAlgorithm = kStreaming ? Algorithm::kStreaming : Algorithm::kCached;
-  if constexpr (selected("host_reduce/1", kAlgorithm, kDtype)) {
+  if constexpr (selected(MUSTER_FAMILY_HOST_REDUCE, kAlgorithm, kDtype)) {
     return host_reduce_by<Element, kStreaming>(redop);
   } else {
     return nullptr;

@@ -25,7 +25,7 @@ void host_rmsnorm(void* out, void* residual_out, const void* x, const void* resi
 
 template <muster_dtype kDtype, typename Element>
 muster_host_rmsnorm host_rmsnorm_of() {
-  if constexpr (selected("host_rmsnorm/1", Algorithm::kCached, kDtype)) {
+  if constexpr (selected(MUSTER_FAMILY_HOST_RMSNORM, Algorithm::kCached, kDtype)) {
     return &host_rmsnorm<Element>;
   } else {
     return nullptr;

@@ -60,7 +60,7 @@ void host_rmsnorm_quant(uint8_t* out, float* scales, void* residual_out, const v
 
 template <muster_dtype kDtype, typename Element>
 muster_host_rmsnorm_quant host_rmsnorm_quant_of() {
-  if constexpr (selected("host_rmsnorm_quant/1", Algorithm::kCached, kDtype)) {
+  if constexpr (selected(MUSTER_FAMILY_HOST_RMSNORM_QUANT, Algorithm::kCached, kDtype)) {
     return &host_rmsnorm_quant<Element>;
   } else {
     return nullptr;

@@ -36,17 +36,17 @@ struct Pack {
       for (muster_dtype dtype = MUSTER_I8; dtype <= MUSTER_F64; ++dtype) {
         for (muster_redop redop = MUSTER_SUM; redop < MUSTER_REDOP_END; ++redop) {
           const muster_host_reduce whole = integer_host_reduce(algorithm, dtype, redop);
-          add("host_reduce/1", algorithm, dtype, redop,
+          add(MUSTER_FAMILY_HOST_REDUCE, algorithm, dtype, redop,
               whole != nullptr ? whole : floating_host_reduce(algorithm, dtype, redop));
         }
       }
-      add("host_copy/1", algorithm, MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE,
+      add(MUSTER_FAMILY_HOST_COPY, algorithm, MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE,
           host_copy_kernel(algorithm));
     }
     for (muster_dtype dtype = MUSTER_I8; dtype <= MUSTER_F64; ++dtype) {
-      add("host_rmsnorm/1", Algorithm::kCached, dtype, MUSTER_REDOP_NONE,
+      add(MUSTER_FAMILY_HOST_RMSNORM, Algorithm::kCached, dtype, MUSTER_REDOP_NONE,
           host_rmsnorm_kernel(dtype));
-      add("host_rmsnorm_quant/1", Algorithm::kCached, dtype, MUSTER_REDOP_NONE,
+      add(MUSTER_FAMILY_HOST_RMSNORM_QUANT, Algorithm::kCached, dtype, MUSTER_REDOP_NONE,
           host_rmsnorm_quant_kernel(dtype));
     }
   }
@@ -64,7 +64,7 @@ struct Pack {
     variant.key.dtype = dtype;
     variant.key.redop = redop;
     variant.key.family = family;
-    variant.key.algorithm = streaming ? "streaming" : "cached";
+    variant.key.algorithm = streaming ? MUSTER_ALGORITHM_STREAMING : MUSTER_ALGORITHM_CACHED;
     variant.key.architecture = MUSTER_PACK_ARCHITECTURE;
     variant.digest = MUSTER_PACK_DIGEST;
     variant.function = reinterpret_cast<muster_kernel_function>(function);
@@ -106,11 +106,7 @@ const void* get_interface(muster_instance*, const char* name) {
 
 extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
-const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_MAGIC,
-                                          MUSTER_PLUGIN_ENTRY_SIZE,
-                                          MUSTER_ABI_MAJOR,
-                                          MUSTER_ABI_MINOR,
-                                          MUSTER_ABI_OLDEST_MINOR,
+const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           MUSTER_PACK_ID,
                                           "0.1.0",
                                           "muster",

@@ -11,7 +11,7 @@
 namespace muster::kernels {
 
 constexpr std::string_view algorithm_name(Algorithm algorithm) {
-  return algorithm == Algorithm::kStreaming ? "streaming" : "cached";
+  return algorithm == Algorithm::kStreaming ? MUSTER_ALGORITHM_STREAMING : MUSTER_ALGORITHM_CACHED;
 }
 
 constexpr bool selected([[maybe_unused]] std::string_view family,

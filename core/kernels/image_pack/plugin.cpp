@@ -78,11 +78,7 @@ const void* get_interface(muster_instance*, const char* name) {
 
 extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
-const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_MAGIC,
-                                          MUSTER_PLUGIN_ENTRY_SIZE,
-                                          MUSTER_ABI_MAJOR,
-                                          MUSTER_ABI_MINOR,
-                                          MUSTER_ABI_OLDEST_MINOR,
+const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           MUSTER_PACK_ID,
                                           "0.1.0",
                                           "muster",

@@ -55,7 +55,7 @@ void* DeviceMemory::keep(void* pointer, const Piece& piece) {
 
 DeviceMemory::Piece DeviceMemory::place(uint32_t device, MemoryHandle handle, uint64_t bytes,
                                         size_t alignment) {
-  Piece piece{0, bytes, handle, false};
+  Piece piece{0, bytes, handle};
   Result result = driver_.address_reserve(&piece.begin, bytes, alignment, 0, 0);
   const char* step = "cuMemAddressReserve";
   bool mapped = false;
@@ -127,7 +127,7 @@ void DeviceMemory::free(uint32_t device, void* pointer) {
     const auto found = pieces_.find(pointer);
     if (found == pieces_.end()) {
       throw Error(MUSTER_INVALID_ARGUMENT, "memory is freed that was not allocated here",
-                  "free what allocate or map gave, once");
+                  "free what allocate gave, once");
     }
     piece = found->second;
     pieces_.erase(found);
@@ -142,38 +142,6 @@ void DeviceMemory::free(uint32_t device, void* pointer) {
   driver_.check(driver_.memory_unmap(piece.begin, piece.bytes), "cuMemUnmap");
   driver_.check(driver_.address_free(piece.begin, piece.bytes), "cuMemAddressFree");
   driver_.check(driver_.memory_release(*piece.handle), "cuMemRelease");
-}
-
-DeviceMemory::Shared DeviceMemory::share(void* pointer) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = pieces_.find(pointer);
-  if (found == pieces_.end()) {
-    throw Error(MUSTER_UNAVAILABLE, "only whole allocations of muster can be shared",
-                "give the address that the allocation begins at");
-  }
-  const Piece& piece = found->second;
-  if (!piece.handle || piece.imported) {
-    throw Error(MUSTER_UNAVAILABLE,
-                piece.imported ? "memory of another process cannot be shared on"
-                               : "this device gives no file descriptors of its memory",
-                "");
-  }
-  int fd = -1;
-  driver_.check(driver_.memory_export(&fd, *piece.handle, kHandleFileDescriptor, 0),
-                "cuMemExportToShareableHandle");
-  return {fd, piece.bytes};
-}
-
-void* DeviceMemory::map(uint32_t device, int32_t fd, uint64_t bytes) {
-  const Current current(driver_, contexts_.of(device));
-  const BesideCapture beside(driver_);
-  MemoryHandle handle = 0;
-  driver_.check(driver_.memory_import(&handle, reinterpret_cast<void*>(static_cast<intptr_t>(fd)),
-                                      kHandleFileDescriptor),
-                "cuMemImportFromShareableHandle");
-  Piece piece = place(device, handle, bytes, 0);
-  piece.imported = true;
-  return keep(host_pointer(piece.begin), piece);
 }
 
 void DeviceMemory::pin(uint32_t device, void* pointer, uint64_t bytes) {

@@ -1,9 +1,8 @@
-// Device memory of one instance: made, freed, shared with other processes and mapped from them.
+// Device memory of one instance: made, freed.
 //
 // Where the device can, memory is made of physical pieces with a file descriptor (cuMemCreate), so
-// that it can be shared and registered with NCCL; elsewhere by cuMemAlloc, and then it cannot be
-// shared. Thread rule: any thread. Lifetime: what is not freed ends with the process. As
-// ncclMemAlloc.
+// that a backend can share it and NCCL can register it; elsewhere by cuMemAlloc. Thread rule: any
+// thread. Lifetime: what is not freed ends with the process. As ncclMemAlloc.
 #ifndef MUSTER_PLUGINS_BACKENDS_CUDA_MEMORY_HPP
 #define MUSTER_PLUGINS_BACKENDS_CUDA_MEMORY_HPP
 
@@ -30,12 +29,6 @@ class DeviceMemory {
   // Waits for the work of the device, so not while a stream of it is being captured. A pointer that
   // this object did not give is refused.
   void free(uint32_t device, void* pointer);
-  struct Shared {
-    int32_t fd;
-    uint64_t bytes;
-  };
-  Shared share(void* pointer) const;
-  void* map(uint32_t device, int32_t fd, uint64_t bytes);
 
   // Whole pages of the host's memory.
   void pin(uint32_t device, void* pointer, uint64_t bytes);
@@ -46,7 +39,6 @@ class DeviceMemory {
     DevicePointer begin = 0;
     uint64_t bytes = 0;
     std::optional<MemoryHandle> handle;  // none: made by cuMemAlloc
-    bool imported = false;
   };
   std::optional<Piece> create(uint32_t device, uint64_t bytes);
   // Gives a handle, which it takes over, an address that every device which can may use.
@@ -55,7 +47,7 @@ class DeviceMemory {
 
   Contexts& contexts_;
   const Driver& driver_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::map<void*, Piece> pieces_;
 };
 

@@ -47,14 +47,13 @@ Event event_of(muster_event* event) { return reinterpret_cast<Event>(event); }
 
 template <typename Body>
 muster_status* guarded(muster_instance* instance, Body&& body) noexcept {
-  return plugin::detail::guard(of(instance)->host(),
-                               [&] { raising([&] { body(of(instance)->device()); }); });
+  return plugin::guard(of(instance)->host(),
+                       [&] { raising([&] { body(of(instance)->device()); }); });
 }
 
 muster_status* device_count(muster_instance* instance, uint32_t* out) noexcept {
-  return plugin::detail::guard(of(instance)->host(), [&] {
-    raising([&] { *out = Driver::initialised().count_devices(); });
-  });
+  return plugin::guard(of(instance)->host(),
+                       [&] { raising([&] { *out = Driver::initialised().count_devices(); }); });
 }
 
 muster_status* memory_of(muster_instance* instance, const void* pointer, uint32_t* is_mine,
@@ -79,20 +78,6 @@ void free_memory(muster_instance* instance, uint32_t device, void* pointer) noex
   if (status == nullptr) return;
   host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
   host->status_release(status);
-}
-
-muster_status* share(muster_instance* instance, void* pointer, int32_t* out_fd,
-                     uint64_t* out_bytes) noexcept {
-  return guarded(instance, [&](Device& cuda) {
-    const DeviceMemory::Shared shared = cuda.memory.share(pointer);
-    *out_fd = shared.fd;
-    *out_bytes = shared.bytes;
-  });
-}
-
-muster_status* map(muster_instance* instance, uint32_t device, int32_t fd, uint64_t bytes,
-                   void** out) noexcept {
-  return guarded(instance, [&](Device& cuda) { *out = cuda.memory.map(device, fd, bytes); });
 }
 
 muster_status* copy(muster_instance* instance, void* dst, const void* src, uint64_t bytes,
@@ -212,8 +197,6 @@ constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   memory_of,
                                   allocate,
                                   free_memory,
-                                  share,
-                                  map,
                                   copy,
                                   copy_2d,
                                   capture_state,
@@ -233,8 +216,8 @@ constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,
                                   host_unpin};
 
 muster_status* open(const muster_host* host, muster_instance** out) noexcept {
-  return plugin::detail::guard(
-      host, [&] { *out = reinterpret_cast<muster_instance*>(new Instance(host)); });
+  return plugin::guard(host,
+                       [&] { *out = reinterpret_cast<muster_instance*>(new Instance(host)); });
 }
 
 void close(muster_instance* instance) noexcept { delete of(instance); }
@@ -249,11 +232,7 @@ const void* get_interface(muster_instance*, const char* name) noexcept {
 extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 }
-const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_MAGIC,
-                                          MUSTER_PLUGIN_ENTRY_SIZE,
-                                          MUSTER_ABI_MAJOR,
-                                          MUSTER_ABI_MINOR,
-                                          MUSTER_ABI_OLDEST_MINOR,
+const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           "cuda",
                                           "0.1.0",
                                           "muster",

@@ -67,7 +67,7 @@ void join(World& world, uint64_t deadline_ns) {
 
 muster_status* open(muster_instance* instance, uint64_t deadline_ns, muster_world** out) {
   const muster_host* host = plugin::detail::Tables<Backend, Group>::instance_of(instance)->host;
-  return plugin::detail::guard(host, [&] {
+  return plugin::guard(host, [&] {
     // MPI writes world.comm when the duplication ends, which may be after a failure here.
     auto world = std::make_unique<World>();
     world->host = host;
@@ -89,7 +89,7 @@ muster_status* all_gather(muster_world* handle, const uint32_t* ranks, uint32_t 
                           const void* data, uint64_t bytes, uint64_t deadline_ns,
                           muster_bytes_sink sink, void* context) {
   World& world = *world_of(handle);
-  return plugin::detail::guard(world.host, [&] {
+  return plugin::guard(world.host, [&] {
     if (!live()) {
       plugin::fail(MUSTER_FAILED_PRECONDITION, "the world outlived MPI_Finalize",
                    "end the runtime before MPI_Finalize");

@@ -25,11 +25,13 @@ void Group::execute_batch(const muster_call* calls, uint32_t count) {
   comm_.require_usable();
   std::vector<Transfer> transfers;
   for (uint32_t i = 0; i < count; ++i) {
-    if (is_point_to_point(calls[i].op)) add_messages(calls[i], transfers);
+    const muster_call& call = MUSTER_AT(muster_call, calls, i);
+    if (is_point_to_point(call.op)) add_messages(call, transfers);
   }
   const auto messages = comm_.post(transfers, kProgram, "batch");
   for (uint32_t i = 0; i < count; ++i) {
-    if (!is_point_to_point(calls[i].op)) run_collective(comm_, calls[i]);
+    const muster_call& call = MUSTER_AT(muster_call, calls, i);
+    if (!is_point_to_point(call.op)) run_collective(comm_, call);
   }
   messages->finish();
 }

@@ -136,7 +136,7 @@ void resolve_kernels(const plugin::Host& host) {
     for (muster_redop redop = 0; redop < MUSTER_REDOP_END; ++redop) {
       if (!defined(dtype, redop)) continue;
       if (!user_defined(dtype, redop) && redop != MUSTER_SUM && redop != MUSTER_AVG) continue;
-      const auto found = host.kernel<muster_host_reduce>("host_reduce/1", dtype, redop);
+      const auto found = host.kernel<muster_host_reduce>(MUSTER_FAMILY_HOST_REDUCE, dtype, redop);
       if (found == nullptr) {
         plugin::fail(MUSTER_UNAVAILABLE, "the runtime has no host_reduce/1 kernel for dtype " +
                                              std::to_string(dtype) + ", reduce operation " +

@@ -89,10 +89,11 @@ Result Group::enqueue_all(const muster_call* calls, uint32_t count, unsigned cha
                           Comm comm) {
   Result result = kSuccess;
   for (uint32_t i = 0; i < count; ++i) {
-    const Stream stream = stream_of(calls[i]);
-    const uint64_t bytes = scratch == nullptr ? 0 : scratch_bytes(member_, calls[i]);
-    if (bytes != 0) stage(calls[i], scratch, bytes, stream);
-    result = enqueue(member_, calls[i], bytes == 0 ? nullptr : scratch, comm, stream);
+    const muster_call& call = MUSTER_AT(muster_call, calls, i);
+    const Stream stream = stream_of(call);
+    const uint64_t bytes = scratch == nullptr ? 0 : scratch_bytes(member_, call);
+    if (bytes != 0) stage(call, scratch, bytes, stream);
+    result = enqueue(member_, call, bytes == 0 ? nullptr : scratch, comm, stream);
     scratch += rounded(bytes);
   }
   return result;
@@ -103,8 +104,9 @@ void Group::run(const muster_call* calls, uint32_t count) {
   uint64_t bytes = 0;
   bool waits = false;
   for (uint32_t i = 0; i < count; ++i) {
-    bytes += rounded(scratch_bytes(member_, calls[i]));
-    waits = waits || calls[i].stream.kind == MUSTER_STREAM_NONE;
+    const muster_call& call = MUSTER_AT(muster_call, calls, i);
+    bytes += rounded(scratch_bytes(member_, call));
+    waits = waits || call.stream.kind == MUSTER_STREAM_NONE;
   }
   auto* const scratch =
       bytes == 0 ? nullptr : static_cast<unsigned char*>(group_.scratch(MUSTER_CUDA, bytes));

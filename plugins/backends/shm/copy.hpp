@@ -20,8 +20,8 @@ class CopyTable {
   // stream_bytes: results of at least this size do not stay in the caches anyhow.
   void resolve(const plugin::Host& host, uint64_t stream_bytes) {
     stream_bytes_ = stream_bytes;
-    streaming_ = host.kernel<muster_host_copy>("host_copy/1", MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE,
-                                               "streaming");
+    streaming_ = host.kernel<muster_host_copy>(MUSTER_FAMILY_HOST_COPY, MUSTER_DTYPE_NONE,
+                                               MUSTER_REDOP_NONE, MUSTER_ALGORITHM_STREAMING);
     if (streaming_ == nullptr) stream_bytes_ = UINT64_MAX;
   }
   // A part of a result of `whole` bytes.

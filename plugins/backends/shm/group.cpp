@@ -156,17 +156,18 @@ void ShmGroup::execute_batch(const muster_call* calls, uint32_t count) {
   guarded([&] {
     messages_.clear();
     for (uint32_t i = 0; i < count; ++i) {
-      if (is_point_to_point(calls[i].op)) {
-        messages_.push_back(calls[i]);
+      const muster_call& call = MUSTER_AT(muster_call, calls, i);
+      if (is_point_to_point(call.op)) {
+        messages_.push_back(call);
       } else {
-        collective(calls[i]);
+        collective(call);
       }
     }
     if (!messages_.empty()) {
       point_to_point(state_, messages_.data(), static_cast<uint32_t>(messages_.size()));
     }
   });
-  for (uint32_t i = 0; i < count; ++i) fault_.after(calls[i]);
+  for (uint32_t i = 0; i < count; ++i) fault_.after(MUSTER_AT(muster_call, calls, i));
 }
 
 void* ShmGroup::memory_register(void* pointer, uint64_t bytes, muster_memory memory) {

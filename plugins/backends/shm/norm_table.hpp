@@ -16,8 +16,9 @@ class NormTable {
   void resolve(const plugin::Host& host) {
     for (muster_dtype dtype = 0; dtype < MUSTER_DTYPE_END; ++dtype) {
       if ((kNormalised & MUSTER_BIT(dtype)) == 0) continue;
-      plain_[dtype] = find<muster_host_rmsnorm>(host, "host_rmsnorm/1", dtype);
-      quantised_[dtype] = find<muster_host_rmsnorm_quant>(host, "host_rmsnorm_quant/1", dtype);
+      plain_[dtype] = find<muster_host_rmsnorm>(host, MUSTER_FAMILY_HOST_RMSNORM, dtype);
+      quantised_[dtype] =
+          find<muster_host_rmsnorm_quant>(host, MUSTER_FAMILY_HOST_RMSNORM_QUANT, dtype);
     }
   }
 

@@ -18,7 +18,8 @@ class ReduceTable {
     for (muster_dtype dtype = 0; dtype < MUSTER_DTYPE_END; ++dtype) {
       for (muster_redop redop = 0; redop < MUSTER_REDOP_END; ++redop) {
         if (!reduces(dtype, redop)) continue;
-        kernels_[dtype][redop] = host.kernel<muster_host_reduce>("host_reduce/1", dtype, redop);
+        kernels_[dtype][redop] =
+            host.kernel<muster_host_reduce>(MUSTER_FAMILY_HOST_REDUCE, dtype, redop);
         if (kernels_[dtype][redop] == nullptr) {
           plugin::fail(MUSTER_UNAVAILABLE,
                        "the runtime has no kernel host_reduce/1 for dtype " +

@@ -34,8 +34,8 @@ class AcmeGroup {
  public:
   explicit AcmeGroup(muster::plugin::Group group) : group_(group) {
     const muster::plugin::Host host = group_.host();
-    bf16_ = host.kernel<muster_host_reduce>("host_reduce/1", MUSTER_BF16, MUSTER_SUM);
-    f32_ = host.kernel<muster_host_reduce>("host_reduce/1", MUSTER_F32, MUSTER_SUM);
+    bf16_ = host.kernel<muster_host_reduce>(MUSTER_FAMILY_HOST_REDUCE, MUSTER_BF16, MUSTER_SUM);
+    f32_ = host.kernel<muster_host_reduce>(MUSTER_FAMILY_HOST_REDUCE, MUSTER_F32, MUSTER_SUM);
     if (bf16_ == nullptr || f32_ == nullptr) fail(MUSTER_UNAVAILABLE, "no kernel host_reduce/1");
     own_ = memfd_create("acme", MFD_CLOEXEC);
     if (own_ < 0 || ftruncate(own_, sizeof(Segment)) != 0) {

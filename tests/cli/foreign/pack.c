@@ -25,14 +25,14 @@ static void sum_f32(void* dst, const void* const* sources, uint32_t n, uint64_t 
   }
 }
 
-static const muster_kernel_variant only = {
-    MUSTER_KERNEL_VARIANT_SIZE,
-    90,
-    {MUSTER_KERNEL_KEY_SIZE, MUSTER_F32, MUSTER_SUM, 0, "host_reduce/1", "cached", "acme-1"},
-    "0123456789abcdef",
-    (muster_kernel_function)sum_f32,
-    NULL,
-    0};
+static const muster_kernel_variant only = {MUSTER_KERNEL_VARIANT_SIZE,
+                                           90,
+                                           {MUSTER_KERNEL_KEY_SIZE, MUSTER_F32, MUSTER_SUM, 0,
+                                            MUSTER_FAMILY_HOST_REDUCE, "cached", "acme-1"},
+                                           "0123456789abcdef",
+                                           (muster_kernel_function)sum_f32,
+                                           NULL,
+                                           0};
 
 static uint32_t variant_count(struct muster_instance* instance) {
   (void)instance;
@@ -61,11 +61,7 @@ static const void* get_interface(muster_instance* instance, const char* name) {
 }
 
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
-const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_MAGIC,
-                                          MUSTER_PLUGIN_ENTRY_SIZE,
-                                          MUSTER_ABI_MAJOR,
-                                          MUSTER_ABI_MINOR,
-                                          MUSTER_ABI_OLDEST_MINOR,
+const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           PACK_ID,
                                           "1.0",
                                           "Acme",

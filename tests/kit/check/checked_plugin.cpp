@@ -135,7 +135,6 @@ muster_host guarded_host(const muster_host& from) {
   host.record = [](const muster_host* h, const char* subject, const char* verdict,
                    const char* reason) { real(h)->record(real(h), subject, verdict, reason); };
   host.option = [](const muster_host* h, const char* key) { return real(h)->option(real(h), key); };
-  host.artifact_dir = [](const muster_host* h) { return real(h)->artifact_dir(real(h)); };
   host.kernel = [](const muster_host* h, const muster_kernel_key* key) {
     return real(h)->kernel(real(h), key);
   };

@@ -62,7 +62,7 @@ void need_pair(bool one, bool other, const char* names) {
 
 void check_options(const muster_backend& backend) {
   for (uint32_t i = 0; i < backend.option_count; ++i) {
-    const muster_option& option = backend.options[i];
+    const muster_option& option = MUSTER_AT(muster_option, backend.options, i);
     if (option.struct_size < MUSTER_OPTION_SIZE) throw Failed("an option has a short struct_size");
     const std::string name = option.name == nullptr ? "" : option.name;
     if (name.empty() ||

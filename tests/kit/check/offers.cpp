@@ -28,7 +28,7 @@ bool within(uint64_t mask, uint32_t end) { return (mask & ~(MUSTER_BIT(end) - 1)
 
 // What is wrong with a rule; "" for nothing.
 std::string fault_of(const muster_rule& rule) {
-  if (rule.struct_size < MUSTER_RULE_SIZE) return "its struct_size is too small";
+  if (!MUSTER_HAS_FIELD(&rule, muster_rule, name)) return "its struct_size is too small";
   if (std::memchr(rule.name, 0, sizeof(rule.name)) == nullptr) return "its name has no end";
   if (rule.ops == 0) return "it is for no operation";
   if (!within(rule.ops, MUSTER_OP_END) || (rule.ops & 1) != 0) return "an operation is unknown";
@@ -37,6 +37,8 @@ std::string fault_of(const muster_rule& rule) {
   if (!within(rule.memory, MUSTER_MEMORY_END)) return "a kind of memory is unknown";
   if (!within(rule.phases, MUSTER_PHASE_END)) return "a phase is unknown";
   if (!within(rule.streams, MUSTER_STREAM_KIND_END)) return "a kind of stream is unknown";
+  if ((rule.flags & ~uint32_t{MUSTER_RULE_FLAGS}) != 0) return "a flag is unknown";
+  if (rule.place > MUSTER_PLACE_OUT) return "its place is unknown";
   if (rule.determinism >= MUSTER_DETERMINISM_END) return "its determinism class is unknown";
   if (rule.score < -100 || rule.score > 100) return "its score is not within -100 to 100";
   if (rule.bytes_from > rule.bytes_to && rule.bytes_to != 0) return "it takes no size";

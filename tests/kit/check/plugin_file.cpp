@@ -32,8 +32,8 @@ PluginFile::PluginFile(const Setup& setup) : entry_(entry_of(load(setup.plugin))
   const auto* const table =
       static_cast<const muster_backend*>(entry_.get_interface(instance_, MUSTER_BACKEND_INTERFACE));
   for (uint32_t i = 0; table != nullptr && i < table->option_count; ++i) {
-    const char* const value = table->options[i].default_value;
-    options_[table->options[i].name] = value == nullptr ? "" : value;
+    const muster_option& option = MUSTER_AT(muster_option, table->options, i);
+    options_[option.name] = option.default_value == nullptr ? "" : option.default_value;
   }
   for (const auto& [name, value] : setup.options) options_[name] = value;
   for (const auto& [name, value] : options_) host_.set_option(name, value);

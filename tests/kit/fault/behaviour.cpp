@@ -4,31 +4,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
 
+#include "muster/names.h"
+
 namespace muster::fault {
 namespace {
-
-constexpr std::array<const char*, MUSTER_CODE_END> kCodes = {"OK",
-                                                             "INVALID_ARGUMENT",
-                                                             "NOT_FOUND",
-                                                             "UNIMPLEMENTED",
-                                                             "UNAVAILABLE",
-                                                             "PERMISSION_DENIED",
-                                                             "FAILED_PRECONDITION",
-                                                             "RESOURCE_EXHAUSTED",
-                                                             "DEADLINE_EXCEEDED",
-                                                             "PEER_LOST",
-                                                             "ABORTED",
-                                                             "MISMATCH",
-                                                             "DATA_LOSS",
-                                                             "OUT_OF_RANGE",
-                                                             "INTERNAL"};
 
 [[noreturn]] void sleep_for_ever() {
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
@@ -83,7 +68,7 @@ void Behaviour::act(const char* place, uint32_t rank, uint64_t calls) const {
     plugin::fail(MUSTER_UNAVAILABLE, "the fault plugin fails in " + std::string(place));
   leak(what);
   for (muster_code code = 1; code < MUSTER_CODE_END; ++code) {
-    if (what == kCodes[code]) plugin::fail(code, "the fault plugin gives " + what);
+    if (what == muster_code_name(code)) plugin::fail(code, "the fault plugin gives " + what);
   }
 }
 

@@ -79,9 +79,9 @@ TEST_F(CudaDeviceRun, GivenNoPluginOrOneWithoutStreamsThenThatIsSaid) {
   auto nobody = DeviceRun::open(nullptr, MUSTER_CUDA, 0);
   ASSERT_FALSE(nobody.ok());
   EXPECT_THAT(nobody.status().message(), HasSubstr("no plugin knows cuda memory here"));
-  muster_device older = *table_;
-  older.struct_size = MUSTER_DEVICE_LEAST_SIZE;
-  const Device known{instance_, &older};
+  muster_device modest = *table_;
+  modest.stream_create = nullptr;
+  const Device known{instance_, &modest};
   auto without = DeviceRun::open(&known, MUSTER_CUDA, 0);
   ASSERT_FALSE(without.ok());
   EXPECT_EQ(without.status().code(), MUSTER_UNIMPLEMENTED);

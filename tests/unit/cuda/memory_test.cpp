@@ -1,7 +1,6 @@
 // Device memory: whose it is, made, shared, mapped, freed.
 #include <dlfcn.h>
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <vector>
@@ -76,40 +75,6 @@ TEST_F(CudaMemory, GivenVirtualMemoryThatIsForbiddenThenThePlainWayIsTaken) {
 TEST_F(CudaMemory, GivenDevicesThatDoNotReachEachOtherThenOnlyTheOwnMayUseIt) {
   const Environment apart("SIMULATED_CUDA_PEER", "0");
   expect_aligned_and_usable(4096);
-}
-
-TEST_F(CudaMemory, GivenSharedMemoryThenAMappingShowsTheSameBytes) {
-  void* const memory = allocate(1000);
-  int32_t fd = -1;
-  uint64_t bytes = 0;
-  ASSERT_TRUE(FakeHost::take(table_->share(instance_, memory, &fd, &bytes)).ok());
-  EXPECT_GE(bytes, 1000u);
-  void* mapped = nullptr;
-  ASSERT_TRUE(FakeHost::take(table_->map(instance_, 1, fd, bytes, &mapped)).ok());
-  close(fd);
-  EXPECT_NE(mapped, memory);
-  const int32_t sent = 4711;
-  int32_t received = 0;
-  copy(memory, &sent, sizeof(sent));
-  copy(&received, mapped, sizeof(received));
-  EXPECT_EQ(received, sent);
-  const Outcome on = FakeHost::take(table_->share(instance_, mapped, &fd, &bytes));
-  EXPECT_EQ(on.code, MUSTER_UNAVAILABLE);
-  EXPECT_THAT(on.cause, HasSubstr("another process"));
-  table_->free(instance_, 1, mapped);
-  table_->free(instance_, 0, memory);
-  EXPECT_TRUE(host_.log().empty());
-}
-
-TEST_F(CudaMemory, GivenMemoryWithoutAFileDescriptorThenItCannotBeShared) {
-  const Environment plain("SIMULATED_CUDA_VMM", "0");
-  void* const memory = allocate(10);
-  int32_t fd = -1;
-  uint64_t bytes = 0;
-  const Outcome outcome = FakeHost::take(table_->share(instance_, memory, &fd, &bytes));
-  EXPECT_EQ(outcome.code, MUSTER_UNAVAILABLE);
-  EXPECT_THAT(outcome.cause, HasSubstr("no file descriptors"));
-  table_->free(instance_, 0, memory);
 }
 
 TEST_F(CudaMemory, GivenTooMuchThenTheErrorNamesBytesAndDevice) {

@@ -108,10 +108,34 @@ INSTANTIATE_TEST_SUITE_P(
                "ranks_from is above ranks_to"},
         Defect{"HalfAPhase", [](muster_rule& r) { r.phases = MUSTER_BIT(MUSTER_GRAPH_CAPTURE); },
                "only one of warm-up and capture"},
+        Defect{"Flags", [](muster_rule& r) { r.flags = MUSTER_RULE_FLAGS + 1; },
+               "its flags 0x8 are unknown"},
         Defect{"Place", [](muster_rule& r) { r.place = 3; }, "place"},
         Defect{"Determinism", [](muster_rule& r) { r.determinism = MUSTER_DETERMINISM_END; },
                "determinism"}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Offer, GivenAPluginOfALaterMinorThenOnlyTheRulesThatCannotBeReadAreLeftOut) {
+  const Opening opening("", MUSTER_ABI_MINOR + 1);
+  optioned().offer = [](plugin::Query query) {
+    muster_rule rule = plugin::rule("known", MUSTER_BIT(MUSTER_ALL_REDUCE) | MUSTER_BIT(60));
+    query.add(rule);
+    rule.flags = MUSTER_RULE_FLAGS + 1;
+    query.add(rule);
+    rule.flags = 0;
+    rule.place = MUSTER_PLACE_OUT + 1;
+    query.add(rule);
+    rule.place = MUSTER_PLACE_ANY;
+    rule.determinism = MUSTER_DETERMINISM_END;
+    query.add(rule);
+  };
+  const Result<Offer> offer = ask(opening);
+  ASSERT_TRUE(offer.ok()) << offer.status().message();
+  EXPECT_EQ(offer->rules.size(), 1u);
+  EXPECT_THAT(offer->declined,
+              ElementsAre(HasSubstr("its flags 0x8 are unknown"), HasSubstr("its place is unknown"),
+                          HasSubstr("its determinism class is unknown")));
+}
 
 TEST(Offer, GivenRulesAtTheirLimitsThenTheyAreTaken) {
   const Opening opening;

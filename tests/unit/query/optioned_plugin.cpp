@@ -37,11 +37,7 @@ const void* get_interface(muster_instance*, const char* name) {
   return std::string_view(name) == MUSTER_BACKEND_INTERFACE ? &optioned_table() : nullptr;
 }
 
-const muster_entry kEntry = {MUSTER_PLUGIN_MAGIC,
-                             MUSTER_PLUGIN_ENTRY_SIZE,
-                             MUSTER_ABI_MAJOR,
-                             MUSTER_ABI_MINOR,
-                             MUSTER_ABI_OLDEST_MINOR,
+const muster_entry kEntry = {MUSTER_PLUGIN_HEAD,
                              "optioned",
                              "1.2.3",
                              "muster::testing",
@@ -65,9 +61,8 @@ muster_backend& optioned_table() {
   return table;
 }
 
-const muster_entry* optioned_entry() { return &kEntry; }
-
-Opening::Opening(const std::string& toml) {
+Opening::Opening(const std::string& toml, uint32_t abi_minor) : entry(kEntry) {
+  entry.abi_minor = abi_minor;
   ConfigInputs inputs;
   inputs.api_text = "[plugins]\nprobe = \"in-process\"\n" + toml;
   Result<Config> loaded = load_config(inputs);
@@ -75,10 +70,10 @@ Opening::Opening(const std::string& toml) {
   config = std::move(*loaded);
   // Discovery opens it on its own, to probe: with the table whole.
   const muster_backend spoilt = std::exchange(optioned_table(), Tables::table);
-  const muster_entry* const entry = optioned_entry();
+  const muster_entry* const given = &entry;
   DiscoveryInputs discovery;
   discovery.config = &config;
-  discovery.in_process = std::span<const muster_entry* const>(&entry, 1);
+  discovery.in_process = std::span<const muster_entry* const>(&given, 1);
   found = discover(discovery, records);
   optioned_table() = spoilt;
   if (found.size() != 1) throw std::logic_error("the plugin was not discovered alone");

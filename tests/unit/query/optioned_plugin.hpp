@@ -21,14 +21,14 @@ OptionedBehaviour& optioned();
 
 // The table that its entry gives; whole again after every Opening.
 muster_backend& optioned_table();
-const muster_entry* optioned_entry();
 
-// Discovers and opens it under a configuration.
+// Discovers and opens it under a configuration, built with a minor.
 struct Opening {
-  explicit Opening(const std::string& toml = {});
+  explicit Opening(const std::string& toml = {}, uint32_t abi_minor = MUSTER_ABI_MINOR);
   ~Opening();
   Config config;
   Records records;
+  muster_entry entry;
   std::vector<FoundPlugin> found;
   Status status;                   // of opening
   std::unique_ptr<Plugin> plugin;  // NULL when it failed
