@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/capi/boundary.hpp"
+#include "core/capi/record.hpp"
 #include "core/dispatch/batch.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/plan.hpp"
@@ -18,14 +19,14 @@ using muster::Status;
 
 namespace {
 
-// Copies a program's record, which may be of an older header, and checks it.
+// Copies a program's record, which may be of another header, and checks it.
 Refusal read_usable(const muster_group& group, const muster_call& call, bool in_batch,
                     muster_call* out) {
-  if (call.struct_size >= sizeof(*out)) [[likely]] {
+  if (call.struct_size == sizeof(*out)) [[likely]] {
     *out = call;
-  } else {  // a program of an older header gives less; what it does not know is zero
+  } else {
     *out = muster_call{};
-    std::memcpy(out, &call, call.struct_size);
+    if (!muster::copy_record(&call, out, sizeof(*out))) return Refusal::kLater;
   }
   out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
   const Refusal refusal = muster::prepare_any(group, *out);

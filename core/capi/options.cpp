@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstring>
 #include <set>
+
+#include "core/capi/record.hpp"
 
 namespace muster {
 
@@ -12,11 +12,9 @@ Result<GroupWish> read_group_options(const std::string& where,
                                      const muster_group_options* options) {
   muster_group_options filled{};
   if (options != nullptr) {
-    if (options->struct_size < MUSTER_STRUCT_SIZE(muster_group_options, memory)) {
-      return Status(MUSTER_INVALID_ARGUMENT, where + ": options.struct_size is not set",
-                    "set it to MUSTER_GROUP_OPTIONS_SIZE");
-    }
-    std::memcpy(&filled, options, std::min<size_t>(options->struct_size, sizeof(filled)));
+    MUSTER_TRY(read_record(where + ": options", "MUSTER_GROUP_OPTIONS_SIZE",
+                           MUSTER_STRUCT_SIZE(muster_group_options, memory), options, &filled,
+                           sizeof(filled)));
   }
   if (filled.memory >= MUSTER_MEMORY_END || filled.determinism >= MUSTER_DETERMINISM_END) {
     return Status(MUSTER_INVALID_ARGUMENT,

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/agree/group_setup.hpp"
 #include "core/capi/boundary.hpp"
 #include "core/capi/options.hpp"
+#include "core/capi/record.hpp"
 #include "core/parallel/group_requests.hpp"
 #include "core/parallel/group_split.hpp"
 #include "core/parallel/layout.hpp"
@@ -23,12 +23,10 @@ namespace {
 Result<muster::LayoutSizes> read_sizes(const char* function, const muster_layout_sizes* sizes,
                                        uint32_t world) {
   if (sizes == nullptr) return null_argument(function, "sizes");
-  if (sizes->struct_size < MUSTER_STRUCT_SIZE(muster_layout_sizes, tp)) {
-    return Status(MUSTER_INVALID_ARGUMENT, std::string(function) + ": sizes.struct_size is not set",
-                  "set it to MUSTER_LAYOUT_SIZES_SIZE");
-  }
   muster_layout_sizes filled{};
-  std::memcpy(&filled, sizes, std::min<size_t>(sizes->struct_size, sizeof(filled)));
+  MUSTER_TRY(muster::read_record(fmt::format("{}: sizes", function), "MUSTER_LAYOUT_SIZES_SIZE",
+                                 MUSTER_STRUCT_SIZE(muster_layout_sizes, tp), sizes, &filled,
+                                 sizeof(filled)));
   return muster::complete_layout(filled, world);
 }
 
@@ -49,12 +47,9 @@ Result<muster::LayoutWish> read_layout(const muster_runtime& runtime,
   wish.sizes = *completed;
   muster_layout_options filled{};
   if (options != nullptr) {
-    if (options->struct_size < MUSTER_STRUCT_SIZE(muster_layout_options, roles)) {
-      return Status(MUSTER_INVALID_ARGUMENT,
-                    fmt::format("{}: options.struct_size is not set", function),
-                    "set it to MUSTER_LAYOUT_OPTIONS_SIZE");
-    }
-    std::memcpy(&filled, options, std::min<size_t>(options->struct_size, sizeof(filled)));
+    MUSTER_TRY(muster::read_record(
+        fmt::format("{}: options", function), "MUSTER_LAYOUT_OPTIONS_SIZE",
+        MUSTER_STRUCT_SIZE(muster_layout_options, roles), options, &filled, sizeof(filled)));
   }
   if ((filled.roles & ~muster::kAllRoles) != 0) {
     return Status(
@@ -83,19 +78,17 @@ Result<std::vector<muster::GroupWish>> read_requests(const muster_runtime& runti
   if (count != 0 && out == nullptr) return null_argument("muster_groups_create", "out");
   std::vector<muster::GroupWish> wishes;
   for (uint32_t i = 0; i < count; ++i) {
-    const muster_group_request& request = MUSTER_AT(muster_group_request, requests, i);
+    const muster_group_request& given = MUSTER_AT(muster_group_request, requests, i);
     const std::string where = fmt::format("muster_groups_create: request {}", i);
-    if (request.struct_size < MUSTER_STRUCT_SIZE(muster_group_request, ranks)) {
-      return Status(MUSTER_INVALID_ARGUMENT, where + ": struct_size is not set",
-                    "set it to MUSTER_GROUP_REQUEST_SIZE");
-    }
+    muster_group_request request{};
+    MUSTER_TRY(muster::read_record(where, "MUSTER_GROUP_REQUEST_SIZE",
+                                   MUSTER_STRUCT_SIZE(muster_group_request, ranks), &given,
+                                   &request, sizeof(request)));
     if (request.ranks == nullptr) {
       return Status(MUSTER_INVALID_ARGUMENT, where + ": ranks is NULL",
                     "give the world ranks of the group's members");
     }
-    auto wish = muster::read_group_options(
-        where,
-        MUSTER_HAS_FIELD(&request, muster_group_request, options) ? request.options : nullptr);
+    auto wish = muster::read_group_options(where, request.options);
     if (!wish.ok()) return wish.take_status();
     auto ranks = muster::read_ranks(where, runtime, request.ranks, request.count);
     if (!ranks.ok()) return ranks.take_status();

@@ -6,6 +6,7 @@
 #include "core/base/log.hpp"
 #include "core/bootstrap/threads.hpp"
 #include "core/capi/boundary.hpp"
+#include "core/capi/record.hpp"
 #include "core/dispatch/group.hpp"
 #include "core/explain/describe.hpp"
 #include "muster/muster.h"
@@ -32,12 +33,9 @@ muster_status* muster_init(const muster_runtime_options* options, muster_runtime
     muster_runtime_options filled{};
     filled.struct_size = MUSTER_RUNTIME_OPTIONS_SIZE;
     if (options != nullptr) {
-      if (options->struct_size < MUSTER_STRUCT_SIZE(muster_runtime_options, builtin_count)) {
-        return Status(MUSTER_INVALID_ARGUMENT, "muster_init: options.struct_size is not set",
-                      "set it to MUSTER_RUNTIME_OPTIONS_SIZE");
-      }
-      // A program built against an older header gives less; what it does not know keeps its zero.
-      std::memcpy(&filled, options, std::min<size_t>(options->struct_size, sizeof(filled)));
+      MUSTER_TRY(muster::read_record("muster_init: options", "MUSTER_RUNTIME_OPTIONS_SIZE",
+                                     MUSTER_STRUCT_SIZE(muster_runtime_options, builtin_count),
+                                     options, &filled, sizeof(filled)));
     }
     if (filled.builtin_count != 0 && filled.builtin == nullptr)
       return null_argument("muster_init", "options.builtin");

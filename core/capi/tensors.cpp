@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/capi/boundary.hpp"
+#include "core/capi/record.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/tensors/bytes.hpp"
 #include "core/tensors/dict.hpp"
@@ -80,13 +81,9 @@ Status check_dict(const char* function, const muster_group* group, const muster_
   if (dict == nullptr) return null_argument(function, "dict");
   *out = muster_dict_options{};
   if (options == nullptr) return Status();
-  if (options->struct_size < MUSTER_STRUCT_SIZE(muster_dict_options, allocate)) {
-    return Status(MUSTER_INVALID_ARGUMENT,
-                  std::string(function) + ": options.struct_size is not set",
-                  "set it to MUSTER_DICT_OPTIONS_SIZE");
-  }
-  std::memcpy(out, options, std::min<size_t>(options->struct_size, sizeof(*out)));
-  return Status();
+  return muster::read_record(fmt::format("{}: options", function), "MUSTER_DICT_OPTIONS_SIZE",
+                             MUSTER_STRUCT_SIZE(muster_dict_options, allocate), options, out,
+                             sizeof(*out));
 }
 
 Status give_entry(const char* function, const muster::DictEntry& entry, muster_dict_entry* out) {

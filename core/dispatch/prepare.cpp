@@ -91,6 +91,12 @@ Status make_refusal(const muster_group& group, const muster_call& call, Refusal 
                    "leave recv_dtype 0: only quantised fused calls differ, and theirs is f8e4m3");
     case Refusal::kScalar:
       return wrong("scalar is given, and the reduce operation is not sum", "leave scalar NULL");
+    case Refusal::kLater:
+      return Status(MUSTER_UNIMPLEMENTED,
+                    fmt::format("{}: the record is {} bytes and sets what this runtime, of ABI "
+                                "{}.{}, does not know",
+                                where, call.struct_size, MUSTER_ABI_MAJOR, MUSTER_ABI_MINOR),
+                    "leave the fields of later headers zero, or update muster");
     case Refusal::kNone:
       break;
   }

@@ -35,7 +35,8 @@ enum class Refusal {
   kScaleOut,
   kQuantisedInPlace,
   kRecvDtype,
-  kScalar
+  kScalar,
+  kLater  // a field of a later header is set
 };
 
 // A status that says what was wrong with the call, and what to do.

@@ -14,6 +14,11 @@ LONGER = {
     "muster_fact_sink": ("backend.h", "put", "void* later;"),
     "muster_offer_query": ("backend.h", "decline", "void* later;"),
     "muster_call": ("call.h", "stream", "uint64_t later;"),
+    "muster_runtime_options": ("muster.h", "device_plus_one", "uint64_t later;"),
+    "muster_group_options": ("muster.h", "name", "uint64_t later;"),
+    "muster_call_options": ("muster.h", "scalar", "uint64_t later;"),
+    "muster_layout_sizes": ("parallel.h", "shared_experts_tp", "uint64_t later;"),
+    "muster_dict_entry": ("tensors.h", "bytes", "uint64_t later;"),
     "muster_group_info": ("host.h", "places", "void* later;"),
     "muster_host": ("host.h", "peer_alive", "void (*later)(const muster_host* host);"),
 }

@@ -188,11 +188,13 @@ MUSTER_API MUSTER_OWN muster_status* muster_mem_register(muster_group* group, vo
 MUSTER_API MUSTER_OWN muster_status* muster_mem_deregister(muster_group* group, void* pointer);
 
 /* ---- collectives ----
- * Blocking for host memory; on a stream (options.stream) they enqueue and return. See types.h for
- * what count means. */
+ * Blocking for host memory; on a stream (options.stream) they enqueue and return. Calls of one
+ * group do not overlap: where they are on different streams, the program makes each stream wait for
+ * the one before. See types.h for what count means. */
 
 /* What a call may say beyond its operands. NULL: the group's memory kind, no stream.
- * Zero-initialise, set struct_size. */
+ * Zero-initialise, set struct_size. What later headers add here are hints, which an older runtime
+ * ignores. */
 typedef struct muster_call_options {
   uint32_t struct_size;
   uint32_t flags; /* MUSTER_CALL_SYMMETRIC */

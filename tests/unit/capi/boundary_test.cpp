@@ -220,6 +220,12 @@ TEST(Boundary, GivenWrongOptionsOfARuntimeThenTheyAreNamedBeforeAnybodyIsWaitedF
                 o.builtin_count = 1;
               }),
               HasSubstr("an entry of options.builtin is NULL"));
+  struct Later : api::RuntimeOptions {
+    uint64_t later = 1;
+  } later;
+  later.struct_size += sizeof(later.later);
+  EXPECT_THAT(taken(muster_init(&later, &runtime)).cause,
+              HasSubstr("options asks for what this runtime, of ABI 0."));
   EXPECT_EQ(taken(muster_init(nullptr, nullptr)).cause, "muster_init: out is NULL");
   EXPECT_EQ(runtime, nullptr);
 }

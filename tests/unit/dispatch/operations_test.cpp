@@ -13,6 +13,8 @@
 namespace muster::testing {
 namespace {
 
+using ::testing::HasSubstr;
+
 constexpr uint32_t kRanks = 3;
 
 class Operations : public ::testing::Test {
@@ -261,6 +263,31 @@ TEST_F(Operations, GivenARecordOfAnOlderProgramThenItsMissingFieldsAreZero) {
   EXPECT_EQ(call.scalar, nullptr);
   EXPECT_EQ(call.stream.kind, uint32_t{MUSTER_STREAM_NONE});
   EXPECT_EQ(call.fused, nullptr);
+}
+
+TEST_F(Operations, GivenARecordOfALaterProgramThenItIsMadeUnlessItAsksForWhatIsNotKnownHere) {
+  struct Later {
+    muster_call call;
+    uint64_t later;
+  };
+  std::string refused;
+  const muster_call call = seen_on_rank_1([&](api::Group& group) {
+    Later newer{muster_call_init(MUSTER_BROADCAST, MUSTER_U8), 1};
+    newer.call.struct_size = sizeof(newer);
+    newer.call.send = send_;
+    newer.call.recv = recv_;
+    newer.call.count = 1;
+    try {
+      group.execute(newer.call);
+    } catch (const api::Error& error) {
+      if (group.rank() == 1) refused = error.what();
+    }
+    newer.later = 0;
+    group.execute(newer.call);
+  });
+  EXPECT_THAT(refused, HasSubstr("UNIMPLEMENTED: broadcast on group group: the record is 168 bytes "
+                                 "and sets what this runtime, of ABI 0."));
+  EXPECT_EQ(call.struct_size, MUSTER_CALL_SIZE);
 }
 
 TEST_F(Operations, GivenZeroCountsThenTheCallsStillTakePart) {

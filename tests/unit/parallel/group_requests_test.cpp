@@ -132,7 +132,7 @@ TEST_F(GroupRequestsRefused, GivenRecordsThatAreNotFilledInThenEveryRankIsTold) 
   const uint32_t ranks[] = {0, 1};
   const muster_group_options unset{};
   const std::vector<std::pair<muster_group_request, std::string>> mistakes = {
-      {{0, 2, ranks, nullptr}, "request 0: struct_size is not set"},
+      {{0, 2, ranks, nullptr}, "request 0.struct_size is not set"},
       {{MUSTER_GROUP_REQUEST_SIZE, 2, nullptr, nullptr}, "request 0: ranks is NULL"},
       {{MUSTER_GROUP_REQUEST_SIZE, 2, ranks, &unset}, "request 0: options.struct_size is not set"}};
   World(2).with(mock).run([&](api::Runtime& runtime, uint32_t rank) {

@@ -156,7 +156,8 @@ typedef struct muster_backend {
    * [collective] */
   MUSTER_OWN muster_status* (*group_connect)(muster_backend_group* group);
   /* Carries out one call. With a host call: returns when the caller's buffers are done. With a
-   * stream: enqueues and returns. [group-serial] [collective] [capture-safe] */
+   * stream: enqueues and returns; the program has ordered it behind the group's calls on other
+   * streams. [group-serial] [collective] [capture-safe] */
   MUSTER_OWN muster_status* (*execute)(muster_backend_group* group, const muster_call* call);
   /* Begins a host call and returns; calls complete in any order, but start in the order given.
    * [group-serial] [collective] [no-block] */

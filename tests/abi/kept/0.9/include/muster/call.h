@@ -44,6 +44,8 @@ typedef struct muster_fused_rmsnorm {
 #define MUSTER_FUSED_RMSNORM_SIZE MUSTER_STRUCT_SIZE(muster_fused_rmsnorm, epsilon)
 MUSTER_ASSERT_STRUCT_SIZE(muster_fused_rmsnorm, MUSTER_FUSED_RMSNORM_SIZE);
 
+/* muster_call.flags: promises and marks. A runtime ignores one that it does not know; what must not
+ * be ignored comes as a field, an operation or a function. */
 enum {
   /* Set by the runtime: the call is in place (see above). Part of the selection key. */
   MUSTER_CALL_IN_PLACE = 1u << 0,
@@ -57,6 +59,7 @@ enum {
   MUSTER_CALL_QUANTISED = 1u << 2
 };
 
+/* A field of a later header must be zero, or a runtime that does not know it refuses the call. */
 typedef struct muster_call {
   uint32_t struct_size;
   muster_op op;
