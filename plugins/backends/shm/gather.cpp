@@ -31,7 +31,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   const auto show = [&](uint64_t step, uint64_t i) {
     write_operands(stage.claim(step), own);
     const Piece piece = blocks.piece(rank, i * most, most);
-    if (own.send.staged()) copy_bytes(stage.slot(step), at(call.send, i * most), piece.bytes);
+    if (own.send.staged()) stage.show(stage.slot(step), at(call.send, i * most), piece.bytes);
     stage.publish(step);
   };
   const auto take = [&](uint64_t step, uint64_t i) {
@@ -46,7 +46,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
       }
       const std::byte* const shown =
           state.peer_send[r] != nullptr ? state.peer_send[r] + i * most : stage.slot(r, step);
-      state.copies.result(at(call.recv, piece.at), shown, piece.bytes, whole);
+      stage.take(at(call.recv, piece.at), shown, piece.bytes, whole);
     }
   };
   pipeline(stage, (blocks.largest() + most - 1) / most, show, take);
