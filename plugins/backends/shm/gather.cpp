@@ -78,7 +78,12 @@ void gather(State& state, const muster_call& call) {
   if (bytes == 0) return;
   Stage& stage = state.stage;
   const bool is_root = state.rank() == call.root;
+  const auto take_own = [&] {
+    if (!is_root) return;
+    state.copies.own(at(call.recv, call.root * bytes), call.send, bytes, state.size() * bytes);
+  };
   if (bytes > kCardBytes) {
+    take_own();  // while the others show their first chunks
     state.recv_blocks.assign(element_bytes(call), call.count);
     chunked(state, call, state.recv_blocks, state.size() * bytes, is_root);
   } else {
@@ -93,9 +98,7 @@ void gather(State& state, const muster_call& call) {
       stage.publish(step);
     }
     stage.finish(step);
-  }
-  if (is_root) {
-    state.copies.own(at(call.recv, call.root * bytes), call.send, bytes, state.size() * bytes);
+    take_own();
   }
 }
 
