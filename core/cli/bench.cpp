@@ -61,7 +61,7 @@ int run_rank(const BenchOptions& options) {
   uint64_t wrong = 0;
   for (const uint64_t bytes : options.sizes) {
     for (const std::string& backend : backends) {
-      Result<MeasuredRow> measured = measure(s, options, backend, bytes, *floor);
+      Result<MeasuredRow> measured = measure(s, options, backend, bytes);
       if (!measured.ok()) return fail(measured.status());
       wrong += measured->row.wrong;
       rows.push_back(measured->row);

@@ -31,9 +31,17 @@ struct Series {
     for (const auto& rows : runs) us.push_back(rows[size].median);
     return us.empty() || !serves() ? kNone : median_of(us);
   }
+  double floor(size_t size) const {
+    std::vector<double> us;
+    for (const auto& rows : runs) us.push_back(rows[size].floor);
+    return us.empty() || !serves() ? kNone : median_of(us);
+  }
+  // Of all rows.
   double floor() const {
     std::vector<double> us;
-    for (const auto& rows : runs) us.push_back(rows.front().floor);
+    for (const auto& rows : runs) {
+      for (const BenchRow& row : rows) us.push_back(row.floor);
+    }
     return median_of(us);
   }
 };
@@ -55,13 +63,13 @@ std::string number(double value, const char* none, int digits) {
 }
 
 // The system moves cores, too: a virtual machine's are nearer to each other in some minutes.
-bool floors_differ(const std::vector<Series>& all) {
+bool floors_differ(const std::vector<Series>& all, size_t size) {
   double least = std::numeric_limits<double>::max();
   double most = 0;
   for (const Series& series : all) {
     if (!series.serves()) continue;
-    least = std::min(least, series.floor());
-    most = std::max(most, series.floor());
+    least = std::min(least, series.floor(size));
+    most = std::max(most, series.floor(size));
   }
   return most > 2 * least;
 }
@@ -81,14 +89,18 @@ void print_table(const BenchOptions& options, const std::vector<Series>& all) {
                           series.label, series.floor());
   }
   std::puts(fmt::format("# floor (us):{}", floors).c_str());
-  if (floors_differ(all)) {
-    std::puts("# floors differ: in some runs the cores were farther apart; trust small sizes less");
+  std::vector<bool> differ(options.sizes.size());
+  for (size_t size = 0; size < options.sizes.size(); ++size) {
+    differ[size] = floors_differ(all, size);
+  }
+  if (std::find(differ.begin(), differ.end(), true) != differ.end()) {
+    std::puts("# *: in some runs the cores were farther apart (floors differ); trust it less");
   }
   std::string names = fmt::format("#{:>11}", "size (B)");
   std::string units = fmt::format("#{:>11}", "");
   for (size_t i = 0; i < all.size(); ++i) {
-    names += fmt::format(" {:>13}", all[i].contender.name);
-    units += fmt::format(" {:>13}", "(us)");
+    names += fmt::format(" {:>13} {:>6}", all[i].contender.name, "floor");
+    units += fmt::format(" {:>13} {:>6}", "(us)", "(us)");
     if (i == 0) continue;
     names += fmt::format(" {:>7}", "ratio");
     units += fmt::format(" {:>7}", "");
@@ -100,9 +112,10 @@ void print_table(const BenchOptions& options, const std::vector<Series>& all) {
     const double ours = all.front().median(size);
     for (size_t i = 0; i < all.size(); ++i) {
       const double us = all[i].median(size);
-      line += fmt::format(" {:>13}", number(us, "-", 2));
+      line += fmt::format(" {:>13} {:>6}", number(us, "-", 2), number(all[i].floor(size), "-", 2));
       if (i != 0) line += fmt::format(" {:>7}", number(us / ours, "-", 2));
     }
+    if (differ[size]) line += " *";
     std::puts(line.c_str());
   }
 }
@@ -156,6 +169,7 @@ void print_json(const BenchOptions& options, const std::vector<Series>& all) {
       const double us = series.median(size);
       if (std::isnan(us)) continue;
       row["us"][series.contender.name] = us;
+      row["floor_us"][series.contender.name] = series.floor(size);
       if (&series != &all.front()) row["ratio"][series.contender.name] = us / ours;
     }
     json["rows"].push_back(std::move(row));

@@ -22,7 +22,7 @@ Status served_by_another(const BenchOptions& options, const BenchRow& row,
 }  // namespace
 
 Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
-                            const std::string& backend, uint64_t bytes, double floor) {
+                            const std::string& backend, uint64_t bytes) {
   Result<muster_group*> group = session.group(backend);
   if (!group.ok()) return group.take_status();
   const muster_op op = options.op;
@@ -40,7 +40,6 @@ Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
   DeviceRun* const device = session.device();
   row.loop = device == nullptr ? options.loop_name : options.graph ? "graph" : "stream";
   row.memory = options.memory;
-  row.floor = floor;
   Exercise exercise(op, options.dtype, options.redop, row.count, session.rank(), session.size());
   PlacementOptions where;
   where.in_place = options.in_place;
@@ -71,9 +70,10 @@ Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
     MUSTER_TRY(measure_on_device(session, options, *group, placements, measured));
     return measured;
   }
-  Result<std::vector<double>> times = session.time_each(*group, placement.call(), options.loop);
+  Result<LoopTimes> times = session.time_each(*group, placement.call(), options.loop);
   if (!times.ok()) return times.take_status();
-  row.set_times(*times);
+  row.set_times(times->us);
+  row.floor = times->floor;
   return measured;
 }
 

@@ -17,7 +17,7 @@ struct MeasuredRow {
 
 // By the backend ("": whichever serves); UNAVAILABLE when another one serves. [collective]
 Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
-                            const std::string& backend, uint64_t bytes, double floor);
+                            const std::string& backend, uint64_t bytes);
 
 }  // namespace muster::cli
 

@@ -31,7 +31,7 @@ struct BenchRow {
   bool in_place = false;
   std::string memory = "ordinary";
   std::string loop = "synchronised";
-  double floor = 0;  // microseconds of an exchange of nothing; 0: not measured
+  double floor = 0;  // microseconds of an exchange of nothing meanwhile; 0: not measured
   double host = 0;   // microseconds that the host takes to enqueue a call; 0: not measured
 
   // From the microseconds of each iteration, which it sorts.

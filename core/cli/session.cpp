@@ -182,8 +182,8 @@ Status Session::slowest(std::vector<double>& microseconds) {
                                   microseconds.size(), MUSTER_F64, MUSTER_MAX, nullptr));
 }
 
-Result<std::vector<double>> Session::time_each(muster_group* group, const muster_call& call,
-                                               const LoopOptions& options) {
+Result<LoopTimes> Session::time_each(muster_group* group, const muster_call& call,
+                                     const LoopOptions& options) {
   Status failed;
   const auto execute = [&] {
     muster_status* const status = muster_execute(group, &call);
@@ -192,13 +192,16 @@ Result<std::vector<double>> Session::time_each(muster_group* group, const muster
     failed = Status(status);
     return false;
   };
-  std::vector<double> microseconds;
+  LoopTimes times;
   if (meeting_ != nullptr) {
-    if (run_loop(*meeting_, options, execute, &microseconds)) return microseconds;
+    if (run_loop(*meeting_, options, execute, &times)) return times;
     return failed.ok() ? lost_rank(*meeting_) : std::move(failed);
   }
   ControlRanks ranks{control_, Status()};
-  if (run_loop(ranks, options, execute, &microseconds)) return microseconds;
+  if (run_loop(ranks, options, execute, &times)) {
+    times.floor = 0;
+    return times;
+  }
   return failed.ok() ? std::move(ranks.status) : std::move(failed);
 }
 

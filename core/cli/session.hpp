@@ -67,9 +67,9 @@ class Session {
   // [collective]
   Result<std::vector<double>> time_samples(uint32_t samples,
                                            const std::function<Result<double>()>& sample);
-  // The measured loop around the call: microseconds of each iteration. [collective]
-  Result<std::vector<double>> time_each(muster_group* group, const muster_call& call,
-                                        const LoopOptions& options);
+  // The measured loop around the call. [collective]
+  Result<LoopTimes> time_each(muster_group* group, const muster_call& call,
+                              const LoopOptions& options);
   // Whether ranks meet in shared memory before a timed call; else in a barrier of the control
   // group, which hides what takes less than it.
   bool meets_in_memory() const { return meeting_ != nullptr; }

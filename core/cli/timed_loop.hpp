@@ -6,6 +6,10 @@
 // once per sample, then make many calls; a sample is the slowest rank's average. The cost of
 // reading the clock is taken off.
 //
+// Now and then between the calls, an exchange of nothing is timed as a call would be: the floor,
+// what the cores need to notice each other while this is measured. A virtual machine's cores move
+// from second to second.
+//
 // Nothing is linked. `Ranks` is a Meeting, or anything else with meet() and largest().
 #ifndef MUSTER_CORE_CLI_TIMED_LOOP_HPP
 #define MUSTER_CORE_CLI_TIMED_LOOP_HPP
@@ -26,6 +30,11 @@ struct LoopOptions {
   static constexpr uint32_t kFewest = 20;
   static constexpr uint32_t kMost = 30000;
   static constexpr uint32_t kFewestWarm = 5;
+};
+
+struct LoopTimes {
+  std::vector<double> us;  // of each iteration; back to back: of each sample
+  double floor = 0;        // the median of the exchanges of nothing meanwhile, microseconds
 };
 
 using LoopClock = std::chrono::steady_clock;
@@ -59,11 +68,41 @@ inline uint32_t iterations_that_fit(double each_us, double seconds) {
       std::clamp(fit, double{LoopOptions::kFewest}, double{LoopOptions::kMost}));
 }
 
+// Times of an exchange of nothing; one between every kEvery calls or samples.
+template <class Ranks>
+class FloorTimes {
+ public:
+  FloorTimes(Ranks& ranks, double clock_us) : ranks_(ranks), clock_us_(clock_us) {}
+  // Before every call. False: a meeting failed.
+  bool before_call() {
+    if (calls_++ % kEvery != 0) return true;
+    if (!ranks_.meet()) return false;
+    const auto start = LoopClock::now();
+    if (!ranks_.meet()) return false;
+    us_.push_back(std::max(loop_microseconds(start, LoopClock::now()) - clock_us_, 0.0));
+    return true;
+  }
+  bool median(double* us) {
+    if (!ranks_.largest(us_.data(), us_.size())) return false;
+    *us = median_of(us_);
+    return true;
+  }
+
+ private:
+  static constexpr uint32_t kEvery = 8;
+
+  Ranks& ranks_;
+  double clock_us_;
+  uint64_t calls_ = 0;
+  std::vector<double> us_;
+};
+
 template <class Ranks, class Call>
 bool time_synchronised(Ranks& ranks, uint32_t iterations, double clock_us, Call& call,
-                       std::vector<double>* us) {
+                       std::vector<double>* us, FloorTimes<Ranks>* floor = nullptr) {
   us->assign(iterations, 0);
   for (double& time : *us) {
+    if (floor != nullptr && !floor->before_call()) return false;
     if (!ranks.meet()) return false;
     const auto start = LoopClock::now();
     if (!call()) return false;
@@ -75,9 +114,10 @@ bool time_synchronised(Ranks& ranks, uint32_t iterations, double clock_us, Call&
 
 template <class Ranks, class Call>
 bool time_back_to_back(Ranks& ranks, uint32_t samples, uint32_t calls, double clock_us, Call& call,
-                       std::vector<double>* us) {
+                       std::vector<double>* us, FloorTimes<Ranks>* floor) {
   us->assign(samples, 0);
   for (double& time : *us) {
+    if (!floor->before_call()) return false;
     if (!ranks.meet()) return false;
     const auto start = LoopClock::now();
     for (uint32_t i = 0; i < calls; ++i) {
@@ -89,10 +129,9 @@ bool time_back_to_back(Ranks& ranks, uint32_t samples, uint32_t calls, double cl
   return ranks.largest(us->data(), us->size());
 }
 
-// Warms up, then measures; microseconds of each iteration (back to back: of each sample), the same
-// on all ranks. False: a call or a meeting failed.
+// Warms up, then measures; the same times on all ranks. False: a call or a meeting failed.
 template <class Ranks, class Call>
-bool run_loop(Ranks& ranks, const LoopOptions& options, Call&& call, std::vector<double>* us) {
+bool run_loop(Ranks& ranks, const LoopOptions& options, Call&& call, LoopTimes* measured) {
   const double clock_us = clock_cost_us();
   const uint32_t first = options.warmup != 0 ? options.warmup : LoopOptions::kFewestWarm;
   std::vector<double> times;
@@ -110,23 +149,28 @@ bool run_loop(Ranks& ranks, const LoopOptions& options, Call&& call, std::vector
   }
   uint32_t iterations = options.iterations;
   if (iterations == 0) iterations = iterations_that_fit(each, options.seconds);
-  if (!options.back_to_back) return time_synchronised(ranks, iterations, clock_us, call, us);
+  FloorTimes<Ranks> floor(ranks, clock_us);
+  if (!options.back_to_back) {
+    return time_synchronised(ranks, iterations, clock_us, call, &measured->us, &floor) &&
+           floor.median(&measured->floor);
+  }
   // A sample of about a millisecond: long against the meeting before it.
   const auto calls = static_cast<uint32_t>(std::clamp(1000 / std::max(each, 0.05), 1.0, 1000.0));
   const uint32_t samples = std::max((iterations + calls - 1) / calls, LoopOptions::kFewest);
-  return time_back_to_back(ranks, samples, calls, clock_us, call, us);
+  return time_back_to_back(ranks, samples, calls, clock_us, call, &measured->us, &floor) &&
+         floor.median(&measured->floor);
 }
 
-// What ranks need to notice each other, measured as a call would be: an exchange of nothing.
+// The floor by itself, before anything else is measured.
 template <class Ranks>
 bool exchange_floor(Ranks& ranks, const LoopOptions& options, double* us) {
   LoopOptions plain = options;
   plain.back_to_back = false;
-  std::vector<double> times;
+  LoopTimes measured;
   if (!run_loop(
-          ranks, plain, [&] { return ranks.meet(); }, &times))
+          ranks, plain, [] { return true; }, &measured))
     return false;
-  *us = median_of(times);
+  *us = measured.floor;
   return true;
 }
 

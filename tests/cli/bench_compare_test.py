@@ -40,9 +40,10 @@ class Compare(support.Case):
         self.assertIn("# floor (us): muster (shm)", text)
         self.assertIn("gloo (fake 1.2) 0.50", text)
         rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
-        self.assertEqual([("64", "1000000.00"), ("4096", "1000000.00")], [(row[0], row[2]) for row in rows])
+        self.assertEqual([("64", "1000000.00"), ("4096", "1000000.00")], [(row[0], row[3]) for row in rows])
         for row in rows:
-            self.assertAlmostEqual(1.0, float(row[3]) * float(row[1]) / float(row[2]), delta=0.2)
+            self.assertEqual("0.50", row[4])
+            self.assertAlmostEqual(1.0, float(row[5]) * float(row[1]) / float(row[3]), delta=0.2)
 
     def test_given_repeats_when_compared_then_the_peer_runs_so_often_with_muster_s_own_arguments(self):
         self.compare(*self.rows_of(), "--dtype", "f32", "--in-place")
@@ -67,7 +68,7 @@ class Compare(support.Case):
     def test_given_a_peer_without_the_operation_when_compared_then_its_column_is_empty_and_says_so(self):
         text = self.compare(*self.peer("echo 'fake has no all_reduce' >&2\nexit 77")).stdout
         self.assertIn("# fake has no all_reduce\n", text)
-        self.assertEqual(["-", "-"], text.splitlines()[-1].split()[2:])
+        self.assertEqual(["-", "-", "-"], text.splitlines()[-1].split()[3:])
 
     def test_given_a_peer_that_fails_when_compared_then_its_own_words_are_told_and_muster_s_figures_stand(self):
         for body, words in (("echo 'no such fabric' >&2\nexit 9", ("exit code 9", "no such fabric")),
@@ -81,7 +82,7 @@ class Compare(support.Case):
                 for word in words:
                     self.assertIn(word, result.stderr)
                 self.assertIn("it was started by:", result.stderr)
-                self.assertRegex(result.stdout.splitlines()[-1], r"^ +4096 +\d+\.\d+ +- +-$")
+                self.assertRegex(result.stdout.splitlines()[-1], r"^ +4096 +\d+\.\d+ +\d+\.\d+ +- +- +-$")
 
     def test_given_a_dry_run_when_compared_then_the_launches_are_printed_and_nothing_runs(self):
         for name in ("openmpi", "mpich"):

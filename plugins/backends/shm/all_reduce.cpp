@@ -62,7 +62,7 @@ void one_shot(State& state, const Reduction& reduction) {
   Card& own = stage.claim(step);
   write_operands(own, {send, {}});
   if (send.staged() && reduction.receiver != state.rank()) {
-    copy_bytes(stage.slot(step), call.send, reduction.bytes);
+    stage.show(stage.slot(step), call.send, reduction.bytes);
   }
   publish(stage, reduction, step);
   if (reduction.received_by(state.rank())) {
@@ -149,7 +149,7 @@ class TwoShot {
       std::byte* const slot = stage_.slot(step);
       for (uint32_t k = 1; k < stage_.size(); ++k) {
         const uint32_t r = stage_.peer(k);
-        copy_bytes(slot + of.in_slot(r), at(call_.send, of.in_operand(r)), of.bytes(r));
+        stage_.show(slot + of.in_slot(r), at(call_.send, of.in_operand(r)), of.bytes(r));
       }
     }
     stage_.publish(step);
@@ -185,18 +185,22 @@ class TwoShot {
                       stage_.size());
   }
 
-  // The own slice of the own slot: no other rank needs what send has there.
+  // The own slice of the own slot: no other rank needs what send has there. What goes around the
+  // caches is summed up beside it.
   void reduce_into_slot(uint64_t step, const Slices& of) {
-    std::byte* result = stage_.slot(step) + of.in_slot(rank_);
+    std::byte* slot = stage_.slot(step) + of.in_slot(rank_);
+    const bool beside = stage_.shows_far();
     const uint64_t most = kBlockBytes / reduction_.element;
     uint64_t offset = of.in_operand(rank_);
     for (uint64_t left = of.length(rank_); left != 0;) {
       const uint64_t count = std::min(most, left);
       const uint64_t bytes = count * reduction_.element;
+      std::byte* const result = beside ? state_.sums_of(kBlockBytes) : slot;
       combine(result, count);
+      if (beside) stage_.show(slot, result, bytes);
       if (receives_) state_.copies.result(at(call_.recv, offset), result, bytes, reduction_.bytes);
       for (const void*& source : state_.sources) source = at(source, bytes);
-      result += bytes;
+      slot += bytes;
       offset += bytes;
       left -= count;
     }
@@ -213,8 +217,7 @@ class TwoShot {
         const std::byte* const reduced = state_.peer_recv[r] != nullptr
                                              ? state_.peer_recv[r] + of.in_operand(r)
                                              : stage_.slot(r, step) + of.in_slot(r);
-        state_.copies.result(at(call_.recv, of.in_operand(r)), reduced, of.bytes(r),
-                             reduction_.bytes);
+        stage_.take(at(call_.recv, of.in_operand(r)), reduced, of.bytes(r), reduction_.bytes);
       }
     }
     stage_.finish(step);

@@ -33,7 +33,7 @@ void show_all(State& state, const muster_call& call, uint64_t bytes) {
   for (uint64_t i = 0; i < steps; ++i) {
     write_operands(stage.claim(first + i), own);
     if (own.send.staged()) {
-      copy_bytes(stage.slot(first + i), at(call.send, i * most), std::min(most, bytes - i * most));
+      stage.show(stage.slot(first + i), at(call.send, i * most), std::min(most, bytes - i * most));
     }
     stage.publish(first + i);
     stage.finish(first + i);
@@ -52,7 +52,7 @@ void take_all(State& state, const muster_call& call, uint64_t bytes) {
     if (i == 0) direct = state.operands.find(call.root, operands_of(card).send, bytes);
     const std::byte* const shown =
         direct != nullptr ? direct + i * most : stage.slot(call.root, first + i);
-    state.copies.result(at(call.recv, i * most), shown, std::min(most, bytes - i * most), bytes);
+    stage.take(at(call.recv, i * most), shown, std::min(most, bytes - i * most), bytes);
     stage.finish(first + i);
   }
 }

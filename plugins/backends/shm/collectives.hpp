@@ -9,6 +9,7 @@
 #include "muster/call.h"
 #include "plugins/backends/shm/blocks.hpp"
 #include "plugins/backends/shm/copy.hpp"
+#include "plugins/backends/shm/distance.hpp"
 #include "plugins/backends/shm/mailbox.hpp"
 #include "plugins/backends/shm/norm_table.hpp"
 #include "plugins/backends/shm/operands.hpp"
@@ -23,6 +24,7 @@ namespace muster::shm {
 struct State {
   State(plugin::Group group, const Settings& settings)
       : settings(settings),
+        distance(group.size()),
         stage(group, settings.epoch_start),
         mailbox(group, settings.epoch_start),
         regions(group),
@@ -37,6 +39,7 @@ struct State {
   uint32_t size() const { return stage.size(); }
 
   Settings settings;
+  Distance distance;
   Stage stage;
   Mailbox mailbox;
   Regions regions;

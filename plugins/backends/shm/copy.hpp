@@ -1,5 +1,5 @@
 // Moving bytes: memcpy, but that empty buffers may be NULL; and around the caches for what would
-// push everything else out of them.
+// push everything else out of them, or goes to cores far away.
 #ifndef MUSTER_PLUGINS_SHM_COPY_HPP
 #define MUSTER_PLUGINS_SHM_COPY_HPP
 
@@ -8,26 +8,64 @@
 
 #include "muster/kernels.h"
 #include "muster/plugin.hpp"
+#include "plugins/backends/shm/claiming_copy.hpp"
 
 namespace muster::shm {
 
 inline void copy_bytes(void* to, const void* from, uint64_t bytes) {
   if (bytes != 0) std::memcpy(to, from, bytes);
 }
+// As memcpy, in several streams: more lines are asked for at once, which pays where each takes long
+// to come.
+inline void copy_in_streams(void* to, const void* from, uint64_t bytes) {
+  constexpr uint64_t kStreams = 4;
+  constexpr uint64_t kLine = 64;
+  auto* const d = static_cast<unsigned char*>(to);
+  const auto* const s = static_cast<const unsigned char*>(from);
+  const uint64_t part = bytes / (kStreams * kLine) * kLine;
+  for (uint64_t i = 0; i < part; i += kLine) {
+    for (uint64_t stream = 0; stream < kStreams; ++stream) {
+      std::memcpy(d + stream * part + i, s + stream * part + i, kLine);
+    }
+  }
+  copy_bytes(d + kStreams * part, s + kStreams * part, bytes - kStreams * part);
+}
+
 // The runtime's copy kernels; plain memcpy where it has none.
 class CopyTable {
  public:
   // stream_bytes: results of at least this size do not stay in the caches anyhow.
-  void resolve(const plugin::Host& host, uint64_t stream_bytes) {
+  // far_bytes: what is shown to far ranks goes around the caches from this size on.
+  void resolve(const plugin::Host& host, uint64_t stream_bytes, uint64_t far_bytes) {
     stream_bytes_ = stream_bytes;
+    far_bytes_ = far_bytes;
+    claiming_ = claiming_copy();
     streaming_ = host.kernel<muster_host_copy>(MUSTER_FAMILY_HOST_COPY, MUSTER_DTYPE_NONE,
                                                MUSTER_REDOP_NONE, MUSTER_ALGORITHM_STREAMING);
-    if (streaming_ == nullptr) stream_bytes_ = UINT64_MAX;
+    if (streaming_ == nullptr) stream_bytes_ = far_bytes_ = UINT64_MAX;
+  }
+  // What another rank has shown, into a part of a result of `whole` bytes.
+  void taken(void* to, const void* from, uint64_t bytes, uint64_t whole, bool far) const {
+    if (far && whole < stream_bytes_ && bytes >= far_bytes_) {
+      copy_in_streams(to, from, bytes);
+    } else {
+      result(to, from, bytes, whole);
+    }
   }
   // A part of a result of `whole` bytes.
   void result(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
     if (whole >= stream_bytes_) {
       streaming_(to, from, bytes);
+    } else {
+      copy_bytes(to, from, bytes);
+    }
+  }
+  // Into memory that other ranks read next. far: distance.hpp.
+  void shown(void* to, const void* from, uint64_t bytes, bool far) const {
+    if (far && bytes >= far_bytes_) {
+      streaming_(to, from, bytes);
+    } else if (claiming_ != nullptr && bytes >= kClaimedFrom && bytes <= kClaimedTo) {
+      claiming_(to, from, bytes);
     } else {
       copy_bytes(to, from, bytes);
     }
@@ -38,8 +76,14 @@ class CopyTable {
   }
 
  private:
+  // Fewer lines cost less than the loop; more do not lie in the nearest caches any more.
+  static constexpr uint64_t kClaimedFrom = 512;
+  static constexpr uint64_t kClaimedTo = 64 * 1024;
+
   muster_host_copy streaming_ = nullptr;
+  muster_host_copy claiming_ = nullptr;
   uint64_t stream_bytes_ = UINT64_MAX;
+  uint64_t far_bytes_ = UINT64_MAX;
 };
 
 }  // namespace muster::shm

@@ -94,7 +94,7 @@ void one_shot(const FusedRows& f) {
   Stage& stage = f.state.stage;
   const uint64_t step = stage.begin(1);
   stage.claim(step);
-  copy_bytes(stage.slot(step), f.call.send, f.rows * f.row_bytes);
+  stage.show(stage.slot(step), f.call.send, f.rows * f.row_bytes);
   stage.publish_unfenced(step);
   f.state.sources[f.state.rank()] = f.call.send;
   for (uint32_t i = 1; i < stage.size(); ++i) {
@@ -167,9 +167,9 @@ class TwoShot {
     std::byte* const slot = stage_.slot(first_ + i);
     for (uint32_t k = 1; k < stage_.size(); ++k) {
       const uint32_t r = stage_.peer(k);
-      copy_bytes(slot + of.begin(r) * f_.row_bytes,
-                 at(f_.call.send, (i * most_ + of.begin(r)) * f_.row_bytes),
-                 of.length(r) * f_.row_bytes);
+      stage_.show(slot + of.begin(r) * f_.row_bytes,
+                  at(f_.call.send, (i * most_ + of.begin(r)) * f_.row_bytes),
+                  of.length(r) * f_.row_bytes);
     }
     stage_.publish(first_ + i);
   }

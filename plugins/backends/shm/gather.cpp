@@ -31,7 +31,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   const auto show = [&](uint64_t step, uint64_t i) {
     write_operands(stage.claim(step), own);
     const Piece piece = blocks.piece(rank, i * most, most);
-    if (own.send.staged()) copy_bytes(stage.slot(step), at(call.send, i * most), piece.bytes);
+    if (own.send.staged()) stage.show(stage.slot(step), at(call.send, i * most), piece.bytes);
     stage.publish(step);
   };
   const auto take = [&](uint64_t step, uint64_t i) {
@@ -46,7 +46,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
       }
       const std::byte* const shown =
           state.peer_send[r] != nullptr ? state.peer_send[r] + i * most : stage.slot(r, step);
-      state.copies.result(at(call.recv, piece.at), shown, piece.bytes, whole);
+      stage.take(at(call.recv, piece.at), shown, piece.bytes, whole);
     }
   };
   pipeline(stage, (blocks.largest() + most - 1) / most, show, take);
@@ -78,7 +78,12 @@ void gather(State& state, const muster_call& call) {
   if (bytes == 0) return;
   Stage& stage = state.stage;
   const bool is_root = state.rank() == call.root;
+  const auto take_own = [&] {
+    if (!is_root) return;
+    state.copies.own(at(call.recv, call.root * bytes), call.send, bytes, state.size() * bytes);
+  };
   if (bytes > kCardBytes) {
+    take_own();  // while the others show their first chunks
     state.recv_blocks.assign(element_bytes(call), call.count);
     chunked(state, call, state.recv_blocks, state.size() * bytes, is_root);
   } else {
@@ -93,9 +98,7 @@ void gather(State& state, const muster_call& call) {
       stage.publish(step);
     }
     stage.finish(step);
-  }
-  if (is_root) {
-    state.copies.own(at(call.recv, call.root * bytes), call.send, bytes, state.size() * bytes);
+    take_own();
   }
 }
 

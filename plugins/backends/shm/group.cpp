@@ -40,7 +40,7 @@ ShmGroup::ShmGroup(plugin::Group group)
 void ShmGroup::connect() {
   state_.kernels.resolve(group_.host());
   state_.norms.resolve(group_.host());
-  state_.copies.resolve(group_.host(), state_.settings.stream_bytes);
+  state_.copies.resolve(group_.host(), state_.settings.stream_bytes, state_.settings.far_bytes);
   const int32_t own = memory_.get();
   std::vector<Descriptor> received;
   for (const int32_t fd : group_.exchange_fds(&own, 1)) received.emplace_back(fd);
@@ -52,8 +52,10 @@ void ShmGroup::connect() {
   memory_.reset();
   const Surroundings around = look_around();
   const uint32_t spins = around.cores_suffice ? kSpins : 0;
-  state_.stage.attach(&segments_, layout_.slot_bytes, spins, around.nodes);
-  state_.mailbox.attach(&segments_, &state_.copies, layout_.box_bytes, spins);
+  state_.distance.attach(state_.settings.far_ns);
+  state_.stage.attach(&segments_, layout_.slot_bytes, spins, around.nodes, &state_.copies,
+                      &state_.distance);
+  state_.mailbox.attach(&segments_, &state_.copies, &state_.distance, layout_.box_bytes, spins);
 }
 
 ShmGroup::Surroundings ShmGroup::look_around() const {

@@ -22,46 +22,59 @@ uint32_t* futex_of(muster_wait_word& word) {
 Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
     : group_(group),
       positions_(size_t{kChannels} * group.size(), Position{epoch_start, epoch_start, epoch_start}),
-      held_(size_t{2} * group.size()) {}
+      held_(size_t{2} * group.size()) {
+  owed_.reserve(size_t{2} * group.size());
+}
 
 void Mailbox::attach(const std::vector<SegmentView>* segments, const CopyTable* copies,
-                     uint64_t box_bytes, uint32_t spins) {
+                     Distance* distance, uint64_t box_bytes, uint32_t spins) {
   segments_ = segments;
   copies_ = copies;
+  distance_ = distance;
   box_bytes_ = box_bytes;
   spins_ = Spins(spins);
 }
 
-// Why no ring is missed: the listener says so and then looks at the boxes, the mover fills a box
-// (or counts it consumed) and then looks who listens, all sequentially consistent, so at least one
-// sees the other.
-void Mailbox::ring_if_listening(uint32_t peer) {
-  ControlBlock& control = (*segments_)[peer].control();
-  if (__atomic_load_n(&control.listening, __ATOMIC_SEQ_CST) == 0) return;
-  muster_wait_word& bell = control.bell.word;
-  __atomic_fetch_add(&bell.value, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&bell.waiters, __ATOMIC_SEQ_CST) != 0) {
-    syscall(SYS_futex, futex_of(bell), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+// Why no ring is missed: the listener says so and then looks at the boxes, the mover fills boxes
+// (or counts them consumed) and then looks who listens, with a fence between, so at least one sees
+// the other. One fence serves all that was moved.
+void Mailbox::ring_listening() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  for (const uint32_t peer : owed_) {
+    ControlBlock& control = (*segments_)[peer].control();
+    if (__atomic_load_n(&control.listening, __ATOMIC_SEQ_CST) == 0) continue;
+    muster_wait_word& bell = control.bell.word;
+    __atomic_fetch_add(&bell.value, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&bell.waiters, __ATOMIC_SEQ_CST) != 0) {
+      syscall(SYS_futex, futex_of(bell), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+    }
   }
+  owed_.clear();
 }
 
 bool Mailbox::push(Channel channel, Transfer& transfer) {
   const uint32_t peer = transfer.peer;
   Position& at = position(channel, peer);
   if (at.written - at.known >= kBoxes) {
-    at.known = __atomic_load_n(&(*segments_)[peer].counters(channel, group_.rank()).consumed,
-                               __ATOMIC_SEQ_CST);
+    at.known = __atomic_load_n(&consumed_by(channel, peer), __ATOMIC_SEQ_CST);
     if (at.written - at.known >= kBoxes) return false;
   }
   BoxHeader& box = own().box(channel, peer, at.written);
   const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
   box.message_bytes = transfer.bytes;
-  copy_bytes(length <= kHeaderBytes ? box.data : SegmentView::payload(box),
-             transfer.data + transfer.moved, length);
+  const std::byte* const from = transfer.data + transfer.moved;
+  if (length <= kHeaderBytes) {
+    copy_bytes(box.data, from, length);
+  } else {
+    if (distance_->due(length)) {
+      at.known = distance_->look(peer, consumed_by(channel, peer), at.known);
+    }
+    copies_->shown(SegmentView::payload(box), from, length, distance_->far());
+  }
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
-  __atomic_store_n(&box.filled, ++at.written, __ATOMIC_SEQ_CST);
-  ring_if_listening(peer);
+  __atomic_store_n(&box.filled, ++at.written, __ATOMIC_RELEASE);
+  owe_ring(peer);
   return true;
 }
 
@@ -79,13 +92,13 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   }
   const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
   if (transfer.moved + length > limit) return false;
-  copies_->result(transfer.data + transfer.moved,
-                  length <= kHeaderBytes ? box.data : SegmentView::payload(box), length,
-                  transfer.bytes);
+  copies_->taken(transfer.data + transfer.moved,
+                 length <= kHeaderBytes ? box.data : SegmentView::payload(box), length,
+                 transfer.bytes, distance_->far());
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
-  __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_SEQ_CST);
-  ring_if_listening(peer);
+  __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_RELEASE);
+  owe_ring(peer);
   return true;
 }
 
@@ -166,6 +179,7 @@ void Mailbox::run(Channel channel, std::vector<Transfer>& transfers) {
   uint32_t& listening = own().control().listening;
   while (unfinished()) {
     if (advance(channel, transfers)) continue;
+    ring_owed();
     if (spins_.until([&] { return advance(channel, transfers); })) continue;
     __atomic_store_n(&listening, 1, __ATOMIC_SEQ_CST);
     // Read before the last look, so that whatever is moved after it ends the sleep.
@@ -173,6 +187,7 @@ void Mailbox::run(Channel channel, std::vector<Transfer>& transfers) {
     if (!advance(channel, transfers)) sleep(transfers, heard);
     __atomic_store_n(&listening, 0, __ATOMIC_RELAXED);
   }
+  ring_owed();
 }
 
 }  // namespace muster::shm

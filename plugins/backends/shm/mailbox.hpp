@@ -7,7 +7,9 @@
 // another length is found. Messages between two ranks on one channel arrive in the order sent.
 //
 // A rank that can move nothing looks again for a while, then says that it listens and sleeps on its
-// own bell; whoever moves a chunk rings the bell of a peer that listens. Rationale: a rank with
+// own bell; whoever moves a chunk rings the bell of a peer that listens: not at once, but before it
+// waits itself or returns, for the look at who listens must wait until its stores are seen.
+// Rationale of the bell: a rank with
 // several transfers must wait for any of them; one bell per rank makes that one word. Many ring it,
 // so it is counted up atomically here instead of stored by host.signal.
 //
@@ -20,6 +22,7 @@
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/copy.hpp"
+#include "plugins/backends/shm/distance.hpp"
 #include "plugins/backends/shm/layout.hpp"
 #include "plugins/backends/shm/spins.hpp"
 
@@ -50,8 +53,8 @@ class Mailbox {
  public:
   Mailbox(plugin::Group group, uint64_t epoch_start);
   // spins: looks at all transfers, with a pause after each, before a rank sleeps.
-  void attach(const std::vector<SegmentView>* segments, const CopyTable* copies, uint64_t box_bytes,
-              uint32_t spins);
+  void attach(const std::vector<SegmentView>* segments, const CopyTable* copies, Distance* distance,
+              uint64_t box_bytes, uint32_t spins);
 
   // Carries out all transfers; those of one direction and peer in their order.
   void run(Channel channel, std::vector<Transfer>& transfers);
@@ -66,6 +69,10 @@ class Mailbox {
     return positions_[static_cast<size_t>(channel) * group_.size() + peer];
   }
   const SegmentView& own() const { return (*segments_)[group_.rank()]; }
+  // Chunks that the peer has taken out of this rank's boxes.
+  const uint64_t& consumed_by(Channel channel, uint32_t peer) const {
+    return (*segments_)[peer].counters(channel, group_.rank()).consumed;
+  }
   bool push(Channel channel, Transfer& transfer);
   bool pull(Channel channel, Transfer& transfer, uint64_t limit);
   // One look at every transfer; whether anything moved.
@@ -73,16 +80,24 @@ class Mailbox {
   void match_with_self(std::vector<Transfer>& transfers) const;
   // Sleeps until the bell has been rung since `heard`.
   void sleep(const std::vector<Transfer>& transfers, uint64_t heard);
-  // After a sequentially consistent store of what the peer may wait for.
-  void ring_if_listening(uint32_t peer);
+  // Something that the peer may wait for was stored.
+  void owe_ring(uint32_t peer) {
+    if (owed_.empty() || owed_.back() != peer) owed_.push_back(peer);
+  }
+  void ring_owed() {
+    if (!owed_.empty()) ring_listening();
+  }
+  void ring_listening();
 
   plugin::Group group_;
   const std::vector<SegmentView>* segments_ = nullptr;
   const CopyTable* copies_ = nullptr;
+  Distance* distance_ = nullptr;
   uint64_t box_bytes_ = 0;
   Spins spins_;
   std::vector<Position> positions_;  // this rank's own view of its counters
   std::vector<uint8_t> held_;        // per direction and peer: an earlier transfer is not over
+  std::vector<uint32_t> owed_;       // peers to ring if they listen
 };
 
 }  // namespace muster::shm

@@ -32,7 +32,7 @@ class Pieces {
       for (uint32_t k = 1; k < stage_.size(); ++k) {
         const uint32_t r = stage_.peer(k);
         const Piece piece = blocks_.piece(r, i * most_, most_);
-        copy_bytes(slot + r * most_, at(send_, piece.at), piece.bytes);
+        stage_.show(slot + r * most_, at(send_, piece.at), piece.bytes);
       }
     }
     stage_.publish(step);

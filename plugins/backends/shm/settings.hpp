@@ -39,6 +39,13 @@ struct Declared {
           0, INT64_MAX),
       plugin::option("stream_bytes", MUSTER_OPTION_BYTES, "8388608",
                      "results from this size on are written around the caches", 0, INT64_MAX),
+      plugin::option("far_ns", MUSTER_OPTION_INTEGER, "70",
+                     "ranks are far whose cache line takes so many nanoseconds to come; what is "
+                     "shown to them goes around the caches; 0: none is far; 1: all are",
+                     0, INT32_MAX),
+      plugin::option("far_bytes", MUSTER_OPTION_BYTES, "4096",
+                     "what is shown to far ranks goes around the caches from this size on", 0,
+                     INT64_MAX),
       plugin::option(
           "epoch_start", MUSTER_OPTION_INTEGER, "0",
           "where all counters start, for tests: near 4294967296 they soon cross 32 bits"),
@@ -59,6 +66,8 @@ struct Settings {
   Bands bands;
   uint64_t direct_bytes;
   uint64_t stream_bytes;
+  uint64_t far_ns;
+  uint64_t far_bytes;
   uint64_t epoch_start;
 
   static Settings of(const plugin::Group& group) {
@@ -69,6 +78,8 @@ struct Settings {
                       chunk_bytes, group.size()),
             group.integer_option("direct_bytes"),
             group.integer_option("stream_bytes"),
+            group.integer_option("far_ns"),
+            group.integer_option("far_bytes"),
             group.integer_option("epoch_start")};
   }
 };

@@ -22,6 +22,8 @@
 #include <vector>
 
 #include "muster/plugin.hpp"
+#include "plugins/backends/shm/copy.hpp"
+#include "plugins/backends/shm/distance.hpp"
 #include "plugins/backends/shm/layout.hpp"
 #include "plugins/backends/shm/spins.hpp"
 
@@ -34,7 +36,7 @@ class Stage {
   // become fewer while they are in vain.
   // nodes: by rank, the NUMA node that it runs on.
   void attach(const std::vector<SegmentView>* segments, uint64_t slot_bytes, uint32_t spins,
-              const std::vector<uint32_t>& nodes);
+              const std::vector<uint32_t>& nodes, const CopyTable* copies, Distance* distance);
 
   uint64_t slot_bytes() const { return slot_bytes_; }
   uint32_t rank() const { return group_.rank(); }
@@ -61,6 +63,18 @@ class Stage {
   }
   std::byte* slot(uint64_t step) const { return own().slot(step); }
   std::byte* slot(uint32_t rank, uint64_t step) const { return (*segments_)[rank].slot(step); }
+
+  // Copies into a place of an own slot that was claimed.
+  void show(std::byte* to, const void* from, uint64_t bytes) {
+    if (distance_->due(bytes)) look();
+    copies_->shown(to, from, bytes, distance_->far());
+  }
+  // What another rank has shown, into a part of a result of `whole` bytes.
+  void take(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
+    copies_->taken(to, from, bytes, whole, distance_->far());
+  }
+  // Whether results that others collect are better copied into the slot by show(), block by block.
+  bool shows_far() const { return distance_->far(); }
 
   void publish(uint64_t step) { group_.signal(&own().card(step).word, step); }
   // The same where this rank goes on to wait for all others, then finishes: whoever sleeps is woken
@@ -115,6 +129,7 @@ class Stage {
   }
   void wait_slowly(muster_wait_word& word, uint64_t at_least, uint32_t peer);
   void wait_done(uint32_t peer, uint64_t step);
+  void look();
 
   static constexpr int kEagerLooks = 64;
 
@@ -127,6 +142,10 @@ class Stage {
   uint64_t before_;              // the last step of the operation before the present one
   std::array<uint64_t, kSlots> last_shown_;  // the step in which each own slot was last claimed
   std::vector<uint64_t> known_done_;         // by rank; the own one: for ever
+  std::vector<uint64_t> read_done_;          // by rank: its `done` when it was last read
+  uint32_t next_look_ = 0;
+  const CopyTable* copies_ = nullptr;
+  Distance* distance_ = nullptr;
   muster_wait_word* unfenced_ = nullptr;
 };
 

@@ -119,8 +119,6 @@ int fail(const Library& library, const std::string& what) {
 bool reduces(const std::string& op) { return op.find("reduce") != std::string::npos; }
 
 int measure(Library& library, const Options& options, cli::Meeting& meeting) {
-  double floor = 0;
-  if (!cli::exchange_floor(meeting, options.loop, &floor)) return fail(library, "lost a rank");
   const bool prints = library.rank() == 0;
   if (prints) std::puts(cli::bench_csv_header());
   uint64_t all_wrong = 0;
@@ -134,12 +132,12 @@ int measure(Library& library, const Options& options, cli::Meeting& meeting) {
     run();
     const auto wrong = total(meeting, data.count_wrong());
     if (!wrong) return fail(library, "lost a rank");
-    std::vector<double> us;
+    cli::LoopTimes times;
     const auto once = [&run] {
       run();
       return true;
     };
-    if (!cli::run_loop(meeting, options.loop, once, &us)) return fail(library, "lost a rank");
+    if (!cli::run_loop(meeting, options.loop, once, &times)) return fail(library, "lost a rank");
     cli::BenchRow row;
     row.op = call.op;
     row.dtype = options.dtype;
@@ -149,10 +147,10 @@ int measure(Library& library, const Options& options, cli::Meeting& meeting) {
     row.bytes = call.count * parts * call.element;
     row.in_place = call.in_place;
     row.loop = options.loop.back_to_back ? "back-to-back" : "synchronised";
-    row.floor = floor;
+    row.floor = times.floor;
     row.wrong = *wrong;
     row.backend = library.name();
-    row.set_times(us);
+    row.set_times(times.us);
     all_wrong += row.wrong;
     if (prints) std::puts(cli::bench_csv_line(row).c_str());
     std::fflush(stdout);

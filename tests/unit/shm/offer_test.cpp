@@ -153,7 +153,7 @@ TEST_F(Offer, GivenTheEntryRecordThenItNamesThePluginAndItsInterface) {
   EXPECT_STREQ(muster_plugin_entry.id, "shm");
   EXPECT_STREQ(muster_plugin_entry.interfaces, MUSTER_BACKEND_INTERFACE);
   EXPECT_EQ(backend_->priority, 80);
-  EXPECT_EQ(backend_->option_count, 10u);
+  EXPECT_EQ(backend_->option_count, 12u);
   EXPECT_EQ(muster_plugin_entry.get_interface(instance_, "muster.other/1"), nullptr);
 }
 

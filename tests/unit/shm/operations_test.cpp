@@ -153,6 +153,18 @@ TEST_P(Operations, GivenAlternatingReductionsAndGathersThenNoRankIsLeftBehind) {
   run_on(ranks(), small(), exchanges);
 }
 
+// What is shown goes around the caches, and is taken in several streams.
+TEST_P(Operations, GivenRanksThatAreFarThenRandomOperationsAreExact) {
+  std::mt19937_64 random(4711 + ranks());
+  std::vector<Exchange> exchanges;
+  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, ranks(), 20000));
+  Options options = small();
+  options["far_ns"] = "1";
+  options["far_bytes"] = "64";
+  options["box_bytes"] = "8192";
+  run_on(ranks(), options, exchanges);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Operations,
                          testing::Combine(testing::Values(2u, 3u, 5u, 8u),
                                           testing::Values(uint64_t{0}, uint64_t{1} << 30)));
