@@ -96,6 +96,7 @@ Status write_image_pack(const Config& config, const std::vector<PackedImage>& im
   for (const std::string& argument :
        {std::string("-std=c++17"), std::string("-fPIC"), std::string("-shared"),
         std::string("-fvisibility=hidden"), "-I" + *sources + "/include", "-I" + scratch.path(),
+        fmt::format("-DMUSTER_VERSION=\"{}\"", MUSTER_VERSION),
         fmt::format("-DMUSTER_PACK_ID=\"{}\"", std::filesystem::path(file).stem().string()),
         "-Wl,--version-script=" + *sources + "/plugin.version", std::string("-Wl,-z,now"),
         std::string("-Wl,-z,noexecstack"), std::string("-Wl,--as-needed"),

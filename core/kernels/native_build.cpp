@@ -95,6 +95,7 @@ std::string NativeBuild::compile(const NativeKey& key, const std::string& digest
         text("MUSTER_KERNELS_FAMILY", key.family),
         text("MUSTER_KERNELS_ALGORITHM", key.algorithm),
         fmt::format("-DMUSTER_KERNELS_DTYPE={}", key.dtype),
+        text("MUSTER_VERSION", MUSTER_VERSION),
         text("MUSTER_PACK_ID", NativeStore::id_of(key.name(), digest)),
         text("MUSTER_PACK_ARCHITECTURE", march_),
         text("MUSTER_PACK_DIGEST", digest),

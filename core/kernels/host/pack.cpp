@@ -2,7 +2,7 @@
 // muster.kernels/1. This file is compiled for every machine, so that it can be asked on any.
 //
 // The build says, for a shipped pack as for a file that `muster precompile` makes:
-//   MUSTER_PACK_ID, MUSTER_PACK_ARCHITECTURE, MUSTER_PACK_DIGEST  texts
+//   MUSTER_VERSION, MUSTER_PACK_ID, MUSTER_PACK_ARCHITECTURE, MUSTER_PACK_DIGEST  texts
 //   MUSTER_PACK_SCORE     of the cached kernels; the streaming ones are 100 lower, so that they are
 //                         got by their name only
 //   MUSTER_PACK_REQUIRES  what the processor must have, by its name in __builtin_cpu_supports;
@@ -108,7 +108,7 @@ extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           MUSTER_PACK_ID,
-                                          "0.1.0",
+                                          MUSTER_VERSION,
                                           "muster",
                                           MUSTER_BUILD_TAG,
                                           MUSTER_KERNELS_INTERFACE,

@@ -1,5 +1,5 @@
 // A pack of images as a plugin with muster.kernels/1: compiled by `muster precompile --pack`, which
-// defines MUSTER_PACK_ID and writes images.inc, a line for each:
+// defines MUSTER_VERSION and MUSTER_PACK_ID and writes images.inc, a line for each:
 //
 //   IMAGE(number, file, dtype, redop, world size, family, algorithm, architecture, digest)
 #include <cstring>
@@ -80,7 +80,7 @@ extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           MUSTER_PACK_ID,
-                                          "0.1.0",
+                                          MUSTER_VERSION,
                                           "muster",
                                           MUSTER_BUILD_TAG,
                                           MUSTER_KERNELS_INTERFACE,

@@ -234,7 +234,7 @@ extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 }
 const muster_entry muster_plugin_entry = {MUSTER_PLUGIN_HEAD,
                                           "cuda",
-                                          "0.1.0",
+                                          MUSTER_VERSION,
                                           "muster",
                                           MUSTER_BUILD_TAG,
                                           MUSTER_DEVICE_INTERFACE,

@@ -169,6 +169,6 @@ extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 }
 MUSTER_PLUGIN_RECORD(muster_plugin_entry, muster::cuda_peer::CudaPeerBackend,
-                     muster::cuda_peer::PeerGroup, "cuda_peer", "0.1.0", "muster",
+                     muster::cuda_peer::PeerGroup, "cuda_peer", MUSTER_VERSION, "muster",
                      MUSTER_BACKEND_INTERFACE " " MUSTER_VARIANTS_INTERFACE, "CUDA_VISIBLE_DEVICES",
                      "/dev/nvidiactl");

@@ -6,6 +6,7 @@ extern "C" {
 extern MUSTER_PLUGIN_EXPORT const muster_entry muster_plugin_entry;
 }
 
-MUSTER_PLUGIN_RECORD(muster_plugin_entry, muster::mpi::Backend, muster::mpi::Group, "mpi", "0.1.0",
-                     "muster", MUSTER_BACKEND_INTERFACE " " MUSTER_BOOTSTRAP_INTERFACE,
+MUSTER_PLUGIN_RECORD(muster_plugin_entry, muster::mpi::Backend, muster::mpi::Group, "mpi",
+                     MUSTER_VERSION, "muster",
+                     MUSTER_BACKEND_INTERFACE " " MUSTER_BOOTSTRAP_INTERFACE,
                      "LD_LIBRARY_PATH OPAL_PREFIX", "");

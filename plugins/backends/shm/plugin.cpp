@@ -120,4 +120,5 @@ class ShmBackend : public Declared {
 }  // namespace
 }  // namespace muster::shm
 
-MUSTER_PLUGIN(muster::shm::ShmBackend, muster::shm::ShmGroup, "shm", "0.1.0", "muster", "", "");
+MUSTER_PLUGIN(muster::shm::ShmBackend, muster::shm::ShmGroup, "shm", MUSTER_VERSION, "muster", "",
+              "");
