@@ -15,9 +15,11 @@ struct MeasuredRow {
   std::string what_was_wrong;
 };
 
-// By the backend ("": whichever serves); UNAVAILABLE when another one serves. [collective]
+// By the backend ("": whichever serves) in its group of this variant; UNAVAILABLE when another one
+// serves. [collective]
 Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
-                            const std::string& backend, uint64_t bytes, double floor);
+                            const std::string& backend, uint32_t variant, uint64_t bytes,
+                            double floor);
 
 }  // namespace muster::cli
 

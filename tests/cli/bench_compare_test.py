@@ -2,6 +2,7 @@
 import csv
 import io
 import os
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 
@@ -136,7 +137,9 @@ class Plot(support.Case):
 
 class Tune(support.Case):
     def test_given_an_operation_when_tuned_then_what_won_is_a_configuration_that_can_be_read(self):
-        text = self.muster("bench", "send_recv", "--tune", "tuned.toml", *FEW).stdout
+        result = self.muster("bench", "send_recv", "--tune", "tuned.toml", *FEW)
+        text = result.stdout
+        self.assertEqual(["run 1 of 2", "run 2 of 2"], re.findall(r"box_bytes: (run \d of \d), 4 candidates at 3 sizes", result.stderr))
         self.assertEqual(1, text.count("<- chosen"))
         self.assertRegex(text, r"# +box_bytes +32KiB +256KiB +4MiB +mean\n")
         tuned = (self.root / "tuned.toml").read_text()
