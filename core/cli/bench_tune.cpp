@@ -26,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using Options = std::map<std::string, std::string>;  // as the configuration has them
 
+constexpr const char* kShipped = "shipped";
 // What runs of the same thing differ by on a busy machine: less is no reason to change a value.
 constexpr double kClearlyBetter = 0.97;
 
@@ -52,7 +53,7 @@ Result<std::vector<uint64_t>> sizes_of(const std::string& name, const TomlNode& 
   return sizes;
 }
 
-// "512KiB", or several as "512KiB:2MiB".
+// "512KiB", several as "512KiB:2MiB", or "shipped": the option is left alone.
 Result<std::vector<std::vector<uint64_t>>> candidates_of(const std::string& name,
                                                          const TomlNode& node) {
   const std::vector<std::string>* const texts = texts_of(node);
@@ -60,6 +61,7 @@ Result<std::vector<std::vector<uint64_t>>> candidates_of(const std::string& name
   std::vector<std::vector<uint64_t>> candidates;
   for (const std::string& text : *texts) {
     std::vector<uint64_t>& candidate = candidates.emplace_back();
+    if (text == kShipped) continue;
     std::istringstream parts(text);
     for (std::string part; std::getline(parts, part, ':');) {
       Result<uint64_t> bytes = parse_bytes(part);
@@ -124,16 +126,20 @@ std::string section_of(const std::string& name, const Options& options) {
 }
 
 std::string shown(const std::vector<uint64_t>& candidate) {
+  if (candidate.empty()) return kShipped;
   std::vector<std::string> texts;
   for (const uint64_t bytes : candidate) texts.push_back(format_bytes(bytes));
   return fmt::format("{}", fmt::join(texts, ":"));
 }
 
-// What the option is set to for a candidate.
-std::string setting_of(const TunedLimit& limit, const std::vector<uint64_t>& candidate,
-                       const BenchOptions& options) {
-  if (!limit.per_group) return format_bytes(candidate.front());
-  return fmt::format("{}/{}={}", options.op_name, options.ranks.ranks, fmt::join(candidate, ":"));
+// Sets the option to a candidate.
+void set_to(const std::vector<uint64_t>& candidate, const TunedLimit& limit,
+            const BenchOptions& asked, Options& options) {
+  if (candidate.empty()) return;
+  options[limit.option] =
+      limit.per_group
+          ? fmt::format("{}/{}={}", asked.op_name, asked.ranks.ranks, fmt::join(candidate, ":"))
+          : format_bytes(candidate.front());
 }
 
 bool concerns(const TunedLimit& limit, const BenchOptions& options) {
@@ -174,7 +180,7 @@ std::string config_of_candidates(const TunedLimit& limit, const std::string& bac
   std::string text;
   for (size_t c = 0; c < limit.candidates.size(); ++c) {
     Options tried = chosen;
-    tried[limit.option] = setting_of(limit, limit.candidates[c], options);
+    set_to(limit.candidates[c], limit, options, tried);
     const std::string group = group_name_for(backend, static_cast<uint32_t>(c) + 1);
     text += section_of(fmt::format("group.\"{}\".backend.{}", group, backend), tried);
   }
@@ -301,15 +307,17 @@ int tune(const BenchOptions& options) {
                         options.op_name, backend, options.ranks.ranks, options.repeats)
                 .c_str());
   Options chosen;
+  size_t tuned = 0;
   for (const TunedLimit& limit : *limits) {
     if (!concerns(limit, options)) continue;
     Result<Table> table = try_candidates(options, limit, backend, chosen);
     if (!table.ok()) return fail(table.status());
     const size_t best = best_of(*table);
     print_tried(limit, *table, best);
-    chosen[limit.option] = setting_of(limit, limit.candidates[best], options);
+    set_to(limit.candidates[best], limit, options, chosen);
+    ++tuned;
   }
-  if (chosen.empty()) {
+  if (tuned == 0) {
     return fail(Status(MUSTER_NOT_FOUND,
                        fmt::format("no option of {} is tuned by {}", backend, options.op_name),
                        "all_reduce tunes most of them"));
