@@ -6,7 +6,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/agree/test_values.hpp"
 #include "core/base/names.hpp"
 #include "core/dispatch/prepare.hpp"
 
@@ -43,21 +42,19 @@ Exercise::Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_
 Exercise Exercise::routed(muster_dtype dtype, const std::vector<uint64_t>& elements, uint32_t rank,
                           uint32_t size) {
   Exercise exercise(MUSTER_ALL_TO_ALLV, dtype, MUSTER_REDOP_NONE, 0, rank, size);
-  uint64_t arrived = 0;
   uint64_t most = 0;
   for (uint32_t from = 0; from < size; ++from) {
     const uint64_t* const row = elements.data() + uint64_t{from} * size;
     exercise.source_offset_.push_back(std::accumulate(row, row + rank, uint64_t{0}));
     exercise.arriving_.push_back(row[rank]);
-    arrived += row[rank];
-    exercise.arrival_end_.push_back(arrived);
     most = std::max(most, std::accumulate(row, row + size, uint64_t{0}));
   }
   const uint64_t* const mine = elements.data() + uint64_t{rank} * size;
   exercise.counts_.assign(mine, mine + size);
   const uint64_t element = dtype_size(dtype);
   exercise.send_.resize(std::accumulate(mine, mine + size, uint64_t{0}) * element);
-  exercise.recv_.resize(arrived * element);
+  exercise.recv_.resize(
+      std::accumulate(exercise.arriving_.begin(), exercise.arriving_.end(), uint64_t{0}) * element);
   muster_call& call = exercise.call_;
   call.send = exercise.send_.data();
   call.recv = exercise.recv_.data();
@@ -89,10 +86,15 @@ uint64_t Exercise::bytes() const {
   return call_.count * dtype_size(call_.dtype) * (whole_vector ? size_ : 1);
 }
 
-int64_t Exercise::value(uint32_t rank, uint64_t index) const {
-  const uint64_t mixed = (index + round_) * 0x9E3779B97F4A7C15ull >> 33;
-  if (call_.redop == MUSTER_PROD) return 1 + static_cast<int64_t>((rank + mixed) % 2);
-  return 1 + static_cast<int64_t>((rank + mixed) % 3);
+uint32_t Exercise::residues() const { return call_.redop == MUSTER_PROD ? 2 : 3; }
+
+uint32_t Exercise::residue(uint64_t index) const {
+  const auto mixed = static_cast<uint32_t>((index + round_) * 0x9E3779B97F4A7C15ull >> 33);
+  return residues() == 2 ? mixed % 2 : mixed % 3;
+}
+
+int64_t Exercise::value(uint32_t rank, uint32_t residue) const {
+  return 1 + (uint64_t{rank} + residue) % residues();
 }
 
 void Exercise::fill(uint64_t round) {
@@ -100,104 +102,112 @@ void Exercise::fill(uint64_t round) {
   std::fill(recv_.begin(), recv_.end(), '\x5a');
   const uint64_t element = dtype_size(call_.dtype);
   const uint64_t elements = element == 0 ? 0 : send_.size() / element;
-  for (uint64_t i = 0; i < elements; ++i)
-    store_value(call_.dtype, send_.data(), i, value(rank_, i));
+  FewValues::Values mine{};
+  for (uint32_t k = 0; k < residues(); ++k) mine[k] = static_cast<double>(value(rank_, k));
+  const FewValues values(call_.dtype, mine);
+  values.write(send_.data(), elements, [this](uint64_t i) { return residue(i); });
   if (fused_ != nullptr) fused_->fill(round);
 }
 
-uint64_t Exercise::results() const {
-  if (!arriving_.empty()) return arrival_end_.back();
+std::vector<Exercise::Run> Exercise::results() const {
+  const uint64_t count = call_.count;
+  const uint64_t mine = rank_ * count;
+  std::vector<Run> runs;
+  const auto each_rank = [&](uint64_t at) {
+    for (uint32_t r = 0; r < size_; ++r) runs.push_back({count, at, r});
+  };
+  if (!arriving_.empty()) {
+    for (uint32_t r = 0; r < size_; ++r) runs.push_back({arriving_[r], source_offset_[r], r});
+    return runs;
+  }
   switch (call_.op) {
     case MUSTER_BARRIER:
     case MUSTER_SEND:
-      return 0;
-    case MUSTER_ALL_REDUCE:
-    case MUSTER_BROADCAST:
-    case MUSTER_REDUCE_SCATTER:
-    case MUSTER_REDUCE_SCATTERV:
-    case MUSTER_SCATTER:
-    case MUSTER_SCATTERV:
-    case MUSTER_RECV:
-    case MUSTER_SEND_RECV:
-      return call_.count;
-    case MUSTER_REDUCE:
-      return rank_ == call_.root ? call_.count : 0;
-    case MUSTER_GATHER:
-    case MUSTER_GATHERV:
-      return rank_ == call_.root ? call_.count * size_ : 0;
-    default:
-      return call_.count * size_;
-  }
-}
-
-double Exercise::expect(uint64_t index) const {
-  const uint64_t count = call_.count;
-  const uint64_t mine = rank_ * count;
-  const auto moved = [&](uint32_t from, uint64_t at) {
-    unsigned char element[8];
-    store_value(call_.dtype, element, 0, value(from, at));
-    return load_value(call_.dtype, element, 0);
-  };
-  const auto reduced = [&](uint64_t at) {
-    int64_t few[16];
-    std::vector<int64_t> many;
-    int64_t* values = few;
-    if (size_ > std::size(few)) {
-      many.resize(size_);
-      values = many.data();
-    }
-    for (uint32_t r = 0; r < size_; ++r) values[r] = value(r, at);
-    return combine_values(call_.dtype, call_.redop, values, size_);
-  };
-  if (!arriving_.empty()) {
-    const auto source = static_cast<uint32_t>(
-        std::upper_bound(arrival_end_.begin(), arrival_end_.end(), index) - arrival_end_.begin());
-    const uint64_t first = arrival_end_[source] - arriving_[source];
-    return moved(source, source_offset_[source] + index - first);
-  }
-  const uint32_t from = static_cast<uint32_t>(index / std::max<uint64_t>(count, 1));
-  switch (call_.op) {
+      break;
     case MUSTER_ALL_REDUCE:
     case MUSTER_FUSED_ALL_REDUCE_RMSNORM:
+      runs.push_back({count, 0, kReduced});
+      break;
     case MUSTER_REDUCE:
-      return reduced(index);
+      if (rank_ == call_.root) runs.push_back({count, 0, kReduced});
+      break;
     case MUSTER_REDUCE_SCATTER:
     case MUSTER_REDUCE_SCATTERV:
-      return reduced(mine + index);
+      runs.push_back({count, mine, kReduced});
+      break;
     case MUSTER_BROADCAST:
-      return moved(call_.root, index);
+      runs.push_back({count, 0, call_.root});
+      break;
     case MUSTER_SCATTER:
     case MUSTER_SCATTERV:
-      return moved(call_.root, mine + index);
+      runs.push_back({count, mine, call_.root});
+      break;
     case MUSTER_RECV:
-      return moved(call_.peer, index);
+      runs.push_back({count, 0, call_.peer});
+      break;
     case MUSTER_SEND_RECV:
-      return moved(call_.recv_peer, index);
+      runs.push_back({count, 0, call_.recv_peer});
+      break;
+    case MUSTER_GATHER:
+    case MUSTER_GATHERV:
+      if (rank_ == call_.root) each_rank(0);
+      break;
     case MUSTER_ALL_TO_ALL:
     case MUSTER_ALL_TO_ALLV:
-      return moved(from, mine + index % count);
+      each_rank(mine);
+      break;
     default:
-      return moved(from, index % count);  // the gathers
+      each_rank(0);  // the gathers
+      break;
   }
+  return runs;
+}
+
+FewValues::Values Exercise::right_values(uint32_t from) const {
+  FewValues::Values right{};
+  for (uint32_t k = 0; k < residues(); ++k) {
+    if (from == kReduced) {
+      std::vector<int64_t> values(size_);
+      for (uint32_t r = 0; r < size_; ++r) values[r] = value(r, k);
+      right[k] = combine_values(call_.dtype, call_.redop, values.data(), size_);
+    } else {
+      unsigned char element[8];
+      store_value(call_.dtype, element, 0, value(from, k));
+      right[k] = load_value(call_.dtype, element, 0);
+    }
+  }
+  return right;
 }
 
 Exercise::Wrong Exercise::check() const {
-  if (fused_ != nullptr)
-    return fused_->check(recv_.data(), [this](uint64_t index) { return expect(index); });
+  if (fused_ != nullptr) {
+    return fused_->check(recv_.data(), [this, right = right_values(kReduced)](uint64_t index) {
+      return right[residue(index)];
+    });
+  }
+  // The average of floats is rounded once, on devices once a step; everything else is exact.
+  const bool rounded = call_.redop == MUSTER_AVG && !is_integer(call_.dtype);
+  const double allowed = dtype_size(call_.dtype) == 2 ? 1.0 / 32 : 1.0 / 64;
   Wrong wrong;
-  const uint64_t elements = results();
-  for (uint64_t i = 0; i < elements; ++i) {
-    const double right = expect(i);
-    const double got = load_value(call_.dtype, recv_.data(), i);
-    // The average of floats is rounded once, on devices once a step; everything else is exact.
-    const bool rounded = call_.redop == MUSTER_AVG && !is_integer(call_.dtype);
-    const double error = std::abs(right) / (dtype_size(call_.dtype) == 2 ? 32 : 64);
-    if (got == right || (rounded && std::abs(got - right) <= error)) continue;
-    if (wrong.count++ == 0) {
-      wrong.first = i;
-      wrong.got = got;
-      wrong.right = right;
+  uint64_t first = 0;
+  for (const Run& run : results()) {
+    const FewValues::Values right = right_values(run.from);
+    const FewValues expected(call_.dtype, right);
+    const char* const here = recv_.data() + first * dtype_size(call_.dtype);
+    const auto pick = [&](uint64_t i) { return residue(run.at + i); };
+    for (uint64_t i = 0; (i = expected.first_other(here, i, run.count, pick)) < run.count; ++i) {
+      const double got = load_value(call_.dtype, here, i);
+      const double wanted = right[pick(i)];
+      if (got == wanted || (rounded && std::abs(got - wanted) <= std::abs(wanted) * allowed)) {
+        continue;
+      }
+      if (wrong.count++ == 0) {
+        wrong.first = first + i;
+        wrong.got = got;
+        wrong.right = wanted;
+      }
     }
+    first += run.count;
   }
   return wrong;
 }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/agree/few_values.hpp"
 #include "core/agree/fused_exercise.hpp"
 #include "core/chain/key.hpp"
 #include "muster/call.h"
@@ -52,9 +53,20 @@ class Exercise {
   std::string describe() const;  // "all_reduce bf16 sum count 5"
 
  private:
-  uint64_t results() const;
-  double expect(uint64_t index) const;
-  int64_t value(uint32_t rank, uint64_t index) const;
+  static constexpr uint32_t kReduced = UINT32_MAX;
+  // Results in a row: the operands of one rank from element `at` on, or of all ranks, reduced.
+  struct Run {
+    uint64_t count;
+    uint64_t at;
+    uint32_t from;
+  };
+  std::vector<Run> results() const;
+  // An operand's value depends on its rank and on one of so many residues of its index.
+  uint32_t residues() const;
+  uint32_t residue(uint64_t index) const;
+  int64_t value(uint32_t rank, uint32_t residue) const;
+  // By residue.
+  FewValues::Values right_values(uint32_t from) const;
 
   uint32_t rank_;
   uint32_t size_;
@@ -63,7 +75,6 @@ class Exercise {
   // Of a routed call: what arrives per source, and where it lies there and here.
   std::vector<uint64_t> arriving_;
   std::vector<uint64_t> source_offset_;
-  std::vector<uint64_t> arrival_end_;
   std::vector<char> send_;
   std::vector<char> recv_;
   std::unique_ptr<FusedExercise> fused_;  // of the fused operation

@@ -271,14 +271,7 @@ class GroupSetup {
       if (!result->failure.empty()) {
         report_failure(candidate.chain.id, Stage::kCheck, "known-answer test: " + result->failure);
       } else {
-        runtime_.records.add(
-            {Stage::kCheck, subject, "passed",
-             result->cached ? std::string("known answers, as before")
-             : result->untested == 0
-                 ? fmt::format("{} known answers", result->tested)
-                 : fmt::format("{} known answers, {} untested for lack of time, from {} on",
-                               result->tested, result->untested, result->first_untested),
-             ""});
+        runtime_.records.add({Stage::kCheck, subject, "passed", result->text(), ""});
       }
     }
     drop_left_out();

@@ -19,8 +19,10 @@
 namespace muster {
 namespace {
 
+constexpr size_t kFirstSlice = 16;  // as many as there are operations, about
 constexpr uint64_t kSmallCount = 5;
 constexpr uint64_t kSmallFused = 2 * FusedExercise::kHidden;  // two rows
+constexpr uint64_t kBatchBytes = 32u << 20;  // of questions asked together on a device
 constexpr uint64_t kLargestEdge =
     4u << 20;  // bytes per rank; larger lower edges are named as untested
 
@@ -39,23 +41,61 @@ struct Question {
 // The devices that questions need, by kind of memory.
 using TestDevices = std::map<muster_memory, std::unique_ptr<TestDevice>>;
 
-// "" when the answer was right.
-std::string ask(muster_group& group, const LiveBackend& backend, const Question& question,
-                const TestDevices& devices) {
-  Exercise exercise = question.exercise(group);
-  Status status;
-  if (question.key.memory != MUSTER_HOST) {
-    status = devices.at(question.key.memory)->run(group, backend, exercise, question.on_stream);
-  } else {
-    exercise.fill(0);
-    group.context.begin_operation();
-    status = Status(backend.table->execute(backend.state, &exercise.call()));
-  }
+// "" when what arrived is right.
+std::string judged(const Exercise& exercise, const Status& status) {
   if (!status.ok()) return exercise.describe() + ": " + status.cause();
   const Exercise::Wrong wrong = exercise.check();
   if (wrong.count == 0) return {};
   return fmt::format("{}: {} elements wrong, the first is {}: {} instead of {}",
                      exercise.describe(), wrong.count, wrong.first, wrong.got, wrong.right);
+}
+
+// "" when the answer was right.
+std::string ask_host(muster_group& group, const LiveBackend& backend, const Question& question) {
+  Exercise exercise = question.exercise(group);
+  exercise.fill(0);
+  group.context.begin_operation();
+  return judged(exercise, Status(backend.table->execute(backend.state, &exercise.call())));
+}
+
+// Asks as many questions from the first one on as are about its kind of device and have room
+// together. "" when all answers were right.
+std::string ask_device(muster_group& group, const LiveBackend& backend, const Question*& first,
+                       const Question* end, TestDevice& device) {
+  std::vector<TestDevice::Item> items;
+  uint64_t bytes = 0;
+  const muster_memory memory = first->key.memory;
+  for (; first != end && first->key.memory == memory; ++first) {
+    TestDevice::Item item{first->exercise(group), first->on_stream};
+    bytes += TestDevice::bytes_for(item.exercise);
+    if (bytes > kBatchBytes && !items.empty()) break;
+    items.push_back(std::move(item));
+  }
+  if (const Status status = device.run(group, backend, items); !status.ok()) {
+    const std::string from = items.front().exercise.describe();
+    return items.size() == 1 ? fmt::format("{}: {}", from, status.cause())
+                             : fmt::format("one of {} calls, {} to {}: {}", items.size(), from,
+                                           items.back().exercise.describe(), status.cause());
+  }
+  for (const TestDevice::Item& item : items) {
+    if (std::string answer = judged(item.exercise, item.status); !answer.empty()) return answer;
+  }
+  return {};
+}
+
+// Asks the questions of one slice; the first wrong answer, "" when there is none. A rank goes on
+// after a failure, so that the others do not wait for it.
+std::string ask_slice(muster_group& group, const LiveBackend& backend, const Question* first,
+                      const Question* end, const TestDevices& devices) {
+  std::string wrong;
+  while (first != end) {
+    const std::string answer =
+        first->key.memory == MUSTER_HOST
+            ? ask_host(group, backend, *first++)
+            : ask_device(group, backend, first, end, *devices.at(first->key.memory));
+    if (wrong.empty()) wrong = answer;
+  }
+  return wrong;
 }
 
 std::string describe(const muster_group& group, const Question& question) {
@@ -173,20 +213,26 @@ std::vector<Question> questions_for(const muster_group& group,
 // Takes what the questions need of devices. [local]
 Result<TestDevices> take_devices(const muster_group& group,
                                  const std::vector<Question>& questions) {
-  std::map<muster_memory, uint64_t> bytes;
+  struct Bytes {
+    uint64_t all = 0;
+    uint64_t most = 0;
+  };
+  std::map<muster_memory, Bytes> bytes;
   for (const Question& question : questions) {
     if (question.key.memory == MUSTER_HOST) continue;
     Exercise exercise = question.exercise(group);
-    uint64_t& most = bytes[question.key.memory];
-    most = std::max(most, TestDevice::bytes_for(exercise));
+    const uint64_t own = TestDevice::bytes_for(exercise);
+    auto& [all, most] = bytes[question.key.memory];
+    all += own;
+    most = std::max(most, own);
   }
   TestDevices devices;
-  for (const auto& [memory, most] : bytes) {
+  for (const auto& [memory, needed] : bytes) {
     const Device* const device = group.context.devices->find(memory);
     if (device == nullptr)  // the record of this rank says that it has one
       return Status(MUSTER_INTERNAL, fmt::format("no plugin knows {} memory", memory_name(memory)));
-    Result<std::unique_ptr<TestDevice>> made =
-        TestDevice::make(*device, group.context.device(), most);
+    Result<std::unique_ptr<TestDevice>> made = TestDevice::make(
+        *device, group.context.device(), std::max(needed.most, std::min(needed.all, kBatchBytes)));
     if (!made.ok()) return made.take_status().within("the test's memory");
     devices[memory] = std::move(*made);
   }
@@ -256,18 +302,17 @@ Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBacke
     result.failure = ready->front();
     if (!result.failure.empty()) return result;
   }
-  const uint64_t start = now_ns();
+  uint64_t start = 0;
   size_t next = 0;
-  size_t slice = 16;
+  size_t slice = kFirstSlice;
   std::string wrong;
   while (next < questions.size()) {
     const size_t end = std::min(questions.size(), next + slice);
-    for (; next < end; ++next) {
-      // After a failure a rank still takes part in the slice, so that the others do not wait for
-      // it.
-      const std::string answer = ask(group, backend, questions[next], *devices);
-      if (wrong.empty()) wrong = answer;
-    }
+    wrong = ask_slice(group, backend, &questions[next], questions.data() + end, *devices);
+    // The first slice is not timed: in its first calls a device's library connects, for which the
+    // program's first calls would wait otherwise.
+    if (next == 0) start = now_ns();
+    next = end;
     slice *= 2;
     const uint64_t state[] = {wrong.empty() ? uint64_t{0} : uint64_t{1}, now_ns() - start};
     Result<std::vector<uint64_t>> worst = exchange.largest(state);
@@ -283,13 +328,20 @@ Result<KnownAnswerResult> known_answer_test(muster_group& group, const LiveBacke
     if (next == questions.size()) passed.add(plugin, key);
   }
   result.tested = next;
-  result.untested = questions.size() - next + unasked.size();
-  if (next < questions.size()) {
-    result.first_untested = describe(group, questions[next]);
-  } else if (!unasked.empty()) {
-    result.first_untested = unasked.front();
-  }
+  result.untested = questions.size() - next;
+  if (result.untested != 0) result.first_untested = describe(group, questions[next]);
+  result.unasked = unasked.size();
+  if (result.unasked != 0) result.first_unasked = unasked.front();
   return result;
+}
+
+std::string KnownAnswerResult::text() const {
+  if (cached) return "known answers, as before";
+  std::string text = fmt::format("{} known answers", tested);
+  if (untested != 0)
+    text += fmt::format("; {} untested for lack of time, from {} on", untested, first_untested);
+  if (unasked != 0) text += fmt::format("; {} not asked, the first is {}", unasked, first_unasked);
+  return text;
 }
 
 }  // namespace muster

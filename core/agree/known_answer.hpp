@@ -2,8 +2,9 @@
 // whose results are known.
 //
 // Each offered (operation, dtype, reduce operation) once at a small count, each rule once at its
-// lower edge, within a time budget; what was left untested is named. The ranks proceed in step:
-// after every slice they agree whether to go on.
+// lower edge; what was left untested is named. The ranks proceed in step: after every slice they
+// agree whether to go on. The first slice, which has each operation once, is always asked; what
+// follows has a time budget.
 #ifndef MUSTER_CORE_AGREE_KNOWN_ANSWER_HPP
 #define MUSTER_CORE_AGREE_KNOWN_ANSWER_HPP
 
@@ -20,8 +21,12 @@ struct KnownAnswerResult {
   std::string failure;  // "" when everything was right; equal on all ranks
   bool cached = false;  // every rank knows of the same pass (passed_tests.hpp)
   uint64_t tested = 0;
-  uint64_t untested = 0;
+  uint64_t untested = 0;  // for lack of time
   std::string first_untested;
+  uint64_t unasked = 0;  // rules that no question is about
+  std::string first_unasked;
+
+  std::string text() const;  // of a pass: "16 known answers; 3 untested for lack of time, ..."
 };
 
 // Tests a connected backend: on host memory, and on the kinds of device memory, as bits, that every

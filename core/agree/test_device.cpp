@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstring>
+#include <deque>
 #include <thread>
 
 #include "core/base/names.hpp"
@@ -30,6 +32,27 @@ T* translated(const Exercise::Buffers& buffers, void* memory, T* pointer) {
   }
   return nullptr;
 }
+
+// The call of an exercise whose buffers lie elsewhere.
+struct Moved {
+  muster_call call;
+  muster_fused_rmsnorm fused{};
+
+  Moved(Exercise& exercise, void* memory) : call(exercise.call()) {
+    const Exercise::Buffers buffers = exercise.buffers();
+    call.send = translated(buffers, memory, call.send);
+    call.recv = translated(buffers, memory, call.recv);
+    if (call.fused == nullptr) return;
+    fused = *call.fused;
+    fused.residual = translated(buffers, memory, fused.residual);
+    fused.residual_out = translated(buffers, memory, fused.residual_out);
+    fused.weight = translated(buffers, memory, fused.weight);
+    fused.scale_out = translated(buffers, memory, fused.scale_out);
+    call.fused = &fused;
+  }
+  Moved(const Moved&) = delete;
+  Moved& operator=(const Moved&) = delete;
+};
 
 bool has_events(const muster_device& table) {
   return table.event_record != nullptr && table.event_test != nullptr &&
@@ -62,17 +85,24 @@ TestDevice::~TestDevice() {
   device_.table->free(device_.instance, index_, memory_);
 }
 
-Status TestDevice::copy_all(Exercise& exercise, bool to_device) {
+Status TestDevice::copy_all(std::vector<Item>& items, bool to_device) {
+  uint64_t total = 0;
+  for (Item& item : items) total += bytes_for(item.exercise);
+  if (total == 0) return Status();
+  packed_.resize(total);
+  const auto copy = [&](void* to, const void* from) {
+    return Status(device_.table->copy(device_.instance, to, from, total, &kNoStream));
+  };
+  if (!to_device) MUSTER_TRY(copy(packed_.data(), memory_));
   uint64_t at = 0;
-  for (const auto& [data, bytes] : exercise.buffers()) {
-    void* const there = static_cast<char*>(memory_) + at;
-    if (bytes != 0) {
-      MUSTER_TRY(Status(device_.table->copy(device_.instance, to_device ? there : data,
-                                            to_device ? data : there, bytes, &kNoStream)));
+  for (Item& item : items) {
+    for (const auto& [data, bytes] : item.exercise.buffers()) {
+      char* const here = packed_.data() + at;
+      if (bytes != 0) std::memcpy(to_device ? here : data, to_device ? data : here, bytes);
+      at += room_for(bytes);
     }
-    at += room_for(bytes);
   }
-  return Status();
+  return to_device ? copy(memory_, packed_.data()) : Status();
 }
 
 Status TestDevice::wait(muster_group& group, const LiveBackend& backend) {
@@ -99,31 +129,29 @@ Status TestDevice::wait(muster_group& group, const LiveBackend& backend) {
                                                : Status(backend.table->async_error(backend.state));
 }
 
-Status TestDevice::run(muster_group& group, const LiveBackend& backend, Exercise& exercise,
-                       bool on_stream) {
-  exercise.fill(0);
-  // Of what another rank waits for, only the copies may fail, so the call is made in any case.
-  Status copied = copy_all(exercise, true);
-  const Exercise::Buffers buffers = exercise.buffers();
-  muster_call call = exercise.call();
-  call.send_memory = call.recv_memory = device_.table->memory;
-  call.stream = on_stream ? stream_ : kNoStream;
-  call.send = translated(buffers, memory_, call.send);
-  call.recv = translated(buffers, memory_, call.recv);
-  muster_fused_rmsnorm fused{};
-  if (call.fused != nullptr) {
-    fused = *call.fused;
-    fused.residual = translated(buffers, memory_, fused.residual);
-    fused.residual_out = translated(buffers, memory_, fused.residual_out);
-    fused.weight = translated(buffers, memory_, fused.weight);
-    fused.scale_out = translated(buffers, memory_, fused.scale_out);
-    call.fused = &fused;
+Status TestDevice::run(muster_group& group, const LiveBackend& backend, std::vector<Item>& items) {
+  // Arrays of a call are the backend's until it is done.
+  std::deque<Moved> moved;
+  char* at = static_cast<char*>(memory_);
+  for (Item& item : items) {
+    item.exercise.fill(0);
+    moved.emplace_back(item.exercise, at);
+    muster_call& call = moved.back().call;
+    call.send_memory = call.recv_memory = device_.table->memory;
+    call.stream = item.on_stream ? stream_ : kNoStream;
+    at += bytes_for(item.exercise);
   }
-  group.context.begin_operation();
-  MUSTER_TRY(Status(backend.table->execute(backend.state, &call)));
-  if (on_stream) MUSTER_TRY(wait(group, backend));
+  // Of what another rank waits for, only the copies may fail, so the calls are made in any case.
+  Status copied = copy_all(items, true);
+  bool enqueued = false;
+  for (size_t i = 0; i < items.size(); ++i) {
+    group.context.begin_operation();
+    items[i].status = Status(backend.table->execute(backend.state, &moved[i].call));
+    enqueued = enqueued || items[i].on_stream;
+  }
+  if (enqueued) MUSTER_TRY(wait(group, backend));
   MUSTER_TRY(std::move(copied));
-  return copy_all(exercise, false);
+  return copy_all(items, false);
 }
 
 uint64_t TestDevice::bytes_for(Exercise& exercise) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "core/cli/bench_compare.hpp"
 #include "core/cli/bench_measure.hpp"
@@ -39,6 +40,20 @@ std::vector<PlotLine> lines_of(const std::vector<BenchRow>& rows) {
   return lines;
 }
 
+// Whose rows there are of each size: a backend ("": whichever serves) and the variant of its group.
+using Contestant = std::pair<std::string, uint32_t>;
+
+std::vector<Contestant> contestants_of(const BenchOptions& options) {
+  std::vector<std::string> backends = options.ranks.backends;
+  if (backends.empty()) backends.emplace_back();
+  std::vector<Contestant> contestants;
+  for (const std::string& backend : backends) {
+    if (options.variants == 0) contestants.emplace_back(backend, 0);
+    for (uint32_t v = 1; v <= options.variants; ++v) contestants.emplace_back(backend, v);
+  }
+  return contestants;
+}
+
 int run_rank(const BenchOptions& options) {
   // Before the runtime: its threads and memory belong to the same core.
   if (options.bind == "core") bind_to_processor(local_place());
@@ -54,14 +69,13 @@ int run_rank(const BenchOptions& options) {
   const Result<double> floor = s.floor(options.loop);
   if (!floor.ok()) return fail(floor.status());
   const BenchWorld world{s.size(), s.bootstrap(), s.meets_in_memory(), *floor};
-  std::vector<std::string> backends = options.ranks.backends;
-  if (backends.empty()) backends.emplace_back();
+  const std::vector<Contestant> contestants = contestants_of(options);
   if (s.prints()) print_bench_header(options, world);
   std::vector<BenchRow> rows;
   uint64_t wrong = 0;
   for (const uint64_t bytes : options.sizes) {
-    for (const std::string& backend : backends) {
-      Result<MeasuredRow> measured = measure(s, options, backend, bytes);
+    for (const auto& [backend, variant] : contestants) {
+      Result<MeasuredRow> measured = measure(s, options, backend, variant, bytes);
       if (!measured.ok()) return fail(measured.status());
       wrong += measured->row.wrong;
       rows.push_back(measured->row);

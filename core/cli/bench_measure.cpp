@@ -22,8 +22,8 @@ Status served_by_another(const BenchOptions& options, const BenchRow& row,
 }  // namespace
 
 Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
-                            const std::string& backend, uint64_t bytes) {
-  Result<muster_group*> group = session.group(backend);
+                            const std::string& backend, uint32_t variant, uint64_t bytes) {
+  Result<muster_group*> group = session.group(backend, variant);
   if (!group.ok()) return group.take_status();
   const muster_op op = options.op;
   const uint64_t element = std::max<uint64_t>(dtype_size(options.dtype), 1);
@@ -45,11 +45,12 @@ Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
   where.in_place = options.in_place;
   where.device = device;
   if (options.memory == "alloc") where.memory_of = *group;
+  exercise.fill(0);
   std::vector<std::unique_ptr<Placement>> placements;
   for (uint32_t i = 0; i < (device == nullptr ? 1 : options.buffers); ++i) {
     auto made = Placement::make(exercise, session.rank(), session.size(), where);
     if (!made.ok()) return made.take_status();
-    MUSTER_TRY((*made)->fill(0));
+    MUSTER_TRY((*made)->put());
     placements.push_back(std::move(*made));
   }
   Placement& placement = *placements.front();

@@ -15,9 +15,10 @@ struct MeasuredRow {
   std::string what_was_wrong;
 };
 
-// By the backend ("": whichever serves); UNAVAILABLE when another one serves. [collective]
+// By the backend ("": whichever serves) in its group of this variant; UNAVAILABLE when another one
+// serves. [collective]
 Result<MeasuredRow> measure(Session& session, const BenchOptions& options,
-                            const std::string& backend, uint64_t bytes);
+                            const std::string& backend, uint32_t variant, uint64_t bytes);
 
 }  // namespace muster::cli
 

@@ -116,13 +116,17 @@ void add_bench_options(CLI::App& verb, BenchOptions& options) {
   verb.add_option("--compare", options.peers,
                   fmt::format("Measure these peers in turns with muster: {}", known_peers()))
       ->delimiter(',');
-  verb.add_option("--repeats", options.repeats, "Runs of each with --compare")
+  verb.add_option("--repeats", options.repeats,
+                  "Runs of each with --compare, of all candidates with --tune")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   verb.add_option("--peers-dir", options.peers_directory,
                   "Where the peers' programs are (default: libexec/muster/peers beside bin)");
   verb.add_option("--tune", options.tune,
                   "Try values of the backend's options and write the best into this TOML file");
+  verb.add_option("--variants", options.variants, "How --tune starts the ranks")
+      ->check(CLI::Range(1, 64))
+      ->group("");
   verb.add_option("--plot", options.plot,
                   "Draw time and bandwidth over size into this SVG file (needs gnuplot)");
   verb.add_flag("--json", options.json, "Print JSON (muster.bench/1)");

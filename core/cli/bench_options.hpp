@@ -33,8 +33,9 @@ struct BenchOptions {
   std::vector<std::string> peers;  // measured in turns with muster; empty: none
   uint32_t repeats = 3;            // of each, when there are peers
   std::string peers_directory;
-  std::string tune;  // a file to write tuned options into; "": none
-  std::string plot;  // a file to draw into; "": none
+  uint32_t variants = 0;  // groups of each backend that the configuration tells apart
+  std::string tune;       // a file to write tuned options into; "": none
+  std::string plot;       // a file to draw into; "": none
   bool json = false;
   bool csv = false;
 

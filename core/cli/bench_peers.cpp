@@ -81,6 +81,7 @@ Contender own_contender(const BenchOptions& options, const std::string& backend)
   }
   if (options.memory != "ordinary") add("--memory", options.memory);
   if (!backend.empty()) add("--backend", backend);
+  if (options.variants != 0) add("--variants", std::to_string(options.variants));
   if (!options.ranks.config_file.empty()) add("--config", options.ranks.config_file);
   return own;
 }

@@ -26,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using Options = std::map<std::string, std::string>;  // as the configuration has them
 
+constexpr const char* kShipped = "shipped";
 // What runs of the same thing differ by on a busy machine: less is no reason to change a value.
 constexpr double kClearlyBetter = 0.97;
 
@@ -52,7 +53,7 @@ Result<std::vector<uint64_t>> sizes_of(const std::string& name, const TomlNode& 
   return sizes;
 }
 
-// "512KiB", or several as "512KiB:2MiB".
+// "512KiB", several as "512KiB:2MiB", or "shipped": the option is left alone.
 Result<std::vector<std::vector<uint64_t>>> candidates_of(const std::string& name,
                                                          const TomlNode& node) {
   const std::vector<std::string>* const texts = texts_of(node);
@@ -60,6 +61,7 @@ Result<std::vector<std::vector<uint64_t>>> candidates_of(const std::string& name
   std::vector<std::vector<uint64_t>> candidates;
   for (const std::string& text : *texts) {
     std::vector<uint64_t>& candidate = candidates.emplace_back();
+    if (text == kShipped) continue;
     std::istringstream parts(text);
     for (std::string part; std::getline(parts, part, ':');) {
       Result<uint64_t> bytes = parse_bytes(part);
@@ -114,8 +116,9 @@ Result<TunedLimit> limit_of(const std::string& name, const TomlNode& table) {
   return limit;
 }
 
-std::string config_of(const std::string& backend, const Options& options) {
-  std::string text = fmt::format("[backend.{}]\noptions = {{", backend);
+// A section with options: "backend.shm", or of a group of that name.
+std::string section_of(const std::string& name, const Options& options) {
+  std::string text = fmt::format("[{}]\noptions = {{", name);
   for (const auto& [option, value] : options) {
     text += fmt::format("{} {} = \"{}\"", text.back() == '{' ? "" : ",", option, value);
   }
@@ -123,16 +126,20 @@ std::string config_of(const std::string& backend, const Options& options) {
 }
 
 std::string shown(const std::vector<uint64_t>& candidate) {
+  if (candidate.empty()) return kShipped;
   std::vector<std::string> texts;
   for (const uint64_t bytes : candidate) texts.push_back(format_bytes(bytes));
   return fmt::format("{}", fmt::join(texts, ":"));
 }
 
-// What the option is set to for a candidate.
-std::string setting_of(const TunedLimit& limit, const std::vector<uint64_t>& candidate,
-                       const BenchOptions& options) {
-  if (!limit.per_group) return format_bytes(candidate.front());
-  return fmt::format("{}/{}={}", options.op_name, options.ranks.ranks, fmt::join(candidate, ":"));
+// Sets the option to a candidate.
+void set_to(const std::vector<uint64_t>& candidate, const TunedLimit& limit,
+            const BenchOptions& asked, Options& options) {
+  if (candidate.empty()) return;
+  options[limit.option] =
+      limit.per_group
+          ? fmt::format("{}/{}={}", asked.op_name, asked.ranks.ranks, fmt::join(candidate, ":"))
+          : format_bytes(candidate.front());
 }
 
 bool concerns(const TunedLimit& limit, const BenchOptions& options) {
@@ -148,52 +155,75 @@ bool write_file(const std::string& path, const std::string& text) {
   return !file.fail();
 }
 
-// The configuration of one candidate, in a file of its own for the ranks.
-class CandidateFile {
+// The configuration of all candidates, in a file of its own for the ranks.
+class CandidatesFile {
  public:
-  CandidateFile() : path_((fs::temp_directory_path() / "muster-tune-XXXXXX").string()) {
+  CandidatesFile() : path_((fs::temp_directory_path() / "muster-tune-XXXXXX").string()) {
     const int fd = mkstemp(path_.data());
     if (fd >= 0) close(fd);
   }
-  ~CandidateFile() {
+  ~CandidatesFile() {
     std::error_code ignored;
     fs::remove(path_, ignored);
   }
-  CandidateFile(const CandidateFile&) = delete;
-  CandidateFile& operator=(const CandidateFile&) = delete;
+  CandidatesFile(const CandidatesFile&) = delete;
+  CandidatesFile& operator=(const CandidatesFile&) = delete;
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
 };
 
-// Microseconds per candidate and size: medians of repeats in turns.
+// One group per candidate, as --variants numbers them.
+std::string config_of_candidates(const TunedLimit& limit, const std::string& backend,
+                                 const Options& chosen, const BenchOptions& options) {
+  std::string text;
+  for (size_t c = 0; c < limit.candidates.size(); ++c) {
+    Options tried = chosen;
+    set_to(limit.candidates[c], limit, options, tried);
+    const std::string group = group_name_for(backend, static_cast<uint32_t>(c) + 1);
+    text += section_of(fmt::format("group.\"{}\".backend.{}", group, backend), tried);
+  }
+  return text;
+}
+
+// To stderr: a run takes long, and nothing else shows that it goes on.
+void tell_progress(const TunedLimit& limit, uint32_t run, uint32_t runs) {
+  std::fputs(fmt::format("muster: {}: run {} of {}, {} candidates at {} sizes up to {}\n",
+                         limit.option, run, runs, limit.candidates.size(), limit.sizes.size(),
+                         format_bytes(*std::max_element(limit.sizes.begin(), limit.sizes.end())))
+                 .c_str(),
+             stderr);
+}
+
+// Microseconds per candidate and size: medians of repeats.
 using Table = std::vector<std::vector<double>>;
 
+// Each run has all candidates, one after the other at every size: starting the ranks takes longer
+// than measuring, on devices by far.
 Result<Table> try_candidates(const BenchOptions& asked, const TunedLimit& limit,
                              const std::string& backend, const Options& chosen) {
   std::vector<std::vector<std::vector<double>>> seen(
       limit.candidates.size(), std::vector<std::vector<double>>(limit.sizes.size()));
-  const CandidateFile file;
+  const CandidatesFile file;
+  if (!write_file(file.path(), config_of_candidates(limit, backend, chosen, asked))) {
+    return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file.path()),
+                  "TMPDIR names another directory");
+  }
   BenchOptions options = asked;
   options.sizes = limit.sizes;
+  options.variants = static_cast<uint32_t>(limit.candidates.size());
   options.ranks.config_file = file.path();
   const Contender contender = own_contender(options, backend);
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
-    for (size_t c = 0; c < limit.candidates.size(); ++c) {
-      Options tried = chosen;
-      tried[limit.option] = setting_of(limit, limit.candidates[c], asked);
-      if (!write_file(file.path(), config_of(backend, tried))) {
-        return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file.path()),
-                      "TMPDIR names another directory");
-      }
-      std::string left_out;
-      Result<std::vector<BenchRow>> rows = take_turn(options, contender, nullptr, &left_out);
-      if (!rows.ok()) {
-        return rows.status().within(
-            fmt::format("{} = {}", limit.option, shown(limit.candidates[c])));
-      }
-      for (size_t s = 0; s < rows->size(); ++s) seen[c][s].push_back((*rows)[s].median);
+    tell_progress(limit, repeat + 1, options.repeats);
+    std::string left_out;
+    Result<std::vector<BenchRow>> rows = take_turn(options, contender, nullptr, &left_out);
+    if (!rows.ok()) return rows.status().within(limit.option);
+    if (!left_out.empty()) return Status(MUSTER_UNAVAILABLE, left_out);
+    for (size_t i = 0; i < rows->size(); ++i) {
+      const size_t size = i / limit.candidates.size();
+      seen[i % limit.candidates.size()][size].push_back((*rows)[i].median);
     }
   }
   Table medians;
@@ -273,19 +303,21 @@ int tune(const BenchOptions& options) {
       options.ranks.backends.empty() ? "shm" : options.ranks.backends.front();
   Result<std::vector<TunedLimit>> limits = load_limits(backend);
   if (!limits.ok()) return fail(limits.status());
-  std::puts(fmt::format("# {} of {} with {} ranks: microseconds, medians of {} runs in turns",
+  std::puts(fmt::format("# {} of {} with {} ranks: microseconds, medians of {} runs",
                         options.op_name, backend, options.ranks.ranks, options.repeats)
                 .c_str());
   Options chosen;
+  size_t tuned = 0;
   for (const TunedLimit& limit : *limits) {
     if (!concerns(limit, options)) continue;
     Result<Table> table = try_candidates(options, limit, backend, chosen);
     if (!table.ok()) return fail(table.status());
     const size_t best = best_of(*table);
     print_tried(limit, *table, best);
-    chosen[limit.option] = setting_of(limit, limit.candidates[best], options);
+    set_to(limit.candidates[best], limit, options, chosen);
+    ++tuned;
   }
-  if (chosen.empty()) {
+  if (tuned == 0) {
     return fail(Status(MUSTER_NOT_FOUND,
                        fmt::format("no option of {} is tuned by {}", backend, options.op_name),
                        "all_reduce tunes most of them"));
@@ -295,7 +327,7 @@ int tune(const BenchOptions& options) {
   const std::string text = fmt::format(
       "# Tuned by: muster bench {} --ranks {}{} --tune\n# Read by --config, MUSTER_CONFIG, "
       "or as part of muster.toml; the same on all ranks.\n{}",
-      options.op_name, options.ranks.ranks, device, config_of(backend, chosen));
+      options.op_name, options.ranks.ranks, device, section_of("backend." + backend, chosen));
   if (!write_file(options.tune, text)) {
     return fail(Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", options.tune),
                        "name a file in a directory that you may write to"));

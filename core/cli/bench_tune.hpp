@@ -16,7 +16,8 @@ namespace muster::cli {
 struct TunedLimit {
   std::string option;
   bool per_group = false;  // the option takes OPERATION/RANKS=BYTES[:BYTES...] instead of a size
-  // One size each, per group also several; the first stays where none is clearly better.
+  // One size each, per group also several, none: as shipped. The first stays where none is clearly
+  // better.
   std::vector<std::vector<uint64_t>> candidates;
   std::vector<uint64_t> sizes;  // that are measured
   std::vector<std::string> operations;

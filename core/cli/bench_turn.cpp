@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -63,8 +64,8 @@ Result<std::vector<BenchRow>> take_turn(const BenchOptions& options, const Conte
   std::vector<std::string> command = contender.command;
   const Store store;
   if (contender.needs_store) command.insert(command.end(), {"--store", store.path()});
-  const double measuring =
-      (options.loop.seconds + 2) * static_cast<double>(options.sizes.size() + 1);
+  const size_t expected = options.sizes.size() * std::max(options.variants, 1u);
+  const double measuring = (options.loop.seconds + 2) * static_cast<double>(expected + 1);
   const auto limit = std::chrono::seconds(60 + static_cast<int64_t>(10 * measuring));
   Result<CapturedRun> run = run_captured(command, {}, limit);
   if (!run.ok()) return run.take_status();
@@ -77,9 +78,8 @@ Result<std::vector<BenchRow>> take_turn(const BenchOptions& options, const Conte
   if (run->exit_code != 0 && (wrong.ok() || !rows.ok())) {
     wrong = Status(MUSTER_INTERNAL, fmt::format("it ended with exit code {}", run->exit_code));
   }
-  if (wrong.ok() && rows->size() != options.sizes.size()) {
-    wrong = Status(MUSTER_DATA_LOSS,
-                   fmt::format("{} rows instead of {}", rows->size(), options.sizes.size()));
+  if (wrong.ok() && rows->size() != expected) {
+    wrong = Status(MUSTER_DATA_LOSS, fmt::format("{} rows instead of {}", rows->size(), expected));
   }
   if (wrong.ok()) return rows;
   return Status(wrong.code(),

@@ -12,9 +12,9 @@
 
 namespace muster::cli {
 
-// A row per size. first: rows that others have shown, of the same sizes; may be null. A contender
-// that has no such operation gives no rows and its words in *left_out. A failure tells what it
-// printed and how it was started.
+// A row per size, of every variant. first: rows that others have shown, of the same sizes; may be
+// null. A contender that has no such operation gives no rows and its words in *left_out. A failure
+// tells what it printed and how it was started.
 Result<std::vector<BenchRow>> take_turn(const BenchOptions& options, const Contender& contender,
                                         const std::vector<BenchRow>* first, std::string* left_out);
 

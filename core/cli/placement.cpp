@@ -108,6 +108,10 @@ Status Placement::move(void* to, const void* from, uint64_t bytes) {
 
 Status Placement::fill(uint64_t round) {
   exercise_.fill(round);
+  return put();
+}
+
+Status Placement::put() {
   MUSTER_TRY(move(call_.recv, exercise_.call().recv, recv_bytes_));
   return move(const_cast<void*>(call_.send), exercise_.call().send, send_bytes_);
 }

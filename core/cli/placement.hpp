@@ -54,6 +54,8 @@ class Placement {
   const muster_call& call() const { return call_; }
   // New inputs, poisoned outputs; both in this memory.
   Status fill(uint64_t round);
+  // What the exercise was filled with last; likewise.
+  Status put();
   // Of what arrived in this memory.
   Result<Exercise::Wrong> check();
 

@@ -83,8 +83,9 @@ bool is_launched_rank() {
          std::getenv("OMPI_COMM_WORLD_RANK") != nullptr || std::getenv("PMIX_RANK") != nullptr;
 }
 
-std::string group_name_for(const std::string& backend) {
-  return backend.empty() ? "cli" : "cli-" + backend;
+std::string group_name_for(const std::string& backend, uint32_t variant) {
+  const std::string name = backend.empty() ? "cli" : "cli-" + backend;
+  return variant == 0 ? name : fmt::format("{}-{}", name, variant);
 }
 
 std::string rank_config(const RankOptions& options) {

@@ -33,7 +33,8 @@ int start_ranks(const RankOptions& options, bool json, const Context& context);
 
 // TOML for the ranks: per named backend a group "cli-<id>" that prefers it, and the fault.
 std::string rank_config(const RankOptions& options);
-std::string group_name_for(const std::string& backend);
+// variant: from 1 on, of groups of one backend that the configuration tells apart; 0: the only one.
+std::string group_name_for(const std::string& backend, uint32_t variant = 0);
 
 }  // namespace muster::cli
 

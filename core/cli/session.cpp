@@ -100,7 +100,7 @@ Status Session::make_meeting() {
 
 Session::~Session() {
   for (const auto& [backend, layout] : layouts_) Status::destroy(muster_layout_destroy(layout));
-  for (const auto& [backend, group] : groups_) Status::destroy(muster_group_destroy(group));
+  for (const auto& [name, group] : groups_) Status::destroy(muster_group_destroy(group));
   Status::destroy(muster_group_destroy(control_));
   device_.reset();
   muster_finalize(runtime_);
@@ -114,14 +114,15 @@ Status Session::make_group(const std::string& name, muster_memory memory, muster
   return Status(muster_group_create(runtime_, &options, nullptr, 0, out));
 }
 
-Result<muster_group*> Session::group(const std::string& backend) {
-  for (const auto& [id, group] : groups_) {
-    if (id == backend) return group;
+Result<muster_group*> Session::group(const std::string& backend, uint32_t variant) {
+  const std::string name = group_name_for(backend, variant);
+  for (const auto& [known, group] : groups_) {
+    if (known == name) return group;
   }
   muster_group* made = nullptr;
   const muster_memory memory = device_ != nullptr ? device_->memory() : muster_memory{MUSTER_HOST};
-  MUSTER_TRY(make_group(group_name_for(backend), memory, &made));
-  groups_.emplace_back(backend, made);
+  MUSTER_TRY(make_group(name, memory, &made));
+  groups_.emplace_back(name, made);
   return made;
 }
 

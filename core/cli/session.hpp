@@ -49,8 +49,9 @@ class Session {
   bool prints() const { return rank() == 0; }
   const char* bootstrap() const { return muster_bootstrap_name(runtime_); }
 
-  // The group that prefers a backend ("": the chain as configured); made on first use. [collective]
-  Result<muster_group*> group(const std::string& backend);
+  // The group that prefers a backend ("": the chain as configured), or a variant of it
+  // (group_name_for); made on first use. [collective]
+  Result<muster_group*> group(const std::string& backend, uint32_t variant = 0);
   // The same for the group of a role. One layout per session. [collective over the world]
   Result<muster_group*> role_group(const std::string& backend, const muster_layout_sizes& sizes,
                                    muster_role role);

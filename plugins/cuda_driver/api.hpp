@@ -131,6 +131,17 @@ struct LaunchConfig {  // CUlaunchConfig
   unsigned attribute_count;
 };
 
+struct KernelNode {  // CUDA_KERNEL_NODE_PARAMS_v2
+  Function function;
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned shared_bytes;
+  void** parameters;
+  void** extra;
+  void* kernel;
+  Context context;
+};
+
 struct Copy2d {  // CUDA_MEMCPY2D
   size_t src_x, src_y;
   unsigned src_type;
@@ -150,7 +161,8 @@ struct Copy2d {  // CUDA_MEMCPY2D
 
 static_assert(sizeof(AllocationProperties) == 32 && sizeof(MemoryAccess) == 12 &&
               sizeof(Copy2d) == 128 && sizeof(LaunchAttribute) == 72 &&
-              sizeof(LaunchConfig) == 56 && sizeof(DevicePointer) == sizeof(void*));
+              sizeof(LaunchConfig) == 56 && sizeof(KernelNode) == 72 &&
+              sizeof(DevicePointer) == sizeof(void*));
 
 inline DevicePointer device_pointer(const void* pointer) {
   return static_cast<DevicePointer>(reinterpret_cast<uintptr_t>(pointer));

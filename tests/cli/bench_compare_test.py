@@ -2,6 +2,7 @@
 import csv
 import io
 import os
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 
@@ -137,7 +138,9 @@ class Plot(support.Case):
 
 class Tune(support.Case):
     def test_given_an_operation_when_tuned_then_what_won_is_a_configuration_that_can_be_read(self):
-        text = self.muster("bench", "send_recv", "--tune", "tuned.toml", *FEW).stdout
+        result = self.muster("bench", "send_recv", "--tune", "tuned.toml", *FEW)
+        text = result.stdout
+        self.assertEqual(["run 1 of 2", "run 2 of 2"], re.findall(r"box_bytes: (run \d of \d), 4 candidates at 3 sizes", result.stderr))
         self.assertEqual(1, text.count("<- chosen"))
         self.assertRegex(text, r"# +box_bytes +32KiB +256KiB +4MiB +mean\n")
         tuned = (self.root / "tuned.toml").read_text()
@@ -151,23 +154,36 @@ class Tune(support.Case):
         self.assertRegex((self.root / "tuned.toml").read_text(), r'bands = "reduce/2=\d+"')
         self.muster("bench", "reduce", "--config", "tuned.toml", "--sizes", "64", *FEW[:4])
 
-    def test_given_a_tuning_file_that_says_nonsense_when_asked_then_the_line_is_told(self):
+    def own_tuning(self):
+        """A command with a tuning file of the test's own: both, and the file's first lines."""
         binaries = self.root / "bin"
         binaries.mkdir()
-        shutil.copy2(support.MUSTER, binaries / "muster")
+        for program in ("muster", "muster-probe"):
+            shutil.copy2(support.MUSTER.parent / program, binaries)
         (self.root / "lib").symlink_to(support.MUSTER.parent.parent / "lib")
         tuning = self.root / "share/muster/tuning/shm.toml"
         tuning.parent.mkdir(parents=True)
-        limit = '[[limit]]\noption = "bands"\nsizes = ["64"]\noperations = ["reduce"]\n'
+        return binaries / "muster", tuning, '[[limit]]\noption = "bands"\nsizes = ["64"]\noperations = ["reduce"]\n'
+
+    def test_given_a_tuning_file_that_says_nonsense_when_asked_then_the_line_is_told(self):
+        muster, tuning, limit = self.own_tuning()
         for lines, cause in (('candidates = ["1KiB:2KiB"]', "only a limit per group has candidates of several sizes"),
                              ('per_group = true\ncandidates = ["1KiB:x"]', "shm.toml:6: '1KiB:x' is not a size"),
                              ('candidates = ["1KiB"]\nranks_from = 0', "shm.toml:6: a number of ranks is expected")):
             tuning.write_text(limit + lines + "\n")
-            self.assertIn(cause, self.execute(binaries / "muster", "bench", "reduce", "--tune", "t").stderr)
+            self.assertIn(cause, self.execute(muster, "bench", "reduce", "--tune", "t").stderr)
         # Of a group that no limit is about there is nothing to tune.
         tuning.write_text(limit + 'candidates = ["1KiB"]\nranks_from = 3\n')
-        error = self.execute(binaries / "muster", "bench", "reduce", "--tune", "t").stderr
+        error = self.execute(muster, "bench", "reduce", "--tune", "t").stderr
         self.assertIn("no option of shm is tuned by reduce", error)
+
+    def test_given_what_is_shipped_as_candidate_when_it_wins_then_the_option_is_left_alone(self):
+        muster, tuning, limit = self.own_tuning()
+        tuning.write_text(limit + 'per_group = true\ncandidates = ["shipped"]\n')
+        result = self.execute(muster, "bench", "reduce", "--tune", "t", *FEW)
+        self.assertRegex(result.stdout, r"\n +shipped +\d+\.\d+ +\d+\.\d+  <- chosen\n", result.stderr)
+        self.assertIn("[backend.shm]\noptions = { }\n", (self.root / "t").read_text())
+        self.muster("bench", "reduce", "--config", "t", "--sizes", "64", *FEW[:4])
 
     def test_given_what_cannot_be_tuned_when_asked_then_the_reason_is_told(self):
         self.assertIn("no option of shm is tuned by barrier", self.muster("bench", "barrier", "--tune", "t", code=1).stderr)

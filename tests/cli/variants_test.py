@@ -165,6 +165,15 @@ class Readiness(Case):
         self.assertIn("first toy_device", self.groups())
         self.assertEqual(1, len(self.builds()))
 
+    def test_given_a_cache_that_cannot_be_written_when_groups_are_made_then_every_process_builds_for_itself(self):
+        self.configure('cache_dir = "/proc/nowhere"\n[kernels]\nbuild = "group"\n[check]\nknown_answer = false\n')
+        said = self.groups()
+        self.assertEqual(2, said.count("first toy_device, later toy_device"), said)
+        self.assertEqual({"sums toy_90"}, set(self.builds()))
+        before = len(self.builds())
+        self.assertIn("first toy_device", self.groups())
+        self.assertGreater(len(self.builds()), before)
+
     def test_given_background_builds_when_done_then_groups_made_later_are_served(self):
         self.environment["TOY_DEVICES"] = "toy_90"
         self.mode("background")

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "muster/device.h"
 #include "plugins/backends/cuda/memory.hpp"
@@ -51,6 +52,16 @@ muster_status* guarded(muster_instance* instance, Body&& body) noexcept {
                        [&] { raising([&] { body(of(instance)->device()); }); });
 }
 
+// What has no way to report a failure logs it.
+template <typename Body>
+void logged(muster_instance* instance, Body&& body) noexcept {
+  muster_status* const status = guarded(instance, std::forward<Body>(body));
+  if (status == nullptr) return;
+  const muster_host* const host = of(instance)->host();
+  host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
+  host->status_release(status);
+}
+
 muster_status* device_count(muster_instance* instance, uint32_t* out) noexcept {
   return plugin::guard(of(instance)->host(),
                        [&] { raising([&] { *out = Driver::initialised().count_devices(); }); });
@@ -72,12 +83,7 @@ muster_status* allocate(muster_instance* instance, uint32_t device, uint64_t byt
 
 void free_memory(muster_instance* instance, uint32_t device, void* pointer) noexcept {
   if (pointer == nullptr) return;
-  const muster_host* const host = of(instance)->host();
-  muster_status* const status =
-      guarded(instance, [&](Device& cuda) { cuda.memory.free(device, pointer); });
-  if (status == nullptr) return;
-  host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
-  host->status_release(status);
+  logged(instance, [&](Device& cuda) { cuda.memory.free(device, pointer); });
 }
 
 muster_status* copy(muster_instance* instance, void* dst, const void* src, uint64_t bytes,
@@ -138,12 +144,7 @@ muster_status* stream_create(muster_instance* instance, uint32_t device,
 }
 
 void stream_destroy(muster_instance* instance, const muster_stream* stream) noexcept {
-  const muster_host* const host = of(instance)->host();
-  muster_status* const status =
-      guarded(instance, [&](Device& cuda) { cuda.streams.destroy(*stream); });
-  if (status == nullptr) return;
-  host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
-  host->status_release(status);
+  logged(instance, [&](Device& cuda) { cuda.streams.destroy(*stream); });
 }
 
 muster_status* capture_begin(muster_instance* instance, const muster_stream* stream) noexcept {
@@ -181,12 +182,7 @@ muster_status* host_pin(muster_instance* instance, uint32_t device, void* pointe
 }
 
 void host_unpin(muster_instance* instance, uint32_t device, void* pointer) noexcept {
-  const muster_host* const host = of(instance)->host();
-  muster_status* const status =
-      guarded(instance, [&](Device& cuda) { cuda.memory.unpin(device, pointer); });
-  if (status == nullptr) return;
-  host->log(host, MUSTER_LOG_WARN, host->status_cause(status));
-  host->status_release(status);
+  logged(instance, [&](Device& cuda) { cuda.memory.unpin(device, pointer); });
 }
 
 constexpr muster_device kTable = {MUSTER_DEVICE_SIZE,

@@ -52,76 +52,25 @@ class Call {
   }
 
   Result gather() {
-    if ((member_.features & kFeatureGather) != 0) {
-      return said(nccl_.gather(send_, recv_, bytes(call_.count), kBytes, root(), comm_, stream_),
-                  "ncclGather");
-    }
-    OneOf one(nccl_, comm_);
-    if (member_.rank == call_.root) {
-      for (uint32_t rank = 0; rank < member_.size; ++rank)
-        take(rank, call_.count, rank * call_.count);
-    }
-    give(call_.root, call_.count, 0);
-    return close(one);
+    if ((member_.features & kFeatureGather) == 0) return collect(nullptr, nullptr);
+    return said(nccl_.gather(send_, recv_, bytes(call_.count), kBytes, root(), comm_, stream_),
+                "ncclGather");
   }
-
-  Result gatherv() {
-    OneOf one(nccl_, comm_);
-    if (member_.rank == call_.root) {
-      each_block(
-          member_.size, call_.recv_counts, call_.recv_displs,
-          [&](uint32_t rank, uint64_t count, uint64_t offset) { take(rank, count, offset); });
-    }
-    give(call_.root, call_.count, 0);
-    return close(one);
-  }
+  Result gatherv() { return collect(call_.recv_counts, call_.recv_displs); }
 
   Result scatter() {
-    if ((member_.features & kFeatureScatter) != 0) {
-      return said(nccl_.scatter(send_, recv_, bytes(call_.count), kBytes, root(), comm_, stream_),
-                  "ncclScatter");
-    }
-    OneOf one(nccl_, comm_);
-    if (member_.rank == call_.root) {
-      for (uint32_t rank = 0; rank < member_.size; ++rank)
-        give(rank, call_.count, rank * call_.count);
-    }
-    take(call_.root, call_.count, 0);
-    return close(one);
+    if ((member_.features & kFeatureScatter) == 0) return distribute(nullptr, nullptr);
+    return said(nccl_.scatter(send_, recv_, bytes(call_.count), kBytes, root(), comm_, stream_),
+                "ncclScatter");
   }
-
-  Result scatterv() {
-    OneOf one(nccl_, comm_);
-    if (member_.rank == call_.root) {
-      each_block(
-          member_.size, call_.send_counts, call_.send_displs,
-          [&](uint32_t rank, uint64_t count, uint64_t offset) { give(rank, count, offset); });
-    }
-    take(call_.root, call_.count, 0);
-    return close(one);
-  }
+  Result scatterv() { return distribute(call_.send_counts, call_.send_displs); }
 
   Result all_to_all() {
-    if ((member_.features & kFeatureAllToAll) != 0) {
-      return said(nccl_.all_to_all(send_, recv_, bytes(call_.count), kBytes, comm_, stream_),
-                  "ncclAlltoAll");
-    }
-    OneOf one(nccl_, comm_);
-    for (uint32_t rank = 0; rank < member_.size; ++rank) {
-      give(rank, call_.count, rank * call_.count);
-      take(rank, call_.count, rank * call_.count);
-    }
-    return close(one);
+    if ((member_.features & kFeatureAllToAll) == 0) return exchange();
+    return said(nccl_.all_to_all(send_, recv_, bytes(call_.count), kBytes, comm_, stream_),
+                "ncclAlltoAll");
   }
-
-  Result all_to_allv() {
-    OneOf one(nccl_, comm_);
-    each_block(member_.size, call_.send_counts, call_.send_displs,
-               [&](uint32_t rank, uint64_t count, uint64_t offset) { give(rank, count, offset); });
-    each_block(member_.size, call_.recv_counts, call_.recv_displs,
-               [&](uint32_t rank, uint64_t count, uint64_t offset) { take(rank, count, offset); });
-    return close(one);
-  }
+  Result all_to_allv() { return exchange(); }
 
   Result messages() {
     OneOf one(nccl_, comm_);
@@ -201,6 +150,42 @@ class Call {
   Result said(Result result, const char* function) const {
     if (result != kSuccess && result != kInProgress) nccl_.fail(result, function, comm_);
     return result;
+  }
+
+  // What the library lacks, by messages. counts NULL: as many to or from every rank.
+  Result collect(const uint64_t* counts, const uint64_t* displs) {
+    OneOf one(nccl_, comm_);
+    if (member_.rank == call_.root) take_blocks(counts, displs);
+    give(call_.root, call_.count, 0);
+    return close(one);
+  }
+  Result distribute(const uint64_t* counts, const uint64_t* displs) {
+    OneOf one(nccl_, comm_);
+    if (member_.rank == call_.root) give_blocks(counts, displs);
+    take(call_.root, call_.count, 0);
+    return close(one);
+  }
+  Result exchange() {
+    const bool by_counts = call_.op == MUSTER_ALL_TO_ALLV;
+    OneOf one(nccl_, comm_);
+    give_blocks(by_counts ? call_.send_counts : nullptr, call_.send_displs);
+    take_blocks(by_counts ? call_.recv_counts : nullptr, call_.recv_displs);
+    return close(one);
+  }
+
+  void give_blocks(const uint64_t* counts, const uint64_t* displs) {
+    each(counts, displs,
+         [&](uint32_t rank, uint64_t count, uint64_t offset) { give(rank, count, offset); });
+  }
+  void take_blocks(const uint64_t* counts, const uint64_t* displs) {
+    each(counts, displs,
+         [&](uint32_t rank, uint64_t count, uint64_t offset) { take(rank, count, offset); });
+  }
+  template <typename Body>
+  void each(const uint64_t* counts, const uint64_t* displs, Body body) const {
+    if (counts != nullptr) return each_block(member_.size, counts, displs, body);
+    for (uint32_t rank = 0; rank < member_.size; ++rank)
+      body(rank, call_.count, rank * call_.count);
   }
 
   // Messages of no bytes are left out on both sides. What a rank sends itself waits for close().

@@ -1,5 +1,7 @@
 #include "tests/simulators/nccl/clique.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -100,8 +102,13 @@ std::string Clique::run(int rank, const Job& job, const bool& aborted) {
     changed_.wait(lock, [&] { return aborted; });
     return "aborted";
   }
-  const uint64_t number = next_[rank]++;
-  Round& round = rounds_[number];
+  if (next_[rank] == 0) {
+    lock.unlock();
+    usleep(1000 * static_cast<unsigned>(number("SIMULATED_NCCL_CONNECT_MS", 0)));
+    lock.lock();
+  }
+  const uint64_t turn = next_[rank]++;
+  Round& round = rounds_[turn];
   round.jobs.resize(static_cast<size_t>(size_));
   round.jobs[rank] = &job;
   ++round.came;
@@ -120,7 +127,7 @@ std::string Clique::run(int rank, const Job& job, const bool& aborted) {
   changed_.notify_all();
   changed_.wait(lock, [&] { return round.computed == size_; });
   if (!result.empty()) std::memcpy(job.recv, result.data(), result.size());
-  if (++round.left == size_) rounds_.erase(number);
+  if (++round.left == size_) rounds_.erase(turn);
   return wrong;
 }
 

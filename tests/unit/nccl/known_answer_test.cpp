@@ -41,6 +41,17 @@ TEST(NcclKnownAnswer, GivenAnHonestLibraryThenItIsAskedOnDeviceMemoryAndServes) 
   });
 }
 
+TEST(NcclKnownAnswer, GivenHardlyAnyTimeThenWhatFollowsTheFirstCallsIsAskedAllTheSame) {
+  const auto asked = [](const std::string& records) {
+    const size_t end = records.find(" known answers");
+    return std::stoul(records.substr(records.rfind('"', end) + 1));
+  };
+  // In its first calls a library connects.
+  const Environment slow("SIMULATED_NCCL_CONNECT_MS", "5");
+  expect_served(simulated_world(2, "check.known_answer_ms = 1\n"), "nccl",
+                [&](const std::string& records) { EXPECT_GT(asked(records), 16u); });
+}
+
 TEST(NcclKnownAnswer, GivenAWrongSumOnOneRankThenItIsOutOnAllRanksAndTheNextBestServes) {
   const Environment wrong("SIMULATED_NCCL_WRONG_SUM", "1");
   expect_served(simulated_world(3, kPatient), "composed(shm)", [](const std::string& records) {
@@ -53,6 +64,7 @@ TEST(NcclKnownAnswer, GivenACallThatNeverEndsThenItIsOutAtTheDeadline) {
   const Environment hanging("SIMULATED_NCCL_HANG_CALLS", "1");
   expect_served(simulated_world(2, kPatient, 1500), "composed(shm)",
                 [](const std::string& records) {
+                  EXPECT_THAT(records, HasSubstr("one of 16 calls, all_reduce "));
                   EXPECT_THAT(records, HasSubstr("it was not done after 1500 ms"));
                 });
 }
