@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {

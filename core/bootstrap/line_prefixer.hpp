@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/base/status.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 

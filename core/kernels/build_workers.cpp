@@ -16,7 +16,7 @@
 #include <string>
 #include <system_error>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {

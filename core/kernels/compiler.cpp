@@ -13,7 +13,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {

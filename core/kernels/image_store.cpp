@@ -15,7 +15,7 @@
 
 #include "core/base/digest.hpp"
 #include "core/base/private_directory.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/kernels/kept_files.hpp"
 
 namespace muster {

@@ -15,7 +15,7 @@
 
 #include "core/base/digest.hpp"
 #include "core/base/names.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/discover/own_place.hpp"
 #include "core/discover/probe_host.hpp"
 

@@ -13,7 +13,7 @@
 
 #include "core/base/names.hpp"
 #include "core/base/private_directory.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/kernels/compiler.hpp"
 #include "core/kernels/kept_files.hpp"
 #include "core/kernels/processor.hpp"

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <thread>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/discover/judgement.hpp"
 #include "core/discover/own_place.hpp"
 #include "core/kernels/native_build.hpp"
