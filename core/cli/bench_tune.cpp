@@ -1,12 +1,10 @@
 #include "core/cli/bench_tune.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +14,7 @@
 #include <variant>
 
 #include "config/toml_node.hpp"
+#include "core/base/scratch_directory.hpp"
 #include "core/base/units.hpp"
 #include "core/cli/bench_peers.hpp"
 #include "core/cli/bench_turn.hpp"
@@ -148,25 +147,6 @@ bool write_file(const std::string& path, const std::string& text) {
   return !file.fail();
 }
 
-// The configuration of one candidate, in a file of its own for the ranks.
-class CandidateFile {
- public:
-  CandidateFile() : path_((fs::temp_directory_path() / "muster-tune-XXXXXX").string()) {
-    const int fd = mkstemp(path_.data());
-    if (fd >= 0) close(fd);
-  }
-  ~CandidateFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  CandidateFile(const CandidateFile&) = delete;
-  CandidateFile& operator=(const CandidateFile&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // Microseconds per candidate and size: medians of repeats in turns.
 using Table = std::vector<std::vector<double>>;
 
@@ -174,18 +154,20 @@ Result<Table> try_candidates(const BenchOptions& asked, const TunedLimit& limit,
                              const std::string& backend, const Options& chosen) {
   std::vector<std::vector<std::vector<double>>> seen(
       limit.candidates.size(), std::vector<std::vector<double>>(limit.sizes.size()));
-  const CandidateFile file;
+  const ScratchDirectory scratch("tune");
+  MUSTER_TRY(scratch.status());
+  const std::string file = scratch.path() + "/candidate.toml";  // for the ranks
   BenchOptions options = asked;
   options.sizes = limit.sizes;
-  options.ranks.config_file = file.path();
+  options.ranks.config_file = file;
   const Contender contender = own_contender(options, backend);
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t c = 0; c < limit.candidates.size(); ++c) {
       Options tried = chosen;
       tried[limit.option] = setting_of(limit, limit.candidates[c], asked);
-      if (!write_file(file.path(), config_of(backend, tried))) {
-        return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file.path()),
-                      "TMPDIR names another directory");
+      if (!write_file(file, config_of(backend, tried))) {
+        return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file),
+                      "set TMPDIR to a directory that you may write to");
       }
       std::string left_out;
       Result<std::vector<BenchRow>> rows = take_turn(options, contender, nullptr, &left_out);
