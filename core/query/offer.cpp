@@ -9,6 +9,9 @@
 namespace muster {
 namespace {
 
+// As many as the table of a group can number, with room.
+constexpr size_t kMostRules = 4096;
+
 struct Context {
   std::span<const FactMap* const> facts;
   const std::map<std::string, std::string>* options;
@@ -61,7 +64,9 @@ Result<Offer> ask_offer(const Plugin& plugin, const GroupDescription& group,
   };
   query.add_rule = [](void* pointer, const muster_rule* rule) {
     Context& self = *static_cast<Context*>(pointer);
-    if (std::string defect = rule_defect(*rule); !defect.empty()) {
+    if (self.offer.rules.size() == kMostRules) {
+      self.wrong = fmt::format("it has more than {} rules", kMostRules);
+    } else if (std::string defect = rule_defect(*rule); !defect.empty()) {
       self.wrong = fmt::format(
           "rule {} ('{}'): {}", self.offer.rules.size(),
           std::string_view(rule->name, strnlen(rule->name, sizeof(rule->name))), defect);

@@ -1,14 +1,11 @@
 #include "core/query/plugin_host.hpp"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "core/base/log.hpp"
+#include "core/base/private_directory.hpp"
 #include "core/base/status.hpp"
 #include "core/base/wait.hpp"
 #include "core/kernels/registry.hpp"
@@ -19,22 +16,14 @@
 namespace muster {
 namespace {
 
-// ${XDG_CACHE_HOME:-~/.cache}/muster/artifacts/<id>, "" when it cannot be made.
+// "" when it cannot be made for the user alone.
 std::string make_artifact_dir(const std::string& id) {
-  const char* const cache = secure_getenv("XDG_CACHE_HOME");
-  const char* const home = secure_getenv("HOME");
-  std::filesystem::path path;
-  if (cache != nullptr && cache[0] == '/') {
-    path = cache;
-  } else if (home != nullptr && home[0] == '/') {
-    path = std::filesystem::path(home) / ".cache";
-  } else {
-    return {};
-  }
-  path = path / "muster" / "artifacts" / id;
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  return !error && access(path.c_str(), W_OK) == 0 ? path.string() : std::string();
+  std::string path = user_cache_directory("artifacts");
+  if (path.empty()) return path;
+  path += "/" + id;
+  const bool good = make_private_directory(path) && fault_of_private_directory(path).empty() &&
+                    access(path.c_str(), W_OK) == 0;
+  return good ? path : std::string();
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/bootstrap/world.hpp"
+
 namespace muster::testing {
 namespace {
 
@@ -34,6 +36,7 @@ struct OptionedBackend {
 using Tables = plugin::detail::Tables<OptionedBackend, OptionedGroup>;
 
 const void* get_interface(muster_instance*, const char* name) {
+  if (std::string_view(name) == MUSTER_BOOTSTRAP_INTERFACE) return optioned().bootstrap;
   return std::string_view(name) == MUSTER_BACKEND_INTERFACE ? &optioned_table() : nullptr;
 }
 
@@ -46,7 +49,7 @@ const muster_entry kEntry = {MUSTER_PLUGIN_MAGIC,
                              "1.2.3",
                              "muster::testing",
                              MUSTER_BUILD_TAG,
-                             MUSTER_BACKEND_INTERFACE,
+                             MUSTER_BACKEND_INTERFACE " " MUSTER_BOOTSTRAP_INTERFACE,
                              "",
                              "",
                              Tables::open,
@@ -56,7 +59,7 @@ const muster_entry kEntry = {MUSTER_PLUGIN_MAGIC,
 }  // namespace
 
 OptionedBehaviour& optioned() {
-  static OptionedBehaviour behaviour;
+  static OptionedBehaviour behaviour{{}, {}, single_bootstrap()};
   return behaviour;
 }
 
@@ -93,7 +96,7 @@ Opening::Opening(const std::string& toml) {
 Opening::~Opening() {
   plugin.reset();
   optioned_table() = Tables::table;
-  optioned() = {};
+  optioned() = {{}, {}, single_bootstrap()};
 }
 
 }  // namespace muster::testing
