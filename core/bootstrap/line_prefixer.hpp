@@ -18,7 +18,8 @@ class LinePrefixer {
   LinePrefixer(UniqueFd from, int to, std::string prefix);
 
   int fd() const { return from_.get(); }
-  // Copies what is there without waiting. False once the other end has closed.
+  // Copies what is there without waiting, a pipe's fill at most. False once the other end has
+  // closed.
   bool copy();
   // At the end: copies the rest.
   void finish();
