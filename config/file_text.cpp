@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "config/toml_node.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {
@@ -25,21 +26,14 @@ Status unreadable(const std::string& path, int error) {
                           : "");
 }
 
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) close(number);
-  }
-};
-
 }  // namespace
 
 Result<std::string> read_config_file(const std::string& path) {
   // Without O_NONBLOCK a named pipe would wait for a writer.
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.number < 0) return unreadable(path, errno);
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid()) return unreadable(path, errno);
   struct stat status {};
-  if (fstat(file.number, &status) != 0) return unreadable(path, errno);
+  if (fstat(file.get(), &status) != 0) return unreadable(path, errno);
   if (S_ISDIR(status.st_mode)) return unreadable(path, EISDIR);
   if (!S_ISREG(status.st_mode) && path != "/dev/null") {
     return Status(MUSTER_INVALID_ARGUMENT,
@@ -48,7 +42,7 @@ Result<std::string> read_config_file(const std::string& path) {
   std::string text;
   char buffer[1 << 16];
   while (text.size() <= kMaxTomlBytes) {
-    const ssize_t count = read(file.number, buffer, sizeof(buffer));
+    const ssize_t count = read(file.get(), buffer, sizeof(buffer));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return unreadable(path, errno);
     if (count == 0) break;

@@ -30,7 +30,7 @@ Exercise::Exercise(muster_op op, muster_dtype dtype, muster_redop redop, uint64_
   call_.recv_peer = (rank + size - 1) % size;
   call_.recv_count = count;
   call_.max_bytes = count * element;
-  call_.selection_bytes = bytes();
+  call_.selection_bytes = op_is_point_to_point(op) ? kUnsized : bytes();
   if (op != MUSTER_FUSED_ALL_REDUCE_RMSNORM) return;
   fused_ = std::make_unique<FusedExercise>(dtype, count, quantised);
   call_.fused = fused_->operands();
@@ -80,10 +80,15 @@ Exercise::Buffers Exercise::buffers() {
   return all;
 }
 
+uint64_t Exercise::selection_bytes(muster_op op, muster_dtype dtype, uint64_t count,
+                                   uint32_t size) {
+  const bool whole_vector = op == MUSTER_ALL_GATHERV || op == MUSTER_REDUCE_SCATTERV;
+  return count * dtype_size(dtype) * (whole_vector ? size : 1);
+}
+
 uint64_t Exercise::bytes() const {
   if (!arriving_.empty()) return call_.max_bytes;
-  const bool whole_vector = call_.op == MUSTER_ALL_GATHERV || call_.op == MUSTER_REDUCE_SCATTERV;
-  return call_.count * dtype_size(call_.dtype) * (whole_vector ? size_ : 1);
+  return selection_bytes(call_.op, call_.dtype, call_.count, size_);
 }
 
 uint32_t Exercise::residues() const { return call_.redop == MUSTER_PROD ? 2 : 3; }

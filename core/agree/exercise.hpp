@@ -34,6 +34,8 @@ class Exercise {
 
   Exercise(Exercise&&) = default;  // the call points into the buffers, which move along
 
+  // The selection bytes of a call of this count.
+  static uint64_t selection_bytes(muster_op op, muster_dtype dtype, uint64_t count, uint32_t size);
   // Whether results can be told exactly for groups of this size.
   static bool is_exact(muster_op op, muster_dtype dtype, muster_redop redop, uint32_t size);
 

@@ -34,9 +34,9 @@ class GroupSetup {
   Result<std::unique_ptr<muster_group>> run() {
     describe();
     Exchange exchange(*runtime_.world, ranks_, group_->context.info.tag, runtime_.setup_deadline());
-    std::vector<const RankRecord*> records;
-    for (const uint32_t r : ranks_) records.push_back(&runtime_.ranks[r]);
-    chain_inputs_.staged_memory = memory_known_to_all(records);
+    std::vector<const RankRecord*> members;
+    for (const uint32_t r : ranks_) members.push_back(&runtime_.ranks[r]);
+    chain_inputs_.staged_memory = memory_known_to_all(members);
     if (group_->size == 1) {
       chain_inputs_.backends.push_back(self_chain_backend(chain_inputs_.staged_memory));
     } else {
@@ -326,12 +326,11 @@ class GroupSetup {
       chain_inputs_.backends.push_back(candidate.chain);
     group.chain = compile_chain(chain_inputs_);
     group.chain.left_out = std::move(left_out_);
+    group.link();
     for (Candidate& candidate : group.chain.table.candidates) {
       if (candidate.backend == kComposed) continue;
-      const std::string& id = group.chain.backends[candidate.backend].id;
-      const auto live = std::find_if(group.backends.begin(), group.backends.end(),
-                                     [&](const LiveBackend& b) { return b.plugin->id() == id; });
-      if (live == group.backends.end()) {
+      const LiveBackend* const live = group.live_backend(candidate.backend);
+      if (live == nullptr) {
         candidate.execute = self_execute;
         candidate.state = reinterpret_cast<muster_backend_group*>(&group);
       } else {
@@ -340,7 +339,6 @@ class GroupSetup {
       }
     }
     bind_composed(group);
-    group.link();
     group.enter(MUSTER_EAGER);
     for (const ChainBackend& backend : group.chain.backends)
       group.shown_names.push_back(backend.id);

@@ -102,6 +102,10 @@ std::string describe(const muster_group& group, const Question& question) {
   return question.exercise(group).describe();
 }
 
+uint64_t rounded_up(uint64_t bytes, uint64_t multiple) {
+  return (bytes + multiple - 1) / multiple * multiple;
+}
+
 // The kinds of memory on which a rule is asked, as bits; what this world has no device for is
 // named.
 uint64_t memory_to_ask(const muster_rule& rule, uint64_t known, std::vector<std::string>& unasked) {
@@ -171,22 +175,25 @@ std::vector<Question> questions_for(const muster_group& group,
             continue;
           if (!Exercise::is_exact(op, dtype, redop, group.size)) continue;
           if (fused && (redop != MUSTER_SUM || host_rmsnorm(dtype) == nullptr)) continue;
-          const uint64_t element = std::max<uint64_t>(dtype_size(dtype), 1);
-          uint64_t multiple = std::max<uint64_t>(rule.bytes_multiple, 1);
-          if (fused) multiple = std::lcm(multiple, FusedExercise::kHidden * element);
-          uint64_t count = fused ? kSmallFused : kSmallCount;
-          if (multiple > 1)
-            count = (count * element + multiple - 1) / multiple * multiple / element;
-          if (op == MUSTER_BARRIER) count = 0;
-          if (rule_bytes_from(rule) <= count * element && count * element <= rule_bytes_to(rule)) {
+          // Rules are about selection bytes, which of some operations are those of all ranks.
+          const uint64_t unit =
+              std::max<uint64_t>(Exercise::selection_bytes(op, dtype, 1, group.size), 1);
+          uint64_t multiple = std::lcm(std::max<uint64_t>(rule.bytes_multiple, 1), unit);
+          if (fused) multiple = std::lcm(multiple, FusedExercise::kHidden * unit);
+          const uint64_t bytes =
+              op == MUSTER_BARRIER
+                  ? 0
+                  : rounded_up((fused ? kSmallFused : kSmallCount) * unit, multiple);
+          const uint64_t count = bytes / unit;
+          if (rule_bytes_from(rule) <= bytes && bytes <= rule_bytes_to(rule)) {
             const uint32_t cell = cell_index(memory, kPhaseEager, op, dtype, redop);
             small.try_emplace({cell, false}, Question{key, count, false, on_stream});
             if (quantises) small.try_emplace({cell, true}, Question{key, count, true, on_stream});
           } else if (!edge_asked) {
-            const uint64_t from = (rule_bytes_from(rule) + multiple - 1) / multiple * multiple;
-            const uint64_t edge = (from + element - 1) / element;
-            if (edge * element > rule_bytes_to(rule)) continue;
-            if (edge * element > kLargestEdge) {
+            const uint64_t from = rounded_up(rule_bytes_from(rule), multiple);
+            const uint64_t edge = from / unit;
+            if (from > rule_bytes_to(rule)) continue;
+            if (from > kLargestEdge) {
               unasked.push_back(fmt::format("rule {} from {} on", rule.name, format_bytes(from)));
             } else {
               edges.push_back({key, edge, false, on_stream});

@@ -83,12 +83,12 @@ std::string this_node() {
 }
 
 std::string this_process() {
-  static const std::string nonce = [] {
+  static const uint64_t nonce = [] {
     uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) random = 0;
-    return fmt::format("{}-{:016x}", getpid(), random);
+    return getrandom(&random, sizeof(random), 0) == sizeof(random) ? random : 0;
   }();
-  return nonce;
+  // Asked for each time: a forked child is another process, and has the nonce of its parent.
+  return fmt::format("{}-{:016x}", getpid(), nonce);
 }
 
 Status check_world(const std::vector<RankRecord>& records) {

@@ -11,7 +11,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/arguments.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {
@@ -28,13 +29,6 @@ std::vector<std::string> merged_environment(
   }
   for (const auto& [name, value] : additions) merged.push_back(name + "=" + value);
   return merged;
-}
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
 }
 
 // Between fork and exec: async-signal-safe calls only, the caller may have other threads.

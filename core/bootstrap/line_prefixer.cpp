@@ -11,6 +11,10 @@
 namespace muster {
 namespace {
 
+// As much as a pipe can hold. Whoever writes without end must not keep the launcher from the other
+// ranks, and a process that outlives its rank not from its own end.
+constexpr int kChunksAtOnce = 64;
+
 void write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     ssize_t now = write(fd, text.data(), text.size());
@@ -34,7 +38,7 @@ LinePrefixer::LinePrefixer(UniqueFd from, int to, std::string prefix)
 
 bool LinePrefixer::copy() {
   std::array<char, 16 * 1024> chunk;
-  while (true) {
+  for (int chunks = 0; chunks < kChunksAtOnce; ++chunks) {
     ssize_t got = read(from_.get(), chunk.data(), chunk.size());
     if (got > 0) {
       pending_.append(chunk.data(), static_cast<size_t>(got));
@@ -45,6 +49,7 @@ bool LinePrefixer::copy() {
       return true;
     }
   }
+  return true;
 }
 
 void LinePrefixer::finish() {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/base/status.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 
@@ -18,7 +18,8 @@ class LinePrefixer {
   LinePrefixer(UniqueFd from, int to, std::string prefix);
 
   int fd() const { return from_.get(); }
-  // Copies what is there without waiting. False once the other end has closed.
+  // Copies what is there without waiting, a pipe's fill at most. False once the other end has
+  // closed.
   bool copy();
   // At the end: copies the rest.
   void finish();

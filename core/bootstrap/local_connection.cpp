@@ -67,9 +67,9 @@ Result<std::string> LocalConnection::get(uint32_t generation, uint32_t from_rank
   Result<LocalFrame> reply = ask(std::move(request), deadline_ns);
   if (reply.ok()) return std::move(reply->value);
   if (reply.status().code() != MUSTER_DEADLINE_EXCEEDED) return reply.take_status();
-  return Status(MUSTER_DEADLINE_EXCEEDED,
-                fmt::format("rank {} has not given '{}' in time", from_rank, key),
-                "see whether that rank has called muster_init or is stuck before it");
+  return Status(
+      MUSTER_DEADLINE_EXCEEDED, fmt::format("rank {} has not given '{}' in time", from_rank, key),
+      "see whether that rank makes the same call (at first muster_init), or is stuck before it");
 }
 
 Result<LocalFrame> LocalConnection::ask(LocalFrame request, uint64_t deadline_ns) {

@@ -17,8 +17,8 @@
 #include <string>
 
 #include "core/base/status.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/bootstrap/local_frame.hpp"
-#include "core/bootstrap/unique_fd.hpp"
 
 namespace muster {
 

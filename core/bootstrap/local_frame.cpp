@@ -58,10 +58,6 @@ Result<std::optional<LocalFrame>> LocalFrameReader::next() {
                      std::string(body, header.key_bytes),
                      std::string(body + header.key_bytes, header.value_bytes)};
   used_ += whole;
-  if (used_ == pending_.size()) {
-    pending_.clear();
-    used_ = 0;
-  }
   return frame;
 }
 

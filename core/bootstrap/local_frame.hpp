@@ -16,7 +16,7 @@
 namespace muster {
 
 enum class LocalVerb : uint32_t {
-  kOpen = 1,   // reply: generation, rank; the value is empty
+  kOpen = 1,   // rank; reply: generation, and as value the size of the world
   kLeave = 2,  // generation
   kPut = 3,    // generation, key, value
   kGet = 4,    // generation, rank, key; reply: value
@@ -53,11 +53,14 @@ Status check_local_frame(std::string_view key, uint64_t value_bytes);
 // Cuts a stream of bytes into frames.
 class LocalFrameReader {
  public:
-  void append(const char* data, size_t bytes) { pending_.append(data, bytes); }
+  void append(const char* data, size_t bytes) {
+    pending_.erase(0, used_);
+    used_ = 0;
+    pending_.append(data, bytes);
+  }
   // The next whole frame, nothing when more bytes are needed, or why the stream is not one of
   // frames.
   Result<std::optional<LocalFrame>> next();
-  bool mid_frame() const { return used_ < pending_.size(); }
 
  private:
   std::string pending_;

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/base/status.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/bootstrap/key_store.hpp"
 #include "core/bootstrap/local_frame.hpp"
-#include "core/bootstrap/unique_fd.hpp"
 
 namespace muster {
 

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "core/base/status.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/bootstrap/packet_socket.hpp"
-#include "core/bootstrap/unique_fd.hpp"
 
 namespace muster {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/base/status.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 

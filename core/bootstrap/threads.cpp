@@ -82,7 +82,9 @@ muster_status* get(muster_world* world, uint32_t from_rank, const char* key, uin
       if (deadline_passed(deadline_ns)) {
         return Status(MUSTER_DEADLINE_EXCEEDED,
                       fmt::format("thread rank {} has not given '{}' in time", from_rank, key),
-                      "see whether that thread has called muster_init or is stuck before it")
+                      "see whether that thread makes the same call (at first muster_init), or is "
+                      "stuck before "
+                      "it")
             .release();
       }
       threads->changed.wait_until(lock, deadline_point(deadline_ns));

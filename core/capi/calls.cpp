@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/capi/boundary.hpp"
-#include "core/capi/record.hpp"
+#include "core/capi/call_record.hpp"
 #include "core/dispatch/batch.hpp"
 #include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/plan.hpp"
@@ -13,47 +13,14 @@
 #include "muster/muster.h"
 
 using muster::at_boundary;
+using muster::is_call;
 using muster::null_argument;
+using muster::read_call;
+using muster::read_usable;
 using muster::Refusal;
 using muster::Status;
 
 namespace {
-
-// Copies a program's record, which may be of another header, and checks it.
-Refusal read_usable(const muster_group& group, const muster_call& call, bool in_batch,
-                    muster_call* out) {
-  if (call.struct_size == sizeof(*out)) [[likely]] {
-    *out = call;
-  } else {
-    *out = muster_call{};
-    if (!muster::copy_record(&call, out, sizeof(*out))) return Refusal::kLater;
-  }
-  out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
-  const Refusal refusal = muster::prepare_any(group, *out);
-  if (refusal != Refusal::kNone) [[unlikely]]
-    return refusal;
-  const bool message = out->op == MUSTER_SEND || out->op == MUSTER_RECV;
-  return message && out->peer == group.rank && !in_batch ? Refusal::kSelf : Refusal::kNone;
-}
-
-// Whether there is a record to read at all.
-bool is_call(const muster_group* group, const muster_call* call) {
-  return group != nullptr && call != nullptr &&
-         call->struct_size >= MUSTER_STRUCT_SIZE(muster_call, count);
-}
-
-// Both, with the words for what is wrong.
-Status read_call(const char* function, const muster_group* group, const muster_call* call,
-                 bool in_batch, muster_call* out) {
-  if (group == nullptr) return null_argument(function, "group");
-  if (call == nullptr) return null_argument(function, "call");
-  if (!is_call(group, call)) {
-    return Status(MUSTER_INVALID_ARGUMENT, std::string(function) + ": call.struct_size is not set",
-                  "make the record with muster_call_init");
-  }
-  const Refusal refusal = read_usable(*group, *call, in_batch, out);
-  return refusal == Refusal::kNone ? Status() : Status(muster::refuse_call(*group, *out, refusal));
-}
 
 // Out of line: the path of a run needs no stack for it.
 [[gnu::cold, gnu::noinline]] muster_status* plan_is_null() {

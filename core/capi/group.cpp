@@ -9,6 +9,7 @@
 #include "core/agree/group_setup.hpp"
 #include "core/agree/runtime.hpp"
 #include "core/capi/boundary.hpp"
+#include "core/capi/call_record.hpp"
 #include "core/capi/options.hpp"
 #include "core/compose/parts.hpp"
 #include "core/dispatch/dispatch.hpp"
@@ -24,14 +25,14 @@ using muster::Status;
 
 namespace {
 
-// What this rank has against going on ("": nothing) is told to all: who said no and why, "" when
-// nobody did.
+// What this rank has against going on with a graph ("": nothing) is told to all: who said no and
+// why, "" when nobody did.
 muster::Result<std::string> agree(muster_group& group, const std::string& objection) {
   group.context.begin_operation();
   muster::Exchange exchange(*group.context.world, group.context.world_ranks, group.context.info.tag,
                             group.context.deadline());
   muster::Result<std::vector<std::string>> vote = exchange.vote(std::span(&objection, 1));
-  if (!vote.ok()) return vote.take_status();
+  if (!vote.ok()) return muster::ranks_are_apart(group, vote.status(), "the graph");
   return vote->front();
 }
 
@@ -95,6 +96,12 @@ const char* muster_group_name(const muster_group* group) {
 muster_status* muster_group_reserve(muster_group* group, muster_memory memory, uint64_t bytes) {
   return at_boundary([&]() -> Status {
     if (group == nullptr) return null_argument("muster_group_reserve", "group");
+    if (memory >= MUSTER_MEMORY_END) {
+      return Status(MUSTER_INVALID_ARGUMENT,
+                    fmt::format("muster_group_reserve: memory kind {} is unknown", memory),
+                    "see muster/types.h");
+    }
+    if (memory == MUSTER_MEMORY_DEFAULT) memory = group->memory;
     std::set<uint16_t> recipes;
     for (const muster::Candidate& candidate : group->chain.table.candidates) {
       // Nothing is staged through the host in a graph.
@@ -178,14 +185,9 @@ muster_status* muster_graph_end(muster_group* group, uint32_t ok) {
 muster_status* muster_group_backend(muster_group* group, const muster_call* call,
                                     const char** out_name) {
   return at_boundary([&]() -> Status {
-    if (group == nullptr) return null_argument("muster_group_backend", "group");
-    if (call == nullptr) return null_argument("muster_group_backend", "call");
     if (out_name == nullptr) return null_argument("muster_group_backend", "out_name");
-    muster_call prepared = *call;
-    if (const muster::Refusal refusal = muster::prepare_any(*group, prepared);
-        refusal != muster::Refusal::kNone) {
-      return Status(muster::refuse_call(*group, prepared, refusal));
-    }
+    muster_call prepared;
+    MUSTER_TRY(muster::read_call("muster_group_backend", group, call, true, &prepared));
     const muster::Candidate* const candidate = muster::find_candidate(*group, prepared);
     if (candidate == nullptr) return Status(muster::not_offered(*group, prepared));
     *out_name = muster::shown_name(*group, *candidate, prepared);
@@ -196,10 +198,11 @@ muster_status* muster_group_backend(muster_group* group, const muster_call* call
 muster_status* muster_group_explain(muster_group* group, const muster_call* call, uint32_t json,
                                     char** out_text) {
   return at_boundary([&]() -> Status {
-    if (group == nullptr) return null_argument("muster_group_explain", "group");
-    if (call == nullptr) return null_argument("muster_group_explain", "call");
+    MUSTER_TRY(muster::check_call("muster_group_explain", group, call));
     if (out_text == nullptr) return null_argument("muster_group_explain", "out_text");
-    muster_call prepared = *call;
+    muster_call prepared;
+    if (!muster::copy_call(*call, &prepared))
+      return Status(muster::refuse_call(*group, prepared, muster::Refusal::kLater));
     // Buffers do not matter to the question; without both of them it is about a call out of place.
     const bool has_buffers = prepared.send != nullptr && prepared.recv != nullptr;
     const char send = 0;

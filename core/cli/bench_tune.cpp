@@ -1,12 +1,10 @@
 #include "core/cli/bench_tune.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +14,7 @@
 #include <variant>
 
 #include "config/toml_node.hpp"
+#include "core/base/scratch_directory.hpp"
 #include "core/base/units.hpp"
 #include "core/cli/bench_peers.hpp"
 #include "core/cli/bench_turn.hpp"
@@ -155,25 +154,6 @@ bool write_file(const std::string& path, const std::string& text) {
   return !file.fail();
 }
 
-// The configuration of all candidates, in a file of its own for the ranks.
-class CandidatesFile {
- public:
-  CandidatesFile() : path_((fs::temp_directory_path() / "muster-tune-XXXXXX").string()) {
-    const int fd = mkstemp(path_.data());
-    if (fd >= 0) close(fd);
-  }
-  ~CandidatesFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  CandidatesFile(const CandidatesFile&) = delete;
-  CandidatesFile& operator=(const CandidatesFile&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // One group per candidate, as --variants numbers them.
 std::string config_of_candidates(const TunedLimit& limit, const std::string& backend,
                                  const Options& chosen, const BenchOptions& options) {
@@ -205,15 +185,17 @@ Result<Table> try_candidates(const BenchOptions& asked, const TunedLimit& limit,
                              const std::string& backend, const Options& chosen) {
   std::vector<std::vector<std::vector<double>>> seen(
       limit.candidates.size(), std::vector<std::vector<double>>(limit.sizes.size()));
-  const CandidatesFile file;
-  if (!write_file(file.path(), config_of_candidates(limit, backend, chosen, asked))) {
-    return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file.path()),
-                  "TMPDIR names another directory");
+  const ScratchDirectory scratch("tune");
+  MUSTER_TRY(scratch.status());
+  const std::string file = scratch.path() + "/candidates.toml";  // for the ranks
+  if (!write_file(file, config_of_candidates(limit, backend, chosen, asked))) {
+    return Status(MUSTER_PERMISSION_DENIED, fmt::format("cannot write {}", file),
+                  "set TMPDIR to a directory that you may write to");
   }
   BenchOptions options = asked;
   options.sizes = limit.sizes;
   options.variants = static_cast<uint32_t>(limit.candidates.size());
-  options.ranks.config_file = file.path();
+  options.ranks.config_file = file;
   const Contender contender = own_contender(options, backend);
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     tell_progress(limit, repeat + 1, options.repeats);

@@ -4,34 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 
+#include "core/base/scratch_directory.hpp"
 #include "core/cli/bench_csv.hpp"
 #include "core/cli/captured_run.hpp"
 
 namespace muster::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-// An empty directory for ranks that find each other by files.
-class Store {
- public:
-  Store() : path_(fs::temp_directory_path() / "muster-bench-XXXXXX") {
-    if (mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~Store() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::string last_lines(const std::string& text) {
   constexpr size_t kMost = 2000;
@@ -62,7 +41,8 @@ Status check_rows(const std::vector<BenchRow>& rows, const std::vector<BenchRow>
 Result<std::vector<BenchRow>> take_turn(const BenchOptions& options, const Contender& contender,
                                         const std::vector<BenchRow>* first, std::string* left_out) {
   std::vector<std::string> command = contender.command;
-  const Store store;
+  const ScratchDirectory store("bench");  // of ranks that find each other by files
+  MUSTER_TRY(store.status());
   if (contender.needs_store) command.insert(command.end(), {"--store", store.path()});
   const size_t expected = options.sizes.size() * std::max(options.variants, 1u);
   const double measuring = (options.loop.seconds + 2) * static_cast<double>(expected + 1);

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <thread>
 
+#include "core/base/unique_fd.hpp"
 #include "core/bootstrap/child_process.hpp"
-#include "core/bootstrap/unique_fd.hpp"
 
 namespace muster::cli {
 namespace {

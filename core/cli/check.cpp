@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/base/arguments.hpp"
 #include "core/cli/command.hpp"
 #include "core/discover/own_place.hpp"
 
@@ -35,10 +36,7 @@ int run(const std::vector<std::string>& arguments) {
   }
   std::vector<std::string> all = {program, "--command", own_file()};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  for (std::string& argument : all) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  execv(argv[0], argv.data());
+  execv(program.c_str(), pointers_to(all).data());
   return fail(Status(MUSTER_UNAVAILABLE,
                      fmt::format("{} cannot be run: {}", program, std::strerror(errno))));
 }

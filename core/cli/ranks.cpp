@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/base/arguments.hpp"
 #include "core/base/names.hpp"
 #include "core/bootstrap/launcher.hpp"
 #include "core/cli/survey.hpp"
@@ -141,10 +142,7 @@ int start_ranks(const RankOptions& options, bool json, const Context& context) {
   }
   const std::vector<std::string> mpirun = mpirun_command(options.ranks, command);
   if (options.dry_run) return print_launch(mpirun, json);
-  std::vector<char*> argv;
-  for (const std::string& argument : mpirun) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  execvp(argv[0], argv.data());
+  execvp(mpirun.front().c_str(), pointers_to(mpirun).data());
   return fail(Status(MUSTER_UNAVAILABLE,
                      fmt::format("backend {} is launched by mpirun, which cannot be run: {}",
                                  *own_launcher, std::strerror(errno)),

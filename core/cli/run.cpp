@@ -29,6 +29,7 @@ void add_run(CLI::App& app, Context& context) {
                  "Put the rank in front of every line of output");
   verb->add_option("--grace-ms", options->grace_ms,
                    "How long the others may go on after one failed")
+      ->check(CLI::Range(0, 86'400'000))
       ->capture_default_str();
   verb->add_flag("--dry-run", options->dry_run,
                  "Print what would be started, with its environment");

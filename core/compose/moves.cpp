@@ -230,10 +230,6 @@ muster_status* all_to_allv_by_all_gatherv(muster_backend_group* state, const mus
   for (uint32_t r = 0; r < group.size; ++r) {
     for (uint32_t to = 0; to < group.size; ++to) totals[r] += counts[r * group.size + to];
     total += totals[r];
-    if (counts[r * group.size + group.rank] != call->recv_counts[r]) {
-      return counts_differ("all_to_allv", r, counts[r * group.size + group.rank],
-                           call->recv_counts[r]);
-    }
   }
   char* all = nullptr;
   MUSTER_PART(take_scratch(group, *call, Recipe::kAllToAllvByAllGatherv,
@@ -254,6 +250,12 @@ muster_status* all_to_allv_by_all_gatherv(muster_backend_group* state, const mus
   gather.recv_counts = totals.data();
   gather.recv_displs = nullptr;
   MUSTER_PART(run_part(group, gather));
+  // Not before: the other ranks would wait for this one.
+  for (uint32_t r = 0; r < group.size; ++r) {
+    const uint64_t sent = counts[static_cast<size_t>(r) * group.size + group.rank];
+    if (sent != call->recv_counts[r])
+      return counts_differ("all_to_allv", r, sent, call->recv_counts[r]);
+  }
   for (uint32_t r = 0; r < group.size; ++r) {
     const uint64_t* const row = counts.data() + static_cast<size_t>(r) * group.size;
     if (row[group.rank] == 0) continue;

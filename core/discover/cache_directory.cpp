@@ -7,12 +7,12 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "core/base/digest.hpp"
 #include "core/base/log.hpp"
 #include "core/base/private_directory.hpp"
+#include "core/base/replace_file.hpp"
 
 namespace muster {
 namespace {
@@ -73,18 +73,7 @@ bool CacheDirectory::prepare() const {
 }
 
 void CacheDirectory::replace(const std::string& file, const std::string& text) const {
-  if (!prepare()) return;
-  static std::atomic<unsigned> serial{0};
-  const std::string fresh = fmt::format("{}.{}.{}", file, getpid(), serial.fetch_add(1));
-  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return say_not_kept(fresh, std::strerror(errno));
-  const ssize_t written = write(fd, text.data(), text.size());
-  const bool whole = written == static_cast<ssize_t>(text.size());
-  if (close(fd) != 0 || !whole || rename(fresh.c_str(), file.c_str()) != 0) {
-    const int error = errno;
-    unlink(fresh.c_str());
-    say_not_kept(file, std::strerror(error));
-  }
+  if (prepare() && !replace_file(file, text)) say_not_kept(file, std::strerror(errno));
 }
 
 }  // namespace muster

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "config/value.hpp"
+
 namespace muster {
 namespace {
 
@@ -50,12 +52,6 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-bool is_id(const std::string& id) {
-  return !id.empty() && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
 }  // namespace
 
 bool EntryRecord::gives(std::string_view interface) const {
@@ -90,7 +86,7 @@ std::string decode_entry(const void* bytes, EntryRecord& out) {
   if (open_ended != nullptr) {
     return fmt::format("malformed entry record: {} is not ended inside its array", open_ended);
   }
-  if (!is_id(out.id)) {
+  if (!is_identifier(out.id)) {
     return fmt::format("malformed entry record: the id '{}' is not [a-z0-9_]+", out.id);
   }
   return {};

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/base/unique_fd.hpp"
 #include "core/discover/elf_peek.hpp"
 #include "core/discover/entry_record.hpp"
 
@@ -57,13 +58,6 @@ void judge_entry(Judged& judged, const Config& config) {
   }
   found.state = PluginState::kUsable;
 }
-
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
 
 }  // namespace
 
@@ -146,8 +140,8 @@ Judged judge_plugin_file(const std::string& path, bool is_link, const struct sta
     std::free(canonical);
   }
   // Not blocking: a pipe must not hold us up.
-  const Descriptor file{open(found.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (file.fd < 0 || fstat(file.fd, &judged.status) != 0) {
+  const UniqueFd file(open(found.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.valid() || fstat(file.get(), &judged.status) != 0) {
     refuse(found, fmt::format("the file cannot be opened: {}", std::strerror(errno)));
     return judged;
   }
@@ -158,7 +152,7 @@ Judged judge_plugin_file(const std::string& path, bool is_link, const struct sta
   judged.regular = true;
 
   // What the record says is read also when the file is not trusted: a refusal names id and vendor.
-  ElfPeek peek = peek_elf(file.fd, static_cast<uint64_t>(judged.status.st_size));
+  ElfPeek peek = peek_elf(file.get(), static_cast<uint64_t>(judged.status.st_size));
   judged.build_id = std::move(peek.build_id);
   std::string record_reason = std::move(peek.reason);
   if (peek.fault == ElfFault::kNone) {

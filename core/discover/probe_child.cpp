@@ -34,6 +34,12 @@ ProbeReport judge_run(const ProbeProcess& run, const std::string& program,
     return not_probed(
         fmt::format("{} could not be started: {}", program, std::strerror(run.error)));
   }
+  if (run.used == run.capacity) {
+    return {ProbeVerdict::kBroken,
+            fmt::format("it disturbed the probe: the answer is longer than {} bytes", run.capacity),
+            false,
+            {}};
+  }
   // Step letters, then one line of JSON.
   const size_t brace = std::min(answer.find('{'), answer.size());
   const std::string_view steps = answer.substr(0, brace);

@@ -2,21 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <exception>
 #include <string>
 
 #include "core/base/status.hpp"
+#include "core/discover/facts.hpp"
 #include "core/discover/loader.hpp"
 #include "core/kernels/exam.hpp"
 #include "muster/backend.h"
 
 namespace muster {
 namespace {
-
-constexpr size_t kMostFactBytes = 4096;
 
 // The host comes first: a muster_host* is a ProbeHost*.
 struct ProbeHost {
@@ -92,46 +90,6 @@ muster_host minimal_host() {
   return host;
 }
 
-// What a backend reports, checked as it comes.
-struct Facts {
-  std::map<std::string, std::string> values;
-  size_t bytes = 0;
-  std::string fault;
-
-  void put(const char* key, const char* value) {
-    if (!fault.empty()) return;
-    if (key == nullptr || value == nullptr) {
-      fault = "it reported a fact without key or value";
-      return;
-    }
-    const std::string_view name = key;
-    const bool good = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    });
-    if (!good) {
-      fault = fmt::format("it reported a fact with the key '{}', which is not [a-z0-9_.]+", name);
-      return;
-    }
-    const std::string_view text = value;
-    if (std::any_of(text.begin(), text.end(),
-                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
-      fault = fmt::format("its fact {} has a control character", name);
-      return;
-    }
-    auto [at, fresh] = values.try_emplace(std::string(name));
-    if (fresh) {
-      bytes += name.size();
-    } else {
-      bytes -= at->second.size();
-    }
-    at->second = text;
-    bytes += text.size();
-    if (bytes > kMostFactBytes) {
-      fault = fmt::format("its facts are longer than {} bytes", kMostFactBytes);
-    }
-  }
-};
-
 ProbeReport failed(ProbeVerdict verdict, std::string reason) {
   return {verdict, std::move(reason), false, {}};
 }
@@ -161,21 +119,16 @@ ProbeReport probe_backend(ProbeHost& host, const muster_entry& entry, muster_ins
     return failed(ProbeVerdict::kBroken, "its backend has no probe");
   }
   host.backend = backend;
-  Facts facts;
-  muster_fact_sink sink{};
-  sink.struct_size = MUSTER_FACT_SINK_SIZE;
-  sink.context = &facts;
-  sink.put = [](void* context, const char* key, const char* value) {
-    static_cast<Facts*>(context)->put(key, value);
-  };
+  ReportedFacts facts;
+  const muster_fact_sink sink = facts.sink();
   const Status status(backend->probe(instance, &sink));
   if (!status.ok()) {
     std::string reason = status.cause();
     if (!status.remedy().empty()) reason += "; " + status.remedy();
     return failed(ProbeVerdict::kUnavailable, std::move(reason));
   }
-  if (!facts.fault.empty()) return failed(ProbeVerdict::kBroken, std::move(facts.fault));
-  return {ProbeVerdict::kUsable, {}, false, std::move(facts.values), {}};
+  if (!facts.fault().empty()) return failed(ProbeVerdict::kBroken, facts.fault());
+  return {ProbeVerdict::kUsable, {}, false, facts.take(), {}};
 }
 
 ProbeReport run_steps(const muster_entry& entry, const EntryRecord& record,

@@ -13,15 +13,6 @@
 namespace muster {
 namespace {
 
-const LiveBackend* live_backend(const muster_group& group, uint16_t backend) {
-  if (backend == kComposed) return nullptr;
-  const std::string& id = group.chain.backends[backend].id;
-  for (const LiveBackend& live : group.backends) {
-    if (live.plugin->id() == id) return &live;
-  }
-  return nullptr;
-}
-
 // The calls of a batch that one candidate's backend serves.
 using Part = std::pair<const Candidate*, std::vector<muster_call>>;
 
@@ -50,7 +41,7 @@ Status check_messages(const muster_group& group, const std::vector<Part>& parts,
           return op_is_point_to_point(call.op);
         }));
     if (here == 0) continue;
-    const LiveBackend* const live = live_backend(group, candidate->backend);
+    const LiveBackend* const live = group.live_backend(candidate->backend);
     const bool together = live != nullptr && live->table->execute_batch != nullptr;
     if (!together || messages != 0) alone = candidate;
     messages += here;
@@ -60,7 +51,7 @@ Status check_messages(const muster_group& group, const std::vector<Part>& parts,
     call.stream = {MUSTER_STREAM_NONE, 0, 0};
     const Candidate* const candidate = find_candidate(group, call);
     if (candidate == nullptr) return Status(not_offered(group, call));
-    const LiveBackend* const live = live_backend(group, candidate->backend);
+    const LiveBackend* const live = group.live_backend(candidate->backend);
     if (live == nullptr || live->table->execute_batch == nullptr || messages != staged.size())
       alone = candidate;
   }
@@ -130,7 +121,7 @@ muster_status* run_batch(muster_group& group, const std::vector<muster_call>& ca
   }
   if (Status status = check_messages(group, parts, staged); !status.ok()) return status.release();
   for (const auto& [candidate, part] : parts) {
-    const LiveBackend* const live = live_backend(group, candidate->backend);
+    const LiveBackend* const live = group.live_backend(candidate->backend);
     if (live != nullptr && live->table->execute_batch != nullptr) {
       if (muster_status* status = run_together(group, *live, candidate->backend, part))
         return status;

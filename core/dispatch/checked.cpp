@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/digest.hpp"
-#include "core/base/units.hpp"
+#include "core/dispatch/dispatch.hpp"
 #include "core/dispatch/extents.hpp"
 #include "core/dispatch/prepare.hpp"
 
@@ -138,7 +138,10 @@ Status check_across_ranks(muster_group& group, const muster_call& call) {
   const std::string mine = fault.ok() ? key_text(call) : "fault: " + fault.cause();
   Result<std::vector<std::string>> keys = group.context.world->all_gather(
       group.context.world_ranks, group.context.info.tag, mine, group.context.deadline());
-  if (!keys.ok()) return keys.take_status();
+  if (!keys.ok()) {
+    return ranks_are_apart(group, keys.status(),
+                           fmt::format("comparing {} across the ranks", op_name(call.op)));
+  }
   if (!fault.ok()) return fault;
   std::string differing;
   for (uint32_t r = 0; r < group.size; ++r) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/log.hpp"
 #include "core/base/units.hpp"
 #include "core/compose/staged.hpp"
@@ -46,6 +48,13 @@ void muster_group::enter(muster_phase next) {
 }
 
 void muster_group::link() {
+  live.clear();
+  for (const muster::ChainBackend& backend : chain.backends) {
+    const auto found = std::find_if(
+        backends.begin(), backends.end(),
+        [&](const muster::LiveBackend& each) { return each.plugin->id() == backend.id; });
+    live.push_back(found == backends.end() ? nullptr : &*found);
+  }
   counters.resize((chain.backends.size() + 1) * MUSTER_OP_END);
   for (muster::Candidate& candidate : chain.table.candidates)
     candidate.counters = counters_of(candidate.backend);
@@ -136,6 +145,12 @@ void break_group(muster_group& group, const std::string& cause) {
   for (const LiveBackend& backend : group.backends) {
     if (backend.table->abort != nullptr) backend.table->abort(backend.state);
   }
+}
+
+Status ranks_are_apart(muster_group& group, const Status& lost, std::string_view doing) {
+  Status failure = lost.within(fmt::format("{} of group {}", doing, group.name));
+  break_group(group, failure.cause());
+  return failure;
 }
 
 muster_status* call_failed(muster_group& group, const muster_call& call, muster_status* status) {

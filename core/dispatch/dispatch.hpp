@@ -19,6 +19,9 @@ muster_status* not_offered(const muster_group& group, const muster_call& call);
 muster_status* call_failed(muster_group& group, const muster_call& call, muster_status* status);
 // Marks the group broken and ends every wait of this rank.
 void break_group(muster_group& group, const std::string& cause);
+// A rank did not come to an exchange of the group's ranks. Some may have gone on after it, so the
+// group is broken. doing: what the exchange was for, "the graph".
+Status ranks_are_apart(muster_group& group, const Status& lost, std::string_view doing);
 
 // By the whole table; NULL when no candidate takes the call.
 const Candidate* find_candidate(const muster_group& group, const muster_call& call);

@@ -67,8 +67,9 @@ struct muster_group {
   muster_runtime* runtime = nullptr;
   std::string name;
   muster::Chain chain;
-  std::list<muster::LiveBackend> backends;  // stable addresses; those of chain.backends, by id
-  std::vector<muster::Counter> counters;    // [backend of the chain, last: composed][operation]
+  std::list<muster::LiveBackend> backends;       // stable addresses; those of chain.backends, by id
+  std::vector<const muster::LiveBackend*> live;  // by backend of the chain; NULL: "self"
+  std::vector<muster::Counter> counters;  // [backend of the chain, last: composed][operation]
   std::vector<std::string>
       shown_names;  // by backend of the chain; "composed(...)" names are made on demand
   std::list<std::string> composed_names;
@@ -85,11 +86,16 @@ struct muster_group {
   muster_group();
   ~muster_group();  // destroys the backends' parts
 
-  // Makes room for the counters of a compiled chain and links its table.
+  // Finds the connected backends of a compiled chain, makes room for its counters and links its
+  // table.
   void link();
   // Eager, or a graph phase; selects the rows.
   void enter(muster_phase next);
 
+  // Who serves a candidate; NULL where no plugin does: "self", and compositions.
+  const muster::LiveBackend* live_backend(uint16_t backend) const {
+    return backend == muster::kComposed ? nullptr : live[backend];
+  }
   // The counters of one backend, by operation.
   muster::Counter* counters_of(uint16_t backend) {
     const size_t row = backend == muster::kComposed ? chain.backends.size() : backend;

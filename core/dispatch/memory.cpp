@@ -26,13 +26,6 @@ Exchange exchange_of(muster_group& group) {
                   group.context.deadline());
 }
 
-// Ranks are apart once one of them has not come to an exchange.
-Status lost_step(muster_group& group, Status status) {
-  Status failure = status.within(fmt::format("memory of group {}", group.name));
-  break_group(group, failure.cause());
-  return failure;
-}
-
 // Runs what makes something, so that a rank that is out of memory can still tell the others.
 template <typename Body>
 Status caught(Body&& body) {
@@ -142,7 +135,7 @@ Status GroupMemory::agree(const std::string& intention, Status fault) {
   Exchange exchange = exchange_of(group_);
   Result<std::vector<std::string>> all = exchange.gather(Result<std::string>(
       fault.ok() ? intention : fmt::format("{}{} {}", kFault, fault.code(), fault.cause())));
-  if (!all.ok()) return lost_step(group_, all.take_status());
+  if (!all.ok()) return ranks_are_apart(group_, all.status(), "memory");
   if (!fault.ok()) return fault;
   muster_code code = MUSTER_MISMATCH;
   std::string faults;
@@ -209,7 +202,7 @@ Status GroupMemory::keep(Piece made) {
   Result<std::vector<std::string>> refused = exchange.vote(causes);
   if (!refused.ok()) {
     piece.let_go = true;
-    return lost_step(group_, refused.take_status());
+    return ranks_are_apart(group_, refused.status(), "memory");
   }
   for (size_t i = 0; i < tried.size(); ++i) {
     const auto& [backend, registration] = tried[i];

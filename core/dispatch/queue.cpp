@@ -1,8 +1,10 @@
 #include "core/dispatch/queue.hpp"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "core/dispatch/checked.hpp"
 #include "core/dispatch/dispatch.hpp"
@@ -35,34 +37,48 @@ void CallQueue::start(muster_work* work) {
       work->done = true;
       return;
     }
-    if (candidate->backend != kComposed) {
-      const std::string& id = group_.chain.backends[candidate->backend].id;
-      const auto live = std::find_if(group_.backends.begin(), group_.backends.end(),
-                                     [&](const LiveBackend& b) { return b.plugin->id() == id; });
-      if (live != group_.backends.end() && live->table->start != nullptr) {
-        Counter& counter = candidate->counters[work->call.op];
-        counter.calls += 1;
-        counter.bytes += counted_bytes(work->call, work->call.op);
-        group_.context.begin_operation();
-        work->backend = &*live;
-        muster_status* const status = live->table->start(live->state, &work->call, &work->request);
-        if (status != nullptr) {
-          work->failure = Status(call_failed(group_, work->call, status));
-          work->done = true;
-          return;
-        }
-        started_.push_back(work);
+    const LiveBackend* const live = group_.live_backend(candidate->backend);
+    if (live != nullptr && live->table->start != nullptr) {
+      Counter& counter = candidate->counters[work->call.op];
+      counter.calls += 1;
+      counter.bytes += counted_bytes(work->call, work->call.op);
+      group_.context.begin_operation();
+      work->backend = live;
+      muster_status* const status = live->table->start(live->state, &work->call, &work->request);
+      if (status != nullptr) {
+        work->failure = Status(call_failed(group_, work->call, status));
+        work->done = true;
         return;
       }
+      started_.push_back(work);
+      return;
     }
   }
   while (!started_.empty()) wait(started_.front());
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    // First, for what waits without a thread waits for ever.
+    if (Status status = ensure_thread(); !status.ok()) {
+      work->failure = std::move(status);
+      work->done = true;
+      return;
+    }
     waiting_.push_back(work);
-    if (!thread_.joinable()) thread_ = std::thread([this] { run_thread(); });
   }
   changed_.notify_all();
+}
+
+Status CallQueue::ensure_thread() {
+  if (thread_.joinable()) return Status();
+  try {
+    thread_ = std::thread([this] { run_thread(); });
+    return Status();
+  } catch (const std::system_error& error) {
+    return Status(
+        MUSTER_RESOURCE_EXHAUSTED,
+        fmt::format("no thread for the started calls of group {}: {}", group_.name, error.what()),
+        "raise the limit of processes (ulimit -u), or make the call with muster_execute");
+  }
 }
 
 // One look at a started call; true once it is done.

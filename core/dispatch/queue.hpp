@@ -21,7 +21,7 @@ struct muster_work {
   muster_group* group = nullptr;
   muster_call call{};
   bool done = false;  // under the queue's mutex for calls of the thread, else of the group's thread
-  muster::Status failure;  // once done; given out by the first test or wait that sees it
+  muster::Status failure;  // once done; every test and wait from then on gives a copy
   // of backends with start/test
   const muster::LiveBackend* backend = nullptr;
   muster_request* request = nullptr;
@@ -43,6 +43,7 @@ class CallQueue {
   void drain();
 
  private:
+  Status ensure_thread();
   void run_thread();
   bool progress(muster_work* work);
 

@@ -60,10 +60,15 @@ std::string refusal_of(const Candidate& candidate, const Question& question) {
 
 std::string composed_name(const Chain& chain, Recipe recipe, const CellKey& key);
 
-// Who serves a part: a backend, or what is composed in turn; "" when nobody does.
+// Who serves a part: parts are plain calls. NULL when nobody does.
+const Candidate* server_of_part(const Chain& chain, const CellKey& key) {
+  return chain.table.find(row_of(chain, key), 0,
+                          kTraitOutOfPlace | kTraitNotSymmetric | kTraitStream);
+}
+
+// A backend, or what is composed in turn; "" when nobody serves it.
 std::string part_name(const Chain& chain, const CellKey& key) {
-  constexpr uint32_t kPlainCall = kTraitOutOfPlace | kTraitNotSymmetric | kTraitStream;
-  const Candidate* const base = chain.table.find(row_of(chain, key), 0, kPlainCall);
+  const Candidate* const base = server_of_part(chain, key);
   if (base == nullptr) return {};
   if (base->backend != kComposed) return chain.backends[base->backend].id;
   return composed_name(chain, static_cast<Recipe>(base->rule), key);
@@ -74,8 +79,7 @@ std::string part_name(const Chain& chain, const CellKey& key) {
 std::string composed_name(const Chain& chain, Recipe recipe, const CellKey& key) {
   const std::vector<CellKey> bases = recipe_bases(recipe, key);
   if (!bases.empty()) {
-    constexpr uint32_t kPlainCall = kTraitOutOfPlace | kTraitNotSymmetric | kTraitStream;
-    const Candidate* const base = chain.table.find(row_of(chain, bases.front()), 0, kPlainCall);
+    const Candidate* const base = server_of_part(chain, bases.front());
     if (base != nullptr && base->backend != kComposed) {
       return fmt::format("composed({})", chain.backends[base->backend].id);
     }

@@ -7,16 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <string>
-#include <system_error>
+#include <string_view>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/scratch_directory.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {
@@ -50,6 +51,16 @@ class NotedSignals {
 struct Worker {
   size_t index;
   UniqueFd answer;
+  std::string said;
+
+  // Takes what is there. Also while it runs: an answer that is longer than a pipe is written only
+  // as it is read.
+  void hear() {
+    char part[4096];
+    ssize_t n = 0;
+    while ((n = read(answer.get(), part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
+      said.append(part, static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  }
 };
 
 constexpr int kPauseMs = 20;
@@ -65,11 +76,8 @@ std::string written(const BuildOutcome& outcome) {
                      outcome.text);
 }
 
-BuildOutcome read_outcome(const std::string& name, int fd, int wait_status) {
+BuildOutcome read_outcome(const std::string& name, const std::string& text, int wait_status) {
   BuildOutcome outcome{name};
-  std::string text;
-  char part[4096];
-  for (ssize_t n = 0; (n = read(fd, part, sizeof(part))) > 0;) text.append(part, size_t(n));
   int state = 0;
   int used = 0;
   if (std::sscanf(text.c_str(), "%d %lf %n", &state, &outcome.seconds, &used) == 2) {
@@ -83,39 +91,15 @@ BuildOutcome read_outcome(const std::string& name, int fd, int wait_status) {
   return outcome;
 }
 
-// What compilers keep while they run. They are ended in the middle when the build is, and then
-// leave it behind, so it goes with the build.
-class CompilerScratch {
- public:
-  CompilerScratch() {
-    std::error_code error;
-    std::string path =
-        (std::filesystem::temp_directory_path(error) / "muster-build-XXXXXX").string();
-    if (!error && mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  ~CompilerScratch() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  CompilerScratch(const CompilerScratch&) = delete;
-  CompilerScratch& operator=(const CompilerScratch&) = delete;
-
-  // For this process and those that it starts; without a directory they use the common one.
-  void use() const {
-    if (!path_.empty()) setenv("TMPDIR", path_.c_str(), 1);
-  }
-
- private:
-  std::string path_;
-};
-
 }  // namespace
 
 std::vector<BuildOutcome> run_builds(const std::vector<std::string>& names, unsigned jobs,
                                      int stop_fd, const std::function<BuildOutcome(size_t)>& build,
                                      const std::function<void(const BuildOutcome&)>& done) {
   const NotedSignals noted;
-  const CompilerScratch scratch;
+  // What compilers keep while they run: ended in the middle, they leave it behind. Without such a
+  // directory they use the common one.
+  const ScratchDirectory scratch("build");
   std::vector<BuildOutcome> outcomes;
   std::map<pid_t, Worker> workers;
   const pid_t self = getpid();
@@ -136,13 +120,18 @@ std::vector<BuildOutcome> run_builds(const std::vector<std::string>& names, unsi
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       NotedSignals::reset();
       if (getppid() != self) _exit(1);
-      scratch.use();
-      const std::string text = written(build(index));
-      const ssize_t n = write(to.get(), text.data(), text.size());
-      _exit(n == static_cast<ssize_t>(text.size()) ? 0 : 1);
+      if (!scratch.path().empty()) setenv("TMPDIR", scratch.path().c_str(), 1);
+      const std::string answer = written(build(index));
+      for (std::string_view text = answer; !text.empty();) {
+        const ssize_t n = write(to.get(), text.data(), text.size());
+        if (n < 0 && errno != EINTR) _exit(1);
+        text.remove_prefix(static_cast<size_t>(std::max<ssize_t>(n, 0)));
+      }
+      _exit(0);
     }
     setpgid(child, child);
-    workers.emplace(child, Worker{index, std::move(from)});
+    fcntl(from.get(), F_SETFL, O_NONBLOCK);
+    workers.emplace(child, Worker{index, std::move(from), {}});
   };
   while (next < names.size() || !workers.empty()) {
     if (asked_to_end != 0 || readable(stop_fd)) {
@@ -154,11 +143,13 @@ std::vector<BuildOutcome> run_builds(const std::vector<std::string>& names, unsi
     bool ended = false;
     for (auto worker = workers.begin(); worker != workers.end();) {
       int status = 0;
-      if (waitpid(worker->first, &status, WNOHANG) != worker->first) {
+      const bool over = waitpid(worker->first, &status, WNOHANG) == worker->first;
+      worker->second.hear();  // after the look: of one that has ended, all
+      if (!over) {
         ++worker;
         continue;
       }
-      finish(read_outcome(names[worker->second.index], worker->second.answer.get(), status));
+      finish(read_outcome(names[worker->second.index], worker->second.said, status));
       worker = workers.erase(worker);
       ended = true;
     }

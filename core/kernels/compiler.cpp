@@ -13,17 +13,12 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/arguments.hpp"
+#include "core/base/scratch_directory.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 namespace {
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  return words;
-}
 
 // Absolute, "" when there is no such program. The current directory is never searched.
 std::string located(const std::string& program) {
@@ -80,9 +75,7 @@ Status run_into_file(const std::vector<std::string>& command, const std::string&
     return Status(MUSTER_UNAVAILABLE,
                   fmt::format("{} cannot be written: {}", output, std::strerror(errno)));
   }
-  std::vector<char*> arguments;
-  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
+  const std::vector<char*> arguments = pointers_to(command);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -106,11 +99,9 @@ Status run_into_file(const std::vector<std::string>& command, const std::string&
 }
 
 Result<std::string> describe_compiler(const Compiler& compiler, const std::string& march) {
-  char name[] = "/tmp/muster-compiler-XXXXXX";
-  const UniqueFd file(mkstemp(name));
-  if (!file.valid()) {
-    return Status(MUSTER_UNAVAILABLE, fmt::format("no file in /tmp: {}", std::strerror(errno)));
-  }
+  const ScratchDirectory scratch("compiler");
+  MUSTER_TRY(scratch.status());
+  const std::string name = scratch.path() + "/said";
   std::string text;
   const auto ask = [&](std::initializer_list<std::string> arguments) {
     std::vector<std::string> command = compiler.command;
@@ -126,7 +117,6 @@ Result<std::string> describe_compiler(const Compiler& compiler, const std::strin
   // gcc names every option of the target; clang says what it would hand to itself.
   if (answered && !ask({"-march=" + march, "-Q", "--help=target"}))
     ask({"-march=" + march, "-###", "-x", "c++", "-c", "/dev/null", "-o", "/dev/null"});
-  unlink(name);
   if (!answered) {
     return Status(MUSTER_UNAVAILABLE,
                   fmt::format("the compiler {} does not say its version", compiler.command[0]),

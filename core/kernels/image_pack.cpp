@@ -4,46 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "config/value.hpp"
+#include "core/base/arguments.hpp"
+#include "core/base/replace_file.hpp"
+#include "core/base/scratch_directory.hpp"
 #include "core/kernels/compiler.hpp"
 #include "core/kernels/native_build.hpp"
 
 namespace muster {
 namespace {
-
-// Removed with all that is in it.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::error_code error;
-    std::string path =
-        (std::filesystem::temp_directory_path(error) / "muster-pack-XXXXXX").string();
-    if (!error && mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-bool is_id(const std::string& text) {
-  return !text.empty() && text.size() < 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
 
 // One line of the list that image_pack/plugin.cpp includes; everything in it is a word.
 std::string list_line(size_t index, const PackedImage& packed, const std::string& image_file) {
@@ -61,11 +36,18 @@ std::string last_lines(const std::string& file) {
   return said.size() > 600 ? said.substr(said.size() - 600) : said;
 }
 
+// See errno.
+Status not_written(const std::string& file) {
+  return Status(MUSTER_UNAVAILABLE,
+                fmt::format("{} cannot be written: {}", file, std::strerror(errno)),
+                "set TMPDIR to a directory with more room");
+}
+
 }  // namespace
 
 Status check_pack_name(const std::string& file) {
   const std::filesystem::path path(file);
-  if (path.extension() == ".so" && is_id(path.stem().string())) return Status();
+  if (path.extension() == ".so" && is_identifier(path.stem().string())) return Status();
   return Status(MUSTER_INVALID_ARGUMENT,
                 fmt::format("a pack cannot be called '{}'", path.filename().string()),
                 "use lower case letters, digits and _, and the ending .so");
@@ -78,21 +60,20 @@ Status write_image_pack(const Config& config, const std::vector<PackedImage>& im
   if (!compiler.ok()) return compiler.take_status();
   Result<std::string> sources = native_sources();
   if (!sources.ok()) return sources.take_status();
-  const ScratchDirectory scratch;
-  if (scratch.path().empty())
-    return Status(MUSTER_UNAVAILABLE, "no directory for temporary files", "set TMPDIR");
+  const ScratchDirectory scratch("pack");
+  MUSTER_TRY(scratch.status());
   std::string list;
   for (size_t i = 0; i < images.size(); ++i) {
     const std::string image_file = fmt::format("{}/{}.image", scratch.path(), i);
-    std::ofstream(image_file, std::ios::binary) << images[i].image;
+    if (!replace_file(image_file, images[i].image)) return not_written(image_file);
     list += list_line(i, images[i], image_file);
   }
-  std::ofstream(scratch.path() + "/images.inc") << list;
+  const std::string list_file = scratch.path() + "/images.inc";
+  if (!replace_file(list_file, list)) return not_written(list_file);
   const std::string built = scratch.path() + "/pack.so";
   std::vector<std::string> command = compiler->command;
   // For the sanitizer of this runtime as well: packs of another are refused.
-  std::istringstream flags(MUSTER_HOST_KERNEL_FLAGS);
-  for (std::string flag; flags >> flag;) command.push_back(flag);
+  for (const std::string& flag : words_of(MUSTER_HOST_KERNEL_FLAGS)) command.push_back(flag);
   for (const std::string& argument :
        {std::string("-std=c++17"), std::string("-fPIC"), std::string("-shared"),
         std::string("-fvisibility=hidden"), "-I" + *sources + "/include", "-I" + scratch.path(),

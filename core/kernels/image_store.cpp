@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <sstream>
@@ -15,7 +13,8 @@
 
 #include "core/base/digest.hpp"
 #include "core/base/private_directory.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/replace_file.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/kernels/kept_files.hpp"
 
 namespace muster {
@@ -49,27 +48,6 @@ std::optional<Content> read_image(const std::string& path) {
   content.image = std::move(rest).str();
   if (content.image.empty() || line != heading(content.key, content.image)) return std::nullopt;
   return content;
-}
-
-bool write_whole(const std::string& path, const std::string& text) {
-  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  size_t done = 0;
-  while (file.valid() && done < text.size()) {
-    const ssize_t n = write(file.get(), text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<size_t>(n);
-  }
-  return file.valid() && close(file.release()) == 0 && done == text.size();
-}
-
-// Under its name only as a whole.
-bool replace_file(const std::string& path, const std::string& text) {
-  static std::atomic<unsigned> number{0};
-  const std::string fresh = fmt::format("{}.tmp-{}-{}", path, getpid(), number++);
-  if (write_whole(fresh, text) && rename(fresh.c_str(), path.c_str()) == 0) return true;
-  unlink(fresh.c_str());
-  return false;
 }
 
 // Not for ever: whoever holds it may have been stopped. Then this process builds for itself.

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 
 namespace muster {
 

@@ -13,9 +13,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/base/arguments.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/names.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/discover/own_place.hpp"
 #include "core/discover/probe_host.hpp"
 
@@ -29,13 +30,6 @@ std::string whole_file(const std::string& path) {
   std::ostringstream text;
   text << stream.rdbuf();
   return text.str();
-}
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  return words;
 }
 
 }  // namespace

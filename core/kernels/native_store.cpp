@@ -1,19 +1,17 @@
 #include "core/kernels/native_store.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 
 #include "core/base/names.hpp"
 #include "core/base/private_directory.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/replace_file.hpp"
 #include "core/kernels/compiler.hpp"
 #include "core/kernels/kept_files.hpp"
 #include "core/kernels/processor.hpp"
@@ -123,15 +121,7 @@ bool NativeStore::write(const std::string& base, const NativeRecord& record) con
   for (const KernelGroup& group : record.report.ready)
     text += fmt::format("group {}\n", write_group(group));
   for (const std::string& fault : record.report.faults) text += fmt::format("fault {}\n", fault);
-  const std::string fresh = fmt::format("{}.tmp-{}", base, getpid());
-  const UniqueFd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.valid() &&
-      ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      rename(fresh.c_str(), (base + kRecordEnding).c_str()) == 0) {
-    return true;
-  }
-  unlink(fresh.c_str());
-  return false;
+  return replace_file(base + kRecordEnding, text);
 }
 
 std::string NativeStore::staleness(const Entry& entry) const {
@@ -177,7 +167,9 @@ std::vector<std::string> NativeStore::clean() const {
       return name == base + ".so" || name == base + kRecordEnding;
     });
     // A build that is under way has its lock.
-    const std::string key_lock = directory_ + "/" + name.substr(0, name.find(".tmp-")) + ".lock";
+    std::string key = name.substr(0, name.find(".tmp-"));
+    if (key.ends_with(kRecordEnding)) key.resize(key.size() - std::strlen(kRecordEnding));
+    const std::string key_lock = directory_ + "/" + key + ".lock";
     if (needed || is_locked(directory_ + "/" + name) || is_locked(key_lock)) continue;
     if (unlink((directory_ + "/" + name).c_str()) == 0) removed.push_back(name);
   }

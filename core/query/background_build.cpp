@@ -14,7 +14,8 @@
 #include <cstring>
 #include <thread>
 
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/arguments.hpp"
+#include "core/base/unique_fd.hpp"
 #include "core/discover/judgement.hpp"
 #include "core/discover/own_place.hpp"
 #include "core/kernels/native_build.hpp"
@@ -31,13 +32,6 @@ std::vector<std::string> helper_environment() {
     if (text.rfind("LD_PRELOAD=", 0) != 0) kept.push_back(text);
   }
   return kept;
-}
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
 }
 
 std::vector<NativeKey> missing_keys(const NativeBuild& build) {

@@ -14,7 +14,7 @@
 #include <memory>
 
 #include "core/base/status.hpp"
-#include "core/bootstrap/unique_fd.hpp"
+#include "core/base/unique_fd.hpp"
 #include "muster/host_memory.h"
 
 namespace muster {

@@ -9,6 +9,9 @@
 namespace muster {
 namespace {
 
+// As many as the table of a group can number, with room.
+constexpr size_t kMostRules = 4096;
+
 struct Context {
   std::span<const FactMap* const> facts;
   const std::map<std::string, std::string>* options;
@@ -48,6 +51,10 @@ std::string rule_defect(const muster_rule& rule) {
 }
 
 void take_rule(Context& context, const muster_rule& rule) {
+  if (context.offer.rules.size() == kMostRules) {
+    context.wrong = fmt::format("it has more than {} rules", kMostRules);
+    return;
+  }
   const std::string_view name(rule.name, strnlen(rule.name, sizeof(rule.name)));
   const std::string unknown = context.newer ? rule_unknown(rule) : std::string();
   if (!unknown.empty()) {

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
-#include <optional>
 
 #include "core/base/names.hpp"
 #include "core/base/units.hpp"
@@ -17,17 +15,6 @@ Status not_whole(const std::string& id, const char* what,
                  const char* interface = MUSTER_BACKEND_INTERFACE) {
   return Status(MUSTER_INTERNAL, fmt::format("plugin {} gives {} without {}", id, interface, what),
                 "report this to the plugin's vendor");
-}
-
-bool valid_fact_key(std::string_view key) {
-  return !key.empty() && key.size() < 64 && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-  });
-}
-
-bool valid_fact_value(std::string_view value) {
-  return std::none_of(value.begin(), value.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20; });
 }
 
 // Sizes are written "64KiB" and handed over in bytes.
@@ -99,17 +86,24 @@ Result<std::unique_ptr<Plugin>> Plugin::open(const FoundPlugin& found, const Con
   }
   if (Status status((*entry)->open(&plugin->host_, &plugin->instance_)); !status.ok())
     return status;
+  const char* without = nullptr;  // an interface that is declared and not given
   const auto interface = [&](const char* name) -> const void* {
-    return found.entry.gives(name) ? (*entry)->get_interface(plugin->instance_, name) : nullptr;
+    if (!found.entry.gives(name)) return nullptr;
+    const void* const table = (*entry)->get_interface(plugin->instance_, name);
+    if (table == nullptr) without = name;
+    return table;
   };
   plugin->backend_ = static_cast<const muster_backend*>(interface(MUSTER_BACKEND_INTERFACE));
   plugin->bootstrap_ = static_cast<const muster_bootstrap*>(interface(MUSTER_BOOTSTRAP_INTERFACE));
   plugin->device_ = static_cast<const muster_device*>(interface(MUSTER_DEVICE_INTERFACE));
   plugin->kernels_ = static_cast<const muster_kernels*>(interface(MUSTER_KERNELS_INTERFACE));
+  const auto* const variants =
+      static_cast<const muster_variants*>(interface(MUSTER_VARIANTS_INTERFACE));
+  if (without != nullptr) return not_whole(plugin->id(), "a table", without);
+  if (plugin->bootstrap_ != nullptr) MUSTER_TRY(plugin->check_bootstrap());
   if (plugin->device_ != nullptr) MUSTER_TRY(plugin->check_device());
   if (plugin->kernels_ != nullptr) MUSTER_TRY(plugin->check_kernels());
-  if (const auto* variants =
-          static_cast<const muster_variants*>(interface(MUSTER_VARIANTS_INTERFACE))) {
+  if (variants != nullptr) {
     MUSTER_TRY(check_variants(plugin->id(), *variants));
     plugin->host_.set_variants({variants, plugin->instance_});
   }
@@ -132,6 +126,10 @@ Status Plugin::check_backend() const {
     return not_whole(id(), "its options table");
   if (backend.option_count != 0 && !MUSTER_HAS_FIELD(backend.options, muster_option, maximum))
     return not_whole(id(), "the whole of its options (struct_size is too small)");
+  for (uint32_t i = 0; i < backend.option_count; ++i) {
+    if (MUSTER_AT(muster_option, backend.options, i).name == nullptr)
+      return not_whole(id(), "a name for each option");
+  }
   if (backend.probe == nullptr) return not_whole(id(), "probe");
   if (backend.offer == nullptr) return not_whole(id(), "offer");
   if (backend.group_prepare == nullptr) return not_whole(id(), "group_prepare");
@@ -141,6 +139,14 @@ Status Plugin::check_backend() const {
   if ((backend.start == nullptr) != (backend.test == nullptr))
     return not_whole(id(), "both of start and test");
   return Status();
+}
+
+// What is read before a world is joined through it; the rest is looked at then.
+Status Plugin::check_bootstrap() const {
+  const bool whole =
+      MUSTER_HAS_FIELD(bootstrap_, muster_bootstrap, close) && bootstrap_->name != nullptr;
+  return whole ? Status()
+               : not_whole(id(), "a name and all of its slots", MUSTER_BOOTSTRAP_INTERFACE);
 }
 
 Status Plugin::check_device() const {
@@ -219,35 +225,14 @@ std::map<std::string, std::string> Plugin::options_for(const Config& config,
 
 Status Plugin::probe() {
   facts_.clear();
-  struct Context {
-    FactMap* facts;
-    std::optional<std::string> wrong;
-  } context{&facts_, {}};
-  muster_fact_sink sink{};
-  sink.struct_size = MUSTER_FACT_SINK_SIZE;
-  sink.context = &context;
-  sink.put = [](void* pointer, const char* key, const char* value) {
-    Context& self = *static_cast<Context*>(pointer);
-    if (!valid_fact_key(key) || !valid_fact_value(value)) {
-      self.wrong = key;
-    } else {
-      (*self.facts)[key] = value;
-    }
-  };
+  ReportedFacts facts;
+  const muster_fact_sink sink = facts.sink();
   if (Status status(backend_->probe(instance_, &sink)); !status.ok()) return status;
-  if (context.wrong) {
-    return Status(
-        MUSTER_INTERNAL,
-        fmt::format("plugin {} reports a fact '{}' with characters that facts may not have", id(),
-                    *context.wrong));
+  if (!facts.fault().empty()) {
+    return Status(MUSTER_INTERNAL, fmt::format("plugin {}: {}", id(), facts.fault()),
+                  "report this to the plugin's vendor");
   }
-  size_t bytes = 0;
-  for (const auto& [key, value] : facts_) bytes += key.size() + value.size();
-  if (bytes > 4096) {
-    return Status(
-        MUSTER_INTERNAL,
-        fmt::format("plugin {} reports {} bytes of facts, 4096 are the limit", id(), bytes));
-  }
+  facts_ = facts.take();
   return Status();
 }
 

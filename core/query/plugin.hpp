@@ -14,6 +14,7 @@
 #include "core/base/records.hpp"
 #include "core/base/status.hpp"
 #include "core/discover/discovery.hpp"
+#include "core/discover/facts.hpp"
 #include "core/query/plugin_host.hpp"
 #include "muster/backend.h"
 #include "muster/bootstrap.h"
@@ -22,8 +23,6 @@
 #include "muster/kernels.h"
 
 namespace muster {
-
-using FactMap = std::map<std::string, std::string>;
 
 class Plugin {
  public:
@@ -59,6 +58,7 @@ class Plugin {
  private:
   Plugin(FoundPlugin found, Records* records, FlushHook* flush, const KernelTable* kernels);
   Status check_backend() const;
+  Status check_bootstrap() const;
   Status check_device() const;
   Status check_kernels() const;
   static Status check_variants(const std::string& id, const muster_variants& table);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/base/log.hpp"
+#include "core/base/private_directory.hpp"
 #include "core/base/status.hpp"
 #include "core/base/wait.hpp"
 #include "core/kernels/registry.hpp"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
+#include "core/base/arguments.hpp"
 
 namespace muster {
 namespace {
@@ -22,16 +22,13 @@ std::vector<std::string> architectures_here(const Plugin& plugin, bool probed_he
   const std::vector<BuildOutcome> asked =
       probed_here ? std::vector<BuildOutcome>{ask(0)}
                   : run_builds({plugin.id()}, 1, -1, ask, [](const BuildOutcome&) {});
-  std::vector<std::string> architectures;
-  if (asked.empty()) return architectures;
+  if (asked.empty()) return {};
   if (asked.front().state == BuildOutcome::State::kFailed) {
     faults.push_back(
         fmt::format("{} does not tell its devices: {}", plugin.id(), asked.front().text));
-    return architectures;
+    return {};
   }
-  std::istringstream words(asked.front().text);
-  for (std::string word; words >> word;) architectures.push_back(word);
-  return architectures;
+  return words_of(asked.front().text);
 }
 
 }  // namespace

@@ -219,6 +219,32 @@ TEST_F(KnownAnswer, GivenARuleForLargerSizesThenItIsAskedAtItsLowerEdge) {
   EXPECT_EQ(counts, std::vector<uint64_t>{1000});  // 4000 is a multiple of 32
 }
 
+TEST_F(KnownAnswer, GivenRulesWithLimitsThenEveryQuestionIsOneThatTheyTake) {
+  muster_rule small = rule_for_all(bits({MUSTER_ALL_GATHERV, MUSTER_REDUCE_SCATTERV}), "small");
+  small.dtypes = bits({MUSTER_I32, MUSTER_I64});
+  small.redops = bits({MUSTER_SUM});
+  small.bytes_to = 50;  // of all ranks together, by these operations
+  muster_rule large = small;
+  std::strncpy(large.name, "large", sizeof(large.name) - 1);
+  large.bytes_from = 1000;
+  large.bytes_to = 1500;
+  large.bytes_multiple = 24;
+  ThreadBackend backend(unheard_of(), {small, large});
+  std::mutex mutex;
+  std::vector<uint64_t> asked;
+  ON_CALL(backend.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
+    backend.execute(group, call);
+    const std::lock_guard lock(mutex);
+    asked.push_back(call.selection_bytes);
+  });
+  World(2).with(backend.mock()).config(kConfig).run([](api::Runtime& runtime, uint32_t) {
+    const api::Group group(runtime);
+  });
+  EXPECT_FALSE(asked.empty());
+  for (const uint64_t bytes : asked)
+    EXPECT_TRUE(bytes <= 50 || (bytes >= 1000 && bytes <= 1500 && bytes % 24 == 0)) << bytes;
+}
+
 TEST_F(KnownAnswer, GivenALowerEdgeTooLargeToAskThenItIsNamedAsUntested) {
   muster_rule large = rule_for(MUSTER_ALL_REDUCE, "huge");
   large.dtypes = bits({MUSTER_F32});

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/agree/candidates.hpp"
 
@@ -27,6 +29,16 @@ RankRecord full_record() {
   record.plugins["shm"] = {"0.1.0", "", {{"cpus", "8"}, {"pages", "2MiB"}}};
   record.plugins["mpi"] = {"2.0.0", "no launcher", {}};
   return record;
+}
+
+TEST(ThisProcess, GivenAForkedChildThenItIsAnotherProcessThanItsParent) {
+  const std::string parent = this_process();
+  EXPECT_EQ(this_process(), parent);
+  const pid_t child = fork();
+  if (child == 0) _exit(this_process() == parent ? 1 : 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(RankRecord, GivenARecordThenItComesBackWhole) {

@@ -106,6 +106,33 @@ void alone(const std::function<void(api::Runtime&, muster_group*)>& body) {
   });
 }
 
+TEST(Boundary, GivenRecordsOfAnOlderHeaderThenWhatLiesBehindThemIsNotRead) {
+  alone([](api::Runtime&, muster_group* group) {
+    muster_call call = some_call();
+    call.struct_size = MUSTER_STRUCT_SIZE(muster_call, count);
+    call.stream.kind = 12345;  // of another object, were the record as short as it says
+    const char* name = nullptr;
+    EXPECT_EQ(taken(muster_group_backend(group, &call, &name)).cause, "");
+    EXPECT_STREQ(name, "self");
+    char* text = nullptr;
+    EXPECT_EQ(taken(muster_group_explain(group, &call, 0, &text)).cause, "");
+    muster_text_release(text);
+    call.struct_size = 0;
+    EXPECT_EQ(taken(muster_group_backend(group, &call, &name)).cause,
+              "muster_group_backend: call.struct_size is not set");
+    EXPECT_EQ(taken(muster_group_explain(group, &call, 0, &text)).cause,
+              "muster_group_explain: call.struct_size is not set");
+  });
+}
+
+TEST(Boundary, GivenNoKindOfMemoryToReserveThenItIsTheGroupsAndAnUnknownOneIsRefused) {
+  alone([](api::Runtime&, muster_group* group) {
+    EXPECT_EQ(taken(muster_group_reserve(group, MUSTER_MEMORY_DEFAULT, 4096)).cause, "");
+    EXPECT_EQ(taken(muster_group_reserve(group, 99, 4096)).cause,
+              "muster_group_reserve: memory kind 99 is unknown");
+  });
+}
+
 TEST(Boundary, GivenAMissingCallOrOutParameterThenItIsNamed) {
   alone([](api::Runtime& runtime, muster_group* group) {
     const muster_call call = some_call();

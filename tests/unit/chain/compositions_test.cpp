@@ -36,16 +36,8 @@ TEST_P(ChainRecipe, GivenItsBasesAndNoMoreThenItServesAndWithoutAnyOfThemItDoesN
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, ChainRecipe,
-    // Staging has tests of its own: it needs a device.
-    ::testing::Range<uint16_t>(0, static_cast<uint16_t>(Recipe::kStagedThroughHost)),
-    [](const auto& info) {
-      std::string name = "r" + std::to_string(info.param) + "_";
-      for (const char* c = recipe_name(static_cast<Recipe>(info.param)); *c != '\0'; ++c)
-        name += *c == '+' ? '_' : *c;
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(All, ChainRecipe, every_recipe(),
+                         [](const auto& info) { return recipe_in_words(info.param); });
 
 TEST(ChainCompositions, GivenABackendThatOffersAllThenThereAreNone) {
   muster_rule rule = rule_for_all(all_below(MUSTER_OP_END));

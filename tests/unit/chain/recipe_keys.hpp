@@ -2,6 +2,11 @@
 #ifndef MUSTER_TESTS_UNIT_CHAIN_RECIPE_KEYS_HPP
 #define MUSTER_TESTS_UNIT_CHAIN_RECIPE_KEYS_HPP
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
 #include "core/compose/recipes.hpp"
 #include "tests/unit/chain/rules.hpp"
 
@@ -31,6 +36,17 @@ inline CellKey key_for(Recipe recipe) {
     if (const CellKey key = key_of(op); !recipe_bases(recipe, key).empty()) return key;
   }
   return {};
+}
+
+// All of them but staging, which has tests of its own: it needs a device.
+inline auto every_recipe() {
+  return ::testing::Range<uint16_t>(0, static_cast<uint16_t>(Recipe::kStagedThroughHost));
+}
+// As part of a test's name.
+inline std::string recipe_in_words(uint16_t recipe) {
+  std::string name = "r" + std::to_string(recipe) + "_" + recipe_name(static_cast<Recipe>(recipe));
+  std::replace(name.begin(), name.end(), '+', '_');
+  return name;
 }
 
 }  // namespace muster::testing

@@ -1,12 +1,14 @@
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include "core/discover/probe_child.hpp"
@@ -111,6 +113,15 @@ TEST_F(Probe, GivenAProgramThatCannotBeStartedWhenProbedThenNothingIsKnown) {
 TEST_F(Probe, GivenAProgramThatIsNoProbeWhenProbedThenNothingIsKnown) {
   const ProbeReport report = probe_in_child("/bin/true", put("good"), 1000);
   EXPECT_EQ(report.verdict, ProbeVerdict::kNotProbed) << report.reason;
+}
+
+TEST_F(Probe, GivenAnAnswerWithoutEndWhenProbedThenThePluginIsAtFaultAndNotWhoEndedTheProbe) {
+  const std::string program = root + "/endless";
+  std::ofstream(program) << "#!/bin/sh\nexec cat /dev/zero >&3\n";
+  chmod(program.c_str(), 0755);
+  const ProbeReport report = probe_in_child(program, put("good"), 60'000);
+  EXPECT_EQ(report.verdict, ProbeVerdict::kBroken);
+  EXPECT_THAT(report.reason, HasSubstr("longer than"));
 }
 
 TEST(ProbeEnvironment, GivenAnMpiJobWhenScrubbedThenNothingOfItRemains) {

@@ -379,6 +379,26 @@ TEST_F(Checked, GivenALongPauseSinceTheLastCallThenTheComparisonHasADeadlineOfIt
     EXPECT_EQ(failed.code, MUSTER_OK) << failed.cause;
 }
 
+TEST_F(Checked, GivenARankThatDoesNotComeThenTheCallIsNamedAndTheGroupIsBroken) {
+  EXPECT_CALL(mock_, execute).Times(0);
+  api::GroupOptions options;
+  options.checked = 1;
+  std::promise<void> over;
+  with_group(
+      2, mock_,
+      [&](api::Group& group) {
+        if (group.rank() == 1) return over.get_future().wait();
+        group.get()->context.timeout_ns = 20'000'000;  // after the set-up, which has time enough
+        const auto call = [&] { group.all_reduce(data, data + 128, 5, MUSTER_I32, MUSTER_SUM); };
+        const Failed failed = failure_of(call);
+        EXPECT_EQ(failed.code, MUSTER_DEADLINE_EXCEEDED);
+        EXPECT_THAT(failed.cause, HasSubstr("comparing all_reduce across the ranks of group"));
+        EXPECT_THAT(failure_of(call).cause, HasSubstr("is broken"));
+        over.set_value();
+      },
+      options);
+}
+
 TEST_F(Checked, GivenTwoThreadsInOneGroupThenTheSecondIsToldAndTheFirstGoesOn) {
   std::promise<void> entered;
   std::promise<void> open;

@@ -1,7 +1,9 @@
 // Started calls: they begin in the order given, whatever kind of backend serves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <barrier>
 #include <future>
 #include <thread>
 
@@ -61,6 +63,47 @@ TEST(Queue, GivenABackendThatOnlyBlocksThenAStartedCallRunsOnAThreadOfTheGroup) 
   });
   EXPECT_EQ(executors.size(), 2u);
   for (const std::thread::id& caller : callers) EXPECT_EQ(executors.count(caller), 0u);
+}
+
+// As where no process may be started any more: no thread can have its stack.
+class NoThreads {
+ public:
+  NoThreads() {
+    pthread_getattr_default_np(&before_);
+    pthread_attr_t endless;
+    pthread_getattr_default_np(&endless);
+    pthread_attr_setstacksize(&endless, size_t{1} << 50);
+    pthread_setattr_default_np(&endless);
+    pthread_attr_destroy(&endless);
+  }
+  ~NoThreads() {
+    pthread_setattr_default_np(&before_);
+    pthread_attr_destroy(&before_);
+  }
+
+ private:
+  pthread_attr_t before_;
+};
+
+TEST(Queue, GivenNoThreadForAStartedCallThenItFailsAndTheGroupGoesOn) {
+  MockBackend mock("blocking");
+  std::barrier together(2);
+  std::unique_ptr<NoThreads> none;
+  with_group(2, mock, [&](api::Group& group) {
+    together.arrive_and_wait();
+    if (group.rank() == 0) none = std::make_unique<NoThreads>();
+    together.arrive_and_wait();
+    api::Work work = group.start(call_of(1));
+    const Failed failed = failure_of([&] { work.wait(); });
+    together.arrive_and_wait();
+    if (group.rank() == 0) none.reset();
+    together.arrive_and_wait();
+    EXPECT_EQ(failed.code, MUSTER_RESOURCE_EXHAUSTED);
+    EXPECT_THAT(failed.cause, HasSubstr("no thread for the started calls of group"));
+    EXPECT_THAT(failed.remedy, HasSubstr("ulimit -u"));
+    group.execute(call_of(2));
+    group.start(call_of(3)).wait();
+  });
 }
 
 class QueueOrder : public ::testing::TestWithParam<uint32_t> {};

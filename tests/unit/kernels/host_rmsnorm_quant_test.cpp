@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "core/kernels/registry.hpp"
 #include "muster/narrow_float.hpp"
+#include "tests/unit/kernels/normal_floats.hpp"
 
 namespace muster {
 namespace {
@@ -35,20 +35,12 @@ Quantised quantised(const std::vector<float>& x, const std::vector<float>& resid
   return q;
 }
 
-std::vector<float> random_floats(uint64_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
 TEST(HostRmsnormQuant, GivenRowsThenEveryElementIsTheNearestToTheNormedValueAtItsScale) {
   constexpr uint64_t kRows = 3;
   for (const uint64_t group : {uint64_t{1}, uint64_t{24}, uint64_t{128}, uint64_t{384}}) {
     constexpr uint64_t kHidden = 384;
-    const auto x = random_floats(kRows * kHidden, 1), residual = random_floats(kRows * kHidden, 2);
-    const auto weight = random_floats(kHidden, 3);
+    const auto x = normal_floats(kRows * kHidden, 1), residual = normal_floats(kRows * kHidden, 2);
+    const auto weight = normal_floats(kHidden, 3);
     std::vector<float> plain(x.size()), plain_residual(x.size());
     host_rmsnorm(MUSTER_F32)(plain.data(), plain_residual.data(), x.data(), residual.data(),
                              weight.data(), kRows, kHidden, 1e-5);
@@ -70,7 +62,7 @@ TEST(HostRmsnormQuant, GivenSixteenBitRowsThenTheF32ValueIsQuantisedWithoutARoun
   for (const muster_dtype dtype : {MUSTER_F16, MUSTER_BF16}) {
     const auto halves = [&](uint64_t count, uint32_t seed, std::vector<float>& as_floats) {
       std::vector<uint16_t> out;
-      for (const float value : random_floats(count, seed)) {
+      for (const float value : normal_floats(count, seed)) {
         out.push_back(dtype == MUSTER_F16 ? f32_to_f16(value) : f32_to_bf16(value));
         as_floats.push_back(dtype == MUSTER_F16 ? f16_to_f32(out.back()) : bf16_to_f32(out.back()));
       }

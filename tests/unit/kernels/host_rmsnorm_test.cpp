@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "core/kernels/registry.hpp"
 #include "muster/narrow_float.hpp"
+#include "tests/unit/kernels/normal_floats.hpp"
 
 namespace muster {
 namespace {
@@ -17,19 +17,11 @@ struct Case {
   uint64_t hidden;
 };
 
-std::vector<float> random_floats(uint64_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
 TEST(HostRmsnorm, GivenF32RowsThenResidualAndOutputAgreeWithDoublePrecision) {
   for (const Case c : {Case{1, 1}, Case{3, 17}, Case{2, 4096}, Case{0, 8}}) {
-    const std::vector<float> x = random_floats(c.rows * c.hidden, 1);
-    const std::vector<float> residual = random_floats(c.rows * c.hidden, 2);
-    const std::vector<float> weight = random_floats(c.hidden, 3);
+    const std::vector<float> x = normal_floats(c.rows * c.hidden, 1);
+    const std::vector<float> residual = normal_floats(c.rows * c.hidden, 2);
+    const std::vector<float> weight = normal_floats(c.hidden, 3);
     std::vector<float> out(x.size()), residual_out(x.size());
     host_rmsnorm(MUSTER_F32)(out.data(), residual_out.data(), x.data(), residual.data(),
                              weight.data(), c.rows, c.hidden, kEpsilon);
@@ -61,7 +53,7 @@ TEST(HostRmsnorm, GivenSixteenBitRowsThenOutputsAreRoundedOnceFromF32) {
     };
     const auto halves = [&](uint64_t count, uint32_t seed) {
       std::vector<uint16_t> out;
-      for (const float value : random_floats(count, seed)) out.push_back(encode(value));
+      for (const float value : normal_floats(count, seed)) out.push_back(encode(value));
       return out;
     };
     const auto floats = [&](const std::vector<uint16_t>& values) {
@@ -87,8 +79,8 @@ TEST(HostRmsnorm, GivenSixteenBitRowsThenOutputsAreRoundedOnceFromF32) {
 
 TEST(HostRmsnorm, GivenBuffersThatTheContractAllowsToShareThenTheResultIsTheSame) {
   constexpr uint64_t kRows = 3, kHidden = 70;
-  const auto x = random_floats(kRows * kHidden, 7), residual = random_floats(kRows * kHidden, 8);
-  const auto weight = random_floats(kHidden, 9);
+  const auto x = normal_floats(kRows * kHidden, 7), residual = normal_floats(kRows * kHidden, 8);
+  const auto weight = normal_floats(kHidden, 9);
   std::vector<float> out(x.size()), residual_out(x.size());
   const muster_host_rmsnorm kernel = host_rmsnorm(MUSTER_F32);
   kernel(out.data(), residual_out.data(), x.data(), residual.data(), weight.data(), kRows, kHidden,

@@ -65,6 +65,16 @@ struct Defect {
   const char* says;
 };
 
+TEST(Offer, GivenMoreRulesThanATableCanNumberThenItIsRefused) {
+  const Opening opening;
+  optioned().offer = [](plugin::Query query) {
+    for (int i = 0; i < 70'000; ++i) query.add(plugin::rule("ring", MUSTER_BIT(MUSTER_ALL_REDUCE)));
+  };
+  const Result<Offer> offer = ask(opening);
+  ASSERT_FALSE(offer.ok());
+  EXPECT_THAT(offer.status().cause(), HasSubstr("more than 4096 rules"));
+}
+
 class OfferRule : public ::testing::TestWithParam<Defect> {};
 
 TEST_P(OfferRule, GivenADefectThenTheWholeOfferIsRefusedAndTheRuleIsNamed) {

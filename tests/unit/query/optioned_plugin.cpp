@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/bootstrap/world.hpp"
+
 namespace muster::testing {
 namespace {
 
@@ -34,6 +36,7 @@ struct OptionedBackend {
 using Tables = plugin::detail::Tables<OptionedBackend, OptionedGroup>;
 
 const void* get_interface(muster_instance*, const char* name) {
+  if (std::string_view(name) == MUSTER_BOOTSTRAP_INTERFACE) return optioned().bootstrap;
   return std::string_view(name) == MUSTER_BACKEND_INTERFACE ? &optioned_table() : nullptr;
 }
 
@@ -42,7 +45,7 @@ const muster_entry kEntry = {MUSTER_PLUGIN_HEAD,
                              "1.2.3",
                              "muster::testing",
                              MUSTER_BUILD_TAG,
-                             MUSTER_BACKEND_INTERFACE,
+                             MUSTER_BACKEND_INTERFACE " " MUSTER_BOOTSTRAP_INTERFACE,
                              "",
                              "",
                              Tables::open,
@@ -52,7 +55,7 @@ const muster_entry kEntry = {MUSTER_PLUGIN_HEAD,
 }  // namespace
 
 OptionedBehaviour& optioned() {
-  static OptionedBehaviour behaviour;
+  static OptionedBehaviour behaviour{{}, {}, single_bootstrap()};
   return behaviour;
 }
 
@@ -88,7 +91,7 @@ Opening::Opening(const std::string& toml, uint32_t abi_minor) : entry(kEntry) {
 Opening::~Opening() {
   plugin.reset();
   optioned_table() = Tables::table;
-  optioned() = {};
+  optioned() = {{}, {}, single_bootstrap()};
 }
 
 }  // namespace muster::testing

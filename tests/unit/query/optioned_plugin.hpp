@@ -16,6 +16,7 @@ namespace muster::testing {
 struct OptionedBehaviour {
   std::function<void(plugin::Facts)> probe;
   std::function<void(plugin::Query)> offer;
+  const muster_bootstrap* bootstrap;  // its table of that interface
 };
 OptionedBehaviour& optioned();
 

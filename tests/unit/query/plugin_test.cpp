@@ -1,7 +1,12 @@
 // Opening a plugin: its tables, its configured options, its facts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <cstdlib>
+#include <utility>
+
+#include "core/base/scratch_directory.hpp"
 #include "tests/unit/query/optioned_plugin.hpp"
 
 namespace muster::testing {
@@ -11,6 +16,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
+
+// What a probe without the help of plugin.hpp reports.
+std::pair<const char*, const char*> reported;
 
 TEST(PluginOpen, GivenNoConfigurationThenEveryOptionHasItsDefaultInCanonicalForm) {
   const Opening opening;
@@ -134,8 +142,37 @@ INSTANTIATE_TEST_SUITE_P(
                     "both of start and test"},
         SpoiltTable{"struct_size", [](muster_backend& t) { t.struct_size -= 8; }, "struct_size"},
         SpoiltTable{"priority", [](muster_backend& t) { t.priority = 101; }, "priority"},
-        SpoiltTable{"options", [](muster_backend& t) { t.options = nullptr; }, "options table"}),
+        SpoiltTable{"options", [](muster_backend& t) { t.options = nullptr; }, "options table"},
+        SpoiltTable{"name_of_an_option",
+                    [](muster_backend& t) {
+                      static const muster_option nameless{};
+                      t.options = &nameless;
+                      t.option_count = 1;
+                    },
+                    "a name for each option"}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST(PluginInterfaces, GivenOneThatIsDeclaredAndNotGivenThenThePluginIsRefusedByName) {
+  optioned().bootstrap = nullptr;
+  const Opening opening;
+  ASSERT_EQ(opening.plugin, nullptr);
+  EXPECT_THAT(opening.status.cause(),
+              HasSubstr("plugin optioned gives muster.bootstrap/1 without a table"));
+}
+
+TEST(PluginInterfaces, GivenABootstrapWithoutANameOrOfTooFewSlotsThenThePluginIsRefusedByName) {
+  muster_bootstrap nameless = *optioned().bootstrap;
+  nameless.name = nullptr;
+  muster_bootstrap cut = *optioned().bootstrap;
+  cut.struct_size -= 8;
+  for (const muster_bootstrap* const table : {&nameless, &cut}) {
+    optioned().bootstrap = table;
+    const Opening opening;
+    ASSERT_EQ(opening.plugin, nullptr);
+    EXPECT_THAT(opening.status.cause(),
+                HasSubstr("plugin optioned gives muster.bootstrap/1 without a name and all"));
+  }
+}
 
 TEST(PluginProbe, GivenFactsThenTheyAreKeptAndALaterPutReplacesAnEarlier) {
   const Opening opening;
@@ -168,13 +205,47 @@ TEST(PluginProbe, GivenFactsOutsideTheirLimitsThenTheProbeFails) {
   };
   EXPECT_TRUE(probing("a_1.b", std::string(4091, 'v')).ok());
   EXPECT_THAT(probing("a_1.b", std::string(4092, 'v')).cause(),
-              AllOf(HasSubstr("optioned"), HasSubstr("4097 bytes of facts, 4096 are the limit")));
+              AllOf(HasSubstr("optioned"), HasSubstr("longer than 4096 bytes")));
   EXPECT_THAT(probing("Upper", "v").cause(), HasSubstr("'Upper'"));
   EXPECT_FALSE(probing("", "v").ok());
   EXPECT_FALSE(probing(std::string(64, 'k'), "v").ok());
   EXPECT_TRUE(probing(std::string(63, 'k'), "v").ok());
   EXPECT_FALSE(probing("key", "line\nbreak").ok());
   EXPECT_EQ(probing("with space", "v").code(), MUSTER_INTERNAL);
+}
+
+TEST(PluginProbe, GivenAFactWithoutKeyOrValueThenTheProbeFails) {
+  for (const auto& [key, value] : {std::pair<const char*, const char*>{nullptr, "v"},
+                                   std::pair<const char*, const char*>{"k", nullptr}}) {
+    optioned_table().probe = [](muster_instance*, const muster_fact_sink* facts) -> muster_status* {
+      facts->put(facts->context, reported.first, reported.second);
+      return nullptr;
+    };
+    reported = {key, value};
+    const Opening opening;
+    const Status status = opening.plugin->probe();
+    EXPECT_EQ(status.code(), MUSTER_INTERNAL);
+    EXPECT_THAT(status.cause(), HasSubstr("plugin optioned: it reported a fact without"));
+  }
+}
+
+TEST(PluginHost, GivenAPluginThatKeepsArtifactsThenTheirDirectoryIsTheUsersAlone) {
+  const ScratchDirectory home("test");
+  const char* const before = std::getenv("XDG_CACHE_HOME");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("XDG_CACHE_HOME", home.path().c_str(), 1);
+  const Opening opening;
+  const muster_host& host = opening.plugin->host();
+  const char* const directory = host.artifact_dir(&host);
+  if (before == nullptr) {
+    unsetenv("XDG_CACHE_HOME");
+  } else {
+    setenv("XDG_CACHE_HOME", kept.c_str(), 1);
+  }
+  ASSERT_STREQ(directory, (home.path() + "/muster/artifacts/optioned").c_str());
+  struct stat status {};
+  ASSERT_EQ(stat(directory, &status), 0);
+  EXPECT_EQ(status.st_mode & 0777u, 0700u);
 }
 
 TEST(PluginHost, GivenAStatusOfThePluginThenItsCauseNamesThePlugin) {

@@ -1,6 +1,6 @@
 // Owns one file descriptor. Thread rule: as a plain value.
-#ifndef MUSTER_CORE_BOOTSTRAP_UNIQUE_FD_HPP
-#define MUSTER_CORE_BOOTSTRAP_UNIQUE_FD_HPP
+#ifndef MUSTER_CORE_BASE_UNIQUE_FD_HPP
+#define MUSTER_CORE_BASE_UNIQUE_FD_HPP
 
 #include <unistd.h>
 
