@@ -94,6 +94,20 @@ TEST_F(Differing, GivenARankThatLeavesThenTheOthersDoNotWaitForIt) {
   EXPECT_THAT(found, HasSubstr("rank 1"));
 }
 
+TEST_F(Differing, GivenARankThatHasLeftThenMessagesAmongTheOthersGoOn) {
+  MockBackend mock("mock");
+  World(3).with(mock).run([](api::Runtime& runtime, uint32_t rank) {
+    api::Group group(runtime);
+    if (rank == 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    int32_t data = static_cast<int32_t>(rank);
+    if (rank == 1) group.send(&data, 1, 2);
+    if (rank == 2) group.recv(&data, 1, 1);
+    EXPECT_EQ(data, 1);
+    EXPECT_THROW(group.recv(&data, 1, 0), api::Error);
+  });
+}
+
 TEST(Mocks, GivenTwoMocksThenEachServesWhatItOffersAndRecordsIt) {
   MockBackend sums("sums", 90);
   MockBackend moves("moves", 10);

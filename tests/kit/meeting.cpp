@@ -19,6 +19,10 @@ uint64_t load(const muster_wait_word& word) {
   return __atomic_load_n(&word.value, __ATOMIC_ACQUIRE);
 }
 
+bool is_message(muster_op op) {
+  return op == MUSTER_SEND || op == MUSTER_RECV || op == MUSTER_SEND_RECV;
+}
+
 KernelLookup kernels_of(const plugin::Group& group) {
   return [host = group.host()](const char* family, muster_dtype dtype, muster_redop redop) {
     return host.kernel<muster_kernel_function>(family, dtype, redop);
@@ -61,8 +65,15 @@ std::shared_ptr<Meeting> Meeting::numbered(uint64_t number, uint32_t size) {
   return meeting;
 }
 
-void Meeting::need_open() const {
-  if (!over_.empty()) plugin::fail(MUSTER_ABORTED, over_);
+void Meeting::need_present(uint32_t rank, const muster_call& call) const {
+  const bool message = is_message(call.op);
+  for (const auto& [gone, cause] : gone_) {
+    if (message && gone != rank && gone != call.peer &&
+        (call.op != MUSTER_SEND_RECV || gone != call.recv_peer)) {
+      continue;
+    }
+    plugin::fail(MUSTER_ABORTED, cause);
+  }
 }
 
 Meeting::Turn Meeting::lay_down(const plugin::Group& group, const muster_call* calls,
@@ -79,7 +90,7 @@ Meeting::Turn Meeting::lay_down(const plugin::Group& group, const muster_call* c
     lay_message(group, sends ? Pair{rank, peer} : Pair{peer, rank}, std::move(made), turn);
   };
   const std::lock_guard lock(mutex_);
-  need_open();
+  for (uint32_t i = 0; i < count; ++i) need_present(rank, calls[i]);
   for (uint32_t i = 0; i < count; ++i) {
     const muster_call& call = calls[i];
     switch (call.op) {
@@ -124,7 +135,6 @@ void Meeting::lay_collective(const plugin::Group& group, const muster_call& call
     round->code = failure.code();
     round->cause = failure.cause();
   }
-  round->over = true;
   rounds_.pop_front();
   group.signal(&met_, number + 1);
 }
@@ -155,14 +165,12 @@ void Meeting::lay_message(const plugin::Group& group, Pair pair, std::shared_ptr
   for (const std::shared_ptr<Message>& side : {message, other}) {
     side->code = code;
     side->cause = cause;
-    side->over = true;
     group.signal(&side->done, 1);
   }
 }
 
 void Meeting::check(const Settled& settled) const {
   const std::lock_guard lock(mutex_);
-  if (!settled.over) plugin::fail(MUSTER_ABORTED, over_);
   if (settled.code != MUSTER_OK) plugin::fail(settled.code, settled.cause);
 }
 
@@ -204,14 +212,26 @@ bool Meeting::is_done(const Turn& turn) {
 
 void Meeting::end(const plugin::Group& group, const std::string& why) {
   const std::lock_guard lock(mutex_);
-  if (!over_.empty()) return;
-  over_ = "rank " + std::to_string(group.rank()) + " of group " + group.info().name + " " + why;
+  const uint32_t rank = group.rank();
+  if (gone_.count(rank) != 0) return;
+  const std::string cause =
+      "rank " + std::to_string(rank) + " of group " + group.info().name + " " + why;
+  gone_[rank] = cause;
+  for (const std::shared_ptr<Round>& round : rounds_) {
+    round->code = MUSTER_ABORTED;
+    round->cause = cause;
+  }
   rounds_.clear();
   group.signal(&met_, UINT64_MAX);
   for (auto& [pair, messages] : waiting_) {
-    for (const std::shared_ptr<Message>& message : messages) group.signal(&message->done, 1);
+    if (pair.first != rank && pair.second != rank) continue;
+    for (const std::shared_ptr<Message>& message : messages) {
+      message->code = MUSTER_ABORTED;
+      message->cause = cause;
+      group.signal(&message->done, 1);
+    }
+    messages.clear();
   }
-  waiting_.clear();
 }
 
 }  // namespace muster::testing::detail

@@ -3,9 +3,9 @@
 //
 // Collectives are met in the order in which each rank lays them down; the messages between two
 // ranks likewise, whichever side comes first. Laying down never waits, so started and batched calls
-// move on without an order among them. A rank that leaves, or gives a call up, ends the meeting:
-// whoever still waits is told. Any thread; what lies here is written while a lock is held, so a
-// buffer is nobody's any more once end returns.
+// move on without an order among them. A rank that leaves, or gives a call up, ends all collectives
+// and the messages with itself: whoever still waits is told. Any thread; results are written while
+// a lock is held, so no buffer of a rank is touched any more once its end returns.
 #ifndef MUSTER_TESTS_KIT_MEETING_HPP
 #define MUSTER_TESTS_KIT_MEETING_HPP
 
@@ -32,8 +32,8 @@ class Meeting {
   // The meeting of that number, as long as one of its ranks has it.
   static std::shared_ptr<Meeting> numbered(uint64_t number, uint32_t size);
 
+  // How it went, under the lock, once its word has been reached.
   struct Settled {
-    bool over = false;  // under the lock, or once its word has been reached
     muster_code code = MUSTER_OK;
     std::string cause;
   };
@@ -48,7 +48,7 @@ class Meeting {
     std::vector<Wait> waits;
   };
 
-  // Throws plugin::Failure when the meeting is over.
+  // Throws plugin::Failure, with nothing laid down, when a rank that it needs takes part no more.
   Turn lay_down(const plugin::Group& group, const muster_call* calls, uint32_t count);
   // Waits for all of it. Throws what was settled, or why the wait ended.
   void wait_for(const plugin::Group& group, const Turn& turn);
@@ -76,13 +76,13 @@ class Meeting {
   void lay_collective(const plugin::Group& group, const muster_call& call, Turn& turn);
   void lay_message(const plugin::Group& group, Pair pair, std::shared_ptr<Message> message,
                    Turn& turn);
-  void need_open() const;
+  void need_present(uint32_t rank, const muster_call& call) const;
   void check(const Settled& settled) const;
   std::string missing() const;
 
   mutable std::mutex mutex_;
-  std::string over_;                // why nothing is met any more; "" while it is
-  std::vector<uint64_t> calls_of_;  // collectives that each rank has laid down
+  std::map<uint32_t, std::string> gone_;  // ranks that take part no more, with what is said then
+  std::vector<uint64_t> calls_of_;        // collectives that each rank has laid down
   std::deque<std::shared_ptr<Round>> rounds_;
   muster_wait_word met_{};  // collectives that all ranks have come to; the most there is at the end
   std::map<Pair, std::deque<std::shared_ptr<Message>>> waiting_;
