@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <ostream>
 #include <thread>
 
 #include "muster/testing/world.hpp"
@@ -22,6 +23,7 @@ struct Kind {
   uint32_t ranks;
   uint32_t slots;
 };
+void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.ranks << " ranks"; }
 class Computing : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(Computing, GivenEveryOperationDtypeAndReductionThenTheResultsAreTheReferences) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <ostream>
 #include <set>
 #include <string>
 #include <thread>
@@ -78,6 +79,7 @@ struct Place {
   Reach reach;
   bool allowed;
 };
+void PrintTo(const Place& place, std::ostream* out) { *out << place.name; }
 class Reached : public ::testing::TestWithParam<Place> {};
 
 TEST_P(Reached, GivenAFunctionOfTheRuntimeInASlotThenItIsAllowedAsTheTagLinesSay) {
