@@ -188,26 +188,37 @@ std::map<std::string, std::string> FakeHost::probe(const muster_backend& backend
 
 FakeHost::Offer FakeHost::offer(const muster_backend& backend, muster_instance* instance,
                                 uint32_t size, const std::map<std::string, std::string>& facts) {
+  Asked asked;
+  asked.bootstrap = size == 1 ? "single" : "local";
+  asked.facts.assign(size, facts);
+  return offer(backend, instance, asked);
+}
+
+FakeHost::Offer FakeHost::offer(const muster_backend& backend, muster_instance* instance,
+                                const Asked& asked) {
   struct Context {
     Offer offer;
-    const Texts* facts;
-    const Texts* options;
-  } context{{}, &facts, &state_->options};
+    const Asked& asked;
+    const Texts& options;
+  } context{{}, asked, state_->options};
   std::vector<muster_rank_place> places;
-  for (uint32_t rank = 0; rank < size; ++rank) places.push_back({rank, 0, rank, -1});
+  for (uint32_t rank = 0; rank < asked.facts.size(); ++rank) {
+    places.push_back({rank, 0, asked.bootstrap == "threads" ? 0 : rank, -1});
+  }
 
   muster_offer_query query{};
   query.struct_size = MUSTER_OFFER_QUERY_SIZE;
-  query.size = size;
+  query.size = static_cast<uint32_t>(places.size());
+  query.determinism = asked.determinism;
   query.group_name = "fake";
-  query.bootstrap = size == 1 ? "single" : "local";
+  query.bootstrap = asked.bootstrap.c_str();
   query.places = places.data();
   query.context = &context;
-  query.fact = [](void* c, uint32_t, const char* key) {
-    return find(*static_cast<Context*>(c)->facts, key);
+  query.fact = [](void* c, uint32_t rank, const char* key) {
+    return find(static_cast<Context*>(c)->asked.facts.at(rank), key);
   };
   query.option = [](void* c, const char* key) {
-    return find(*static_cast<Context*>(c)->options, key);
+    return find(static_cast<Context*>(c)->options, key);
   };
   query.add_rule = [](void* c, const muster_rule* rule) {
     static_cast<Context*>(c)->offer.rules.push_back(*rule);

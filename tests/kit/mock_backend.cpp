@@ -1,5 +1,6 @@
 #include "muster/testing/mock_backend.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -100,10 +101,16 @@ muster_backend make_table(int32_t priority, uint32_t optional) {
     });
   };
   table.group_connect = [](muster_backend_group* g) {
-    return on_group(g, [](BackendMock& mock, MockGroup& group) { mock.connect(group); });
+    return on_group(g, [](BackendMock& mock, MockGroup& group) {
+      group.join();
+      mock.connect(group);
+    });
   };
   table.execute = [](muster_backend_group* g, const muster_call* call) {
-    return on_group(g, [&](BackendMock& mock, MockGroup& group) { mock.execute(group, *call); });
+    return on_group(g, [&](BackendMock& mock, MockGroup& group) {
+      mock.record(group, "execute", *call);
+      mock.execute(group, *call);
+    });
   };
   table.group_destroy = [](muster_backend_group* g) {
     if (g == nullptr) return;
@@ -112,8 +119,10 @@ muster_backend make_table(int32_t priority, uint32_t optional) {
   };
   if ((optional & kMockStart) != 0) {
     table.start = [](muster_backend_group* g, const muster_call* call, muster_request** out) {
-      return on_group(
-          g, [&](BackendMock& mock, MockGroup& group) { *out = mock.start(group, *call); });
+      return on_group(g, [&](BackendMock& mock, MockGroup& group) {
+        mock.record(group, "start", *call);
+        *out = mock.start(group, *call);
+      });
     };
     table.test = [](muster_backend_group* g, muster_request* request, uint32_t* done) {
       return on_group(g, [&](BackendMock& mock, MockGroup& group) {
@@ -123,8 +132,10 @@ muster_backend make_table(int32_t priority, uint32_t optional) {
   }
   if ((optional & kMockBatch) != 0) {
     table.execute_batch = [](muster_backend_group* g, const muster_call* calls, uint32_t count) {
-      return on_group(
-          g, [&](BackendMock& mock, MockGroup& group) { mock.execute_batch(group, calls, count); });
+      return on_group(g, [&](BackendMock& mock, MockGroup& group) {
+        for (uint32_t i = 0; i < count; ++i) mock.record(group, "execute_batch", calls[i]);
+        mock.execute_batch(group, calls, count);
+      });
     };
   }
   if ((optional & kMockMemory) != 0) {
@@ -204,20 +215,24 @@ BackendMock::BackendMock(const std::string& id, int32_t priority, uint32_t optio
   entry.get_interface = get_interface;
   slot_->table = make_table(priority, optional);
 
-  using ::testing::_;
-  ON_CALL(*this, offer).WillByDefault([](plugin::Query query) { query.add(everything()); });
+  ON_CALL(*this, offer).WillByDefault([optional](plugin::Query query) {
+    muster_rule rule = everything();
+    if ((optional & kMockCapture) != 0) rule.phases = MUSTER_BIT(MUSTER_PHASE_END) - 1;
+    query.add(rule);
+  });
   ON_CALL(*this, connect).WillByDefault([](MockGroup& group) { group.connect(); });
   ON_CALL(*this, execute).WillByDefault([](MockGroup& group, const muster_call& call) {
     group.execute(call);
   });
-  ON_CALL(*this, start).WillByDefault([this](MockGroup& group, const muster_call& call) {
-    execute(group, call);
-    return reinterpret_cast<muster_request*>(slot_);  // any pointer; there is nothing to keep
+  ON_CALL(*this, start).WillByDefault([](MockGroup& group, const muster_call& call) {
+    return group.begin(call);
   });
-  ON_CALL(*this, test).WillByDefault(::testing::Return(true));
+  ON_CALL(*this, test).WillByDefault([](MockGroup& group, muster_request* request) {
+    return group.finished(request);
+  });
   ON_CALL(*this, execute_batch)
-      .WillByDefault([this](MockGroup& group, const muster_call* calls, uint32_t count) {
-        for (uint32_t i = 0; i < count; ++i) execute(group, MUSTER_AT(muster_call, calls, i));
+      .WillByDefault([](MockGroup& group, const muster_call* calls, uint32_t count) {
+        group.carry_out(calls, count);
       });
   ON_CALL(*this, memory_register).WillByDefault(::testing::ReturnArg<1>());
 }
@@ -226,6 +241,36 @@ BackendMock::~BackendMock() { slot_->owner.store(nullptr); }
 
 const muster_entry* BackendMock::entry() const { return &slot_->entry; }
 const muster_backend* BackendMock::table() const { return &slot_->table; }
+
+BackendMock& BackendMock::offers(std::vector<muster_rule> rules) {
+  ON_CALL(*this, offer).WillByDefault([rules = std::move(rules)](plugin::Query query) {
+    for (const muster_rule& rule : rules) query.add(rule);
+  });
+  return *this;
+}
+
+void BackendMock::record(const MockGroup& group, const char* slot, const muster_call& call) {
+  const std::lock_guard lock(mutex_);
+  calls_.push_back({group.rank(), group.name(), slot, call});
+}
+
+std::vector<RecordedCall> BackendMock::calls() const {
+  const std::lock_guard lock(mutex_);
+  return calls_;
+}
+
+std::vector<RecordedCall> BackendMock::calls_of(uint32_t rank) const {
+  std::vector<RecordedCall> of_rank = calls();
+  of_rank.erase(std::remove_if(of_rank.begin(), of_rank.end(),
+                               [&](const RecordedCall& call) { return call.rank != rank; }),
+                of_rank.end());
+  return of_rank;
+}
+
+void BackendMock::forget_calls() {
+  const std::lock_guard lock(mutex_);
+  calls_.clear();
+}
 
 muster_rule BackendMock::everything() {
   // Bit 0 of each vocabulary is "none", which no rule names.
@@ -243,3 +288,22 @@ muster_rule BackendMock::everything() {
 }
 
 }  // namespace muster::testing::detail
+
+namespace muster::testing {
+
+IdleBackend::IdleBackend(const std::string& id, int32_t priority, uint32_t optional,
+                         const std::string& version)
+    : MockBackend(id, priority, optional, version) {
+  ON_CALL(*this, execute).WillByDefault(::testing::Return());
+  ON_CALL(*this, start).WillByDefault([this](MockGroup& group, const muster_call& call) {
+    execute(group, call);
+    return reinterpret_cast<muster_request*>(this);  // any pointer; there is nothing to keep
+  });
+  ON_CALL(*this, test).WillByDefault(::testing::Return(true));
+  ON_CALL(*this, execute_batch)
+      .WillByDefault([this](MockGroup& group, const muster_call* calls, uint32_t count) {
+        for (uint32_t i = 0; i < count; ++i) execute(group, calls[i]);
+      });
+}
+
+}  // namespace muster::testing

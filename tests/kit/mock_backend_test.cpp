@@ -31,19 +31,32 @@ struct Opened {
     EXPECT_TRUE(FakeHost::take(table->group_prepare(instance, host.group(), &group)).ok());
     return group;
   }
+  muster_backend_group* connected() {
+    muster_backend_group* const group = prepare();
+    EXPECT_TRUE(FakeHost::take(table->group_connect(group)).ok());
+    return group;
+  }
   FakeHost host;
   const muster_entry* entry;
   muster_instance* instance = nullptr;
   const muster_backend* table = nullptr;
 };
 
-muster_call all_reduce_of(uint64_t count) {
+// A call that a lone rank can make without the runtime's kernels.
+struct Broadcast {
+  explicit Broadcast(uint64_t count) : send(count), recv(count) {
+    call.struct_size = MUSTER_CALL_SIZE;
+    call.op = MUSTER_BROADCAST;
+    call.dtype = MUSTER_U8;
+    call.count = count;
+    call.send = send.data();
+    call.recv = recv.data();
+    for (uint64_t i = 0; i < count; ++i) send[i] = static_cast<uint8_t>(i + 1);
+  }
+  std::vector<uint8_t> send;
+  std::vector<uint8_t> recv;
   muster_call call{};
-  call.struct_size = MUSTER_CALL_SIZE;
-  call.op = MUSTER_ALL_REDUCE;
-  call.count = count;
-  return call;
-}
+};
 
 TEST(MockBackend, GivenAMockThenItsEntryIsAValidPluginOfThatIdAndPriority) {
   MockBackend mock("fast", 90, 0, "2.3.4");
@@ -57,7 +70,7 @@ TEST(MockBackend, GivenAMockThenItsEntryIsAValidPluginOfThatIdAndPriority) {
   EXPECT_EQ(mock.table()->priority, 90);
 }
 
-TEST(MockBackend, GivenAnUntouchedMockThenItOffersEverythingOnHostMemoryAndSucceeds) {
+TEST(MockBackend, GivenAnUntouchedMockThenItOffersEverythingOnHostMemoryAndComputes) {
   MockBackend mock("fast");
   Opened plugin(mock);
   const FakeHost::Offer offer = plugin.host.offer(*plugin.table, plugin.instance, 4, {});
@@ -68,10 +81,63 @@ TEST(MockBackend, GivenAnUntouchedMockThenItOffersEverythingOnHostMemoryAndSucce
   EXPECT_EQ(offer.rules[0].ops & MUSTER_BIT(MUSTER_OP_NONE), 0u);
   EXPECT_EQ(offer.rules[0].memory, MUSTER_BIT(MUSTER_HOST));
 
+  muster_backend_group* group = plugin.connected();
+  const Broadcast three(3);
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &three.call)).ok());
+  EXPECT_EQ(three.recv, three.send);
+  plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenASetOfRulesThenThoseAreOffered) {
+  MockBackend mock("fast");
+  muster_rule only = MockBackend::everything();
+  only.ops = MUSTER_BIT(MUSTER_BARRIER);
+  mock.offers({only, MockBackend::everything()});
+  Opened plugin(mock);
+  const FakeHost::Offer offer = plugin.host.offer(*plugin.table, plugin.instance, 2, {});
+  ASSERT_EQ(offer.rules.size(), 2u);
+  EXPECT_EQ(offer.rules[0].ops, MUSTER_BIT(MUSTER_BARRIER));
+}
+
+TEST(MockBackend, GivenCaptureThenItIsOfferedInGraphPhasesToo) {
+  MockBackend mock("fast", 50, kMockCapture);
+  Opened plugin(mock);
+  const FakeHost::Offer offer = plugin.host.offer(*plugin.table, plugin.instance, 2, {});
+  ASSERT_EQ(offer.rules.size(), 1u);
+  EXPECT_NE(offer.rules[0].phases & MUSTER_BIT(MUSTER_GRAPH_CAPTURE), 0u);
+}
+
+TEST(MockBackend, GivenAGroupThatWasNotConnectedWhenItExecutesThenThatIsAStatusWithARemedy) {
+  MockBackend mock("fast");
+  Opened plugin(mock);
   muster_backend_group* group = plugin.prepare();
-  const muster_call call = all_reduce_of(3);
-  EXPECT_TRUE(FakeHost::take(plugin.table->group_connect(group)).ok());
-  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &call)).ok());
+  const Broadcast three(3);
+  const Outcome outcome = FakeHost::take(plugin.table->execute(group, &three.call));
+  EXPECT_EQ(outcome.code, MUSTER_UNIMPLEMENTED);
+  EXPECT_FALSE(outcome.remedy.empty());
+  plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenAReductionWithoutKernelsThenItIsNamed) {
+  MockBackend mock("fast");
+  Opened plugin(mock);
+  muster_backend_group* group = plugin.connected();
+  Broadcast three(3);
+  three.call.op = MUSTER_ALL_REDUCE;
+  three.call.redop = MUSTER_SUM;
+  const Outcome outcome = FakeHost::take(plugin.table->execute(group, &three.call));
+  EXPECT_EQ(outcome.code, MUSTER_UNIMPLEMENTED);
+  EXPECT_EQ(outcome.cause, "there is no kernel host_reduce/1 for u8 sum");
+  plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenAnIdleBackendThenCallsSucceedAndMoveNothing) {
+  IdleBackend mock("idle");
+  Opened plugin(mock);
+  muster_backend_group* group = plugin.prepare();
+  const Broadcast three(3);
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &three.call)).ok());
+  EXPECT_EQ(three.recv, std::vector<uint8_t>(3));
   plugin.table->group_destroy(group);
 }
 
@@ -89,10 +155,9 @@ TEST(MockBackend, GivenExpectationsWhenTheSlotsAreCalledThenTheMockSeesThemInOrd
   }
   Opened plugin(mock);
   EXPECT_EQ(plugin.host.probe(*plugin.table, plugin.instance).at("device"), "none");
-  muster_backend_group* group = plugin.prepare();
-  const muster_call call = all_reduce_of(7);
-  EXPECT_TRUE(FakeHost::take(plugin.table->group_connect(group)).ok());
-  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &call)).ok());
+  muster_backend_group* group = plugin.connected();
+  const Broadcast seven(7);
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(group, &seven.call)).ok());
   plugin.table->group_destroy(group);
 }
 
@@ -103,12 +168,12 @@ TEST(MockBackend, GivenPerGroupExpectationsWhenTwoGroupsRunThenEachSeesItsOwnCal
     EXPECT_CALL(group, execute(Field(&muster_call::count, expected++)));
   });
   Opened plugin(mock);
-  muster_backend_group* first = plugin.prepare();
-  muster_backend_group* second = plugin.prepare();
-  const muster_call one = all_reduce_of(1);
-  const muster_call two = all_reduce_of(2);
-  EXPECT_TRUE(FakeHost::take(plugin.table->execute(second, &two)).ok());
-  EXPECT_TRUE(FakeHost::take(plugin.table->execute(first, &one)).ok());
+  muster_backend_group* first = plugin.connected();
+  muster_backend_group* second = plugin.connected();
+  const Broadcast one(1);
+  const Broadcast two(2);
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(second, &two.call)).ok());
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute(first, &one.call)).ok());
   plugin.table->group_destroy(first);
   plugin.table->group_destroy(second);
 }
@@ -145,20 +210,55 @@ TEST(MockBackend, GivenNoOptionalSlotsThenTheyAreNullAndOthersAreThere) {
   EXPECT_EQ(full.table()->memory_register, nullptr);
 }
 
-TEST(MockBackend, GivenStartAndBatchThenByDefaultTheyExecute) {
-  MockBackend mock("fast", 50, kMockStart | kMockBatch);
-  EXPECT_CALL(mock, execute).Times(3);
-  Opened plugin(mock);
-  muster_backend_group* group = plugin.prepare();
-  const std::vector<muster_call> calls(2, all_reduce_of(1));
+// Starts one call, executes two as a batch.
+void start_and_batch(Opened& plugin, const muster_call* calls) {
+  muster_backend_group* group = plugin.connected();
   muster_request* request = nullptr;
   uint32_t done = 0;
-  EXPECT_TRUE(FakeHost::take(plugin.table->start(group, calls.data(), &request)).ok());
+  EXPECT_TRUE(FakeHost::take(plugin.table->start(group, calls, &request)).ok());
   ASSERT_NE(request, nullptr);
   EXPECT_TRUE(FakeHost::take(plugin.table->test(group, request, &done)).ok());
   EXPECT_EQ(done, 1u);
-  EXPECT_TRUE(FakeHost::take(plugin.table->execute_batch(group, calls.data(), 2)).ok());
+  EXPECT_TRUE(FakeHost::take(plugin.table->execute_batch(group, calls, 2)).ok());
   plugin.table->group_destroy(group);
+}
+
+TEST(MockBackend, GivenStartAndBatchThenTheyComputeByThemselves) {
+  MockBackend mock("fast", 50, kMockStart | kMockBatch);
+  EXPECT_CALL(mock, execute).Times(0);
+  Opened plugin(mock);
+  const Broadcast one(1);
+  const Broadcast two(2);
+  const muster_call calls[] = {one.call, two.call};
+  start_and_batch(plugin, calls);
+  EXPECT_EQ(one.recv, one.send);
+  EXPECT_EQ(two.recv, two.send);
+}
+
+TEST(MockBackend, GivenAnIdleBackendThenStartAndBatchExecuteOneByOne) {
+  IdleBackend mock("idle", 50, kMockStart | kMockBatch);
+  EXPECT_CALL(mock, execute).Times(3);
+  Opened plugin(mock);
+  const Broadcast one(1);
+  const muster_call calls[] = {one.call, one.call};
+  start_and_batch(plugin, calls);
+}
+
+TEST(MockBackend, GivenCallsThroughEverySlotThenTheyAreRecordedInOrder) {
+  MockBackend mock("fast", 50, kMockStart | kMockBatch);
+  Opened plugin(mock);
+  const Broadcast one(1);
+  const Broadcast two(2);
+  const muster_call calls[] = {one.call, two.call};
+  start_and_batch(plugin, calls);
+  EXPECT_THAT(mock.calls_of(0),
+              Calls({Call(MUSTER_BROADCAST).count(1).send(one.send.data()),
+                     Call(MUSTER_BROADCAST).count(1), Call(MUSTER_BROADCAST).count(2)}));
+  EXPECT_EQ(mock.calls()[0].slot, "start");
+  EXPECT_EQ(mock.calls()[1].slot, "execute_batch");
+  EXPECT_TRUE(mock.calls_of(1).empty());
+  mock.forget_calls();
+  EXPECT_TRUE(mock.calls().empty());
 }
 
 TEST(MockBackend, GivenManyMocksAtOnceThenEachEntryOpensItsOwn) {

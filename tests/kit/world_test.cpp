@@ -76,7 +76,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 struct WorldTest : ::testing::Test {
-  void SetUp() override { seen.refused_rank = UINT32_MAX; }
+  void SetUp() override {
+    seen.refused_rank = UINT32_MAX;
+    seen.devices.clear();
+  }
   void TearDown() override {
     EXPECT_EQ(seen.runtimes.load(), 0);
     EXPECT_EQ(seen.worlds.load(), 0);
@@ -141,7 +144,7 @@ TEST_F(WorldDeathTest, GivenARankThatDoesNotReturnThenTheProcessEndsAndNamesIt) 
       "of 3 ranks these did not return in 200 ms: 1\n.*rank 0 had failed: first");
 }
 
-TEST(World, GivenDevicesThenEachRankIsBoundToItsOwn) {
+TEST_F(WorldTest, GivenDevicesThenEachRankIsBoundToItsOwn) {
   World(2).devices({3}).run([](api::Runtime&, uint32_t) {});
   EXPECT_EQ(seen.devices, (std::map<uint32_t, int32_t>{{0, 4}, {1, 0}}));
 }

@@ -18,12 +18,13 @@ install)
 package)
   prefix=$1 scratch=$2/package source=$3
   rm -rf "$scratch"
-  cmake -G Ninja -S "$here" -B "$scratch" -DCMAKE_PREFIX_PATH="$prefix" -DSTRANGER_SOURCE="$source" \
+  cmake -G Ninja -S "$here" -B "$scratch" -DCMAKE_PREFIX_PATH="$prefix" -DSTRANGER_SOURCE="$source" -DREADME="$here/../../../README.md" \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo
   cmake --build "$scratch"
   "$scratch/c_program"
   "$scratch/cpp_program"
   "$scratch/kit_program"
+  "$scratch/readme_test"
   python3 "$here/../exports.py" plugins "$scratch"
   ;;
 pkgconfig)

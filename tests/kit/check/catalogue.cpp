@@ -44,6 +44,10 @@ std::vector<Case> make() {
                    "calls across the boundary in their places, by their thread classes"});
   cases.push_back({"contract.half_made", Where::kRanks, contract_half_made,
                    "ends a group that another rank could not set up"});
+  cases.push_back({"contract.alone", Where::kRanks, contract_alone,
+                   "prepares and ends a group while the other ranks stay away"});
+  cases.push_back({"contract.unknown_values", Where::kRanks, contract_unknown_values,
+                   "refuses values that only a newer runtime knows"});
   for (muster_op op = MUSTER_ALL_REDUCE; op < MUSTER_OP_END; ++op) {
     if (op == MUSTER_RECV) continue;  // the other end of send
     const std::string name = muster_op_name(op);

@@ -1,47 +1,67 @@
 #include "tests/kit/check/checked_plugin.hpp"
 
-#include <fmt/format.h>
-
 #include <atomic>
+#include <chrono>
 #include <cstring>
-#include <initializer_list>
+#include <filesystem>
+#include <fstream>
 #include <list>
 #include <mutex>
+#include <thread>
 
-#include "muster/backend.h"
-#include "muster/host_memory.h"
+#include "tests/kit/check/checked_host.hpp"
+#include "tests/kit/check/tag_lines.hpp"
 #include "tests/kit/check/verdict.hpp"
 
 namespace muster::check {
 namespace {
 
-// The function of the plugin that this thread is in; NULL: none.
-thread_local const char* inside = nullptr;
+std::atomic<bool> set_up_fails{false};
 
+// Rank 0 goes first, see one_by_one.
 struct {
   std::mutex mutex;
-  std::string first;
-} breaches;
+  std::string directory;
+  uint64_t limit_ms = 0;
+} turns;
 
-void note(const std::string& text) {
-  const std::lock_guard lock(breaches.mutex);
-  if (breaches.first.empty()) breaches.first = text;
-}
+// Around a local slot: the ranks after 0 stay away until it has come back.
+class Turn {
+ public:
+  Turn(uint32_t rank, const char* slot) : rank_(rank) {
+    const std::lock_guard lock(turns.mutex);
+    if (turns.directory.empty()) return;
+    file_ = turns.directory + "/" + slot;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(turns.limit_ms);
+    while (rank_ != 0 && !std::filesystem::exists(file_)) {
+      if (std::chrono::steady_clock::now() > until) {
+        note(std::string(slot) + " of rank 0 did not return while the other ranks stayed away");
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  ~Turn() {
+    if (rank_ == 0 && !file_.empty()) std::ofstream(file_) << '\n';
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
 
-std::atomic<bool> set_up_fails{false};
+ private:
+  const uint32_t rank_;
+  std::string file_;
+};
 
 const muster_entry* real_entry = nullptr;
 muster_entry guarded_entry;
-// Functions of groups do not say which runtime they are of; those of all are the same.
-std::atomic<const muster_host*> any_host{nullptr};
 
 // What the plugin gets as its host comes first, so that it is found again.
 struct Instance {
-  muster_host host;
-  const muster_host* real;
-  muster_instance* plugin;
-  const muster_backend* backend;
-  muster_backend table;
+  explicit Instance(const muster_host* real) : host(real) {}
+  CheckedHost host;
+  muster_instance* plugin = nullptr;
+  const muster_backend* backend = nullptr;
+  muster_backend table{};
   std::atomic<int> busy{0};
 };
 
@@ -52,144 +72,65 @@ struct {
 } instances;
 
 struct Group {
-  const Instance* instance;
+  Instance* instance;
   muster_backend_group* plugin;
+  uint32_t rank;
   std::atomic<int> busy;
 };
 
+// The group that this thread connected last; NULL once it is gone.
+thread_local Group* connected = nullptr;
+
 Instance* instance_of(muster_instance* i) { return reinterpret_cast<Instance*>(i); }
 Group* group_of(muster_backend_group* g) { return reinterpret_cast<Group*>(g); }
-const muster_host* real(const muster_host* h) { return reinterpret_cast<const Instance*>(h)->real; }
 
-// A call into the plugin: one at a time of those that share `busy`.
-class Call {
- public:
-  Call(std::atomic<int>* busy, const char* tag, const char* name) : busy_(busy), before_(inside) {
-    inside = name;
-    if (busy_ != nullptr && busy_->fetch_add(1) != 0) {
-      note(fmt::format("the runtime called {} beside another {} function", name, tag));
-    }
-  }
-  ~Call() {
-    inside = before_;
-    if (busy_ != nullptr) busy_->fetch_sub(1);
-  }
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
+namespace slots {  // as the tag lines of backend.h say
 
- private:
-  std::atomic<int>* const busy_;
-  const char* const before_;
-};
+using enum ThreadClass;
+using enum Waits;
+constexpr Slot probe = {"probe", kSetup, kForDevices};
+constexpr Slot offer = {"offer", kSetup, kNever};
+constexpr Slot group_prepare = {"group_prepare", kSetup, kForDevices};
+constexpr Slot group_connect = {"group_connect", kSetup, kForRanks, true};
+constexpr Slot execute = {"execute", kSerial, kForRanks};
+constexpr Slot start = {"start", kSerial, kNever};
+constexpr Slot test = {"test", kSerial, kNever};
+constexpr Slot execute_batch = {"execute_batch", kSerial, kForRanks};
+constexpr Slot memory_register = {"memory_register", kSerial, kForRanks, true};
+constexpr Slot memory_deregister = {"memory_deregister", kSerial, kForRanks};
+constexpr Slot capture_begin = {"capture_begin", kSerial, kNever};
+constexpr Slot capture_end = {"capture_end", kSerial, kForRanks, true};
+constexpr Slot async_error = {"async_error", kAny, kNever};
+constexpr Slot abort = {"abort", kAny, kNever};
+constexpr Slot group_destroy = {"group_destroy", kSetup, kForDevices};
 
-struct SetupCall : Call {
-  SetupCall(Instance* instance, const char* name) : Call(&instance->busy, "[setup-thread]", name) {}
-};
-struct SerialCall : Call {
-  SerialCall(Group* group, const char* name) : Call(&group->busy, "[group-serial]", name) {}
-};
-
-bool is_one_of(const char* name, std::initializer_list<const char*> names) {
-  for (const char* const one : names) {
-    if (name != nullptr && std::strcmp(name, one) == 0) return true;
-  }
-  return false;
-}
-
-void check_collective(const char* function) {
-  if (is_one_of(inside, {"group_connect", "memory_register", "capture_end"})) return;
-  note(
-      fmt::format("it called {} in {}; the places are group_connect, memory_register and "
-                  "capture_end",
-                  function, inside == nullptr ? "a thread of its own" : inside));
-}
-
-void check_serial(const char* function) {
-  if (inside != nullptr) return;
-  note(fmt::format("it called {}, which is [group-serial], in a thread of its own", function));
-}
-
-// ---- what the plugin calls ----
-
-const muster_host_memory* host_memory_of(const muster_host* h) {
-  return static_cast<const muster_host_memory*>(
-      real(h)->get_interface(real(h), MUSTER_HOST_MEMORY_INTERFACE));
-}
-
-constexpr muster_host_memory kGuardedMemory = {
-    MUSTER_HOST_MEMORY_SIZE, 0,
-    [](const muster_host* h, const void* pointer, uint64_t bytes, int32_t* out_fd,
-       uint64_t* out_offset) {
-      return host_memory_of(h)->backing(real(h), pointer, bytes, out_fd, out_offset);
-    }};
-
-muster_host guarded_host(const muster_host& from) {
-  muster_host host = from;
-  host.status_make = [](const muster_host* h, muster_code code, const char* cause,
-                        const char* remedy) {
-    return real(h)->status_make(real(h), code, cause, remedy);
-  };
-  host.log = [](const muster_host* h, muster_log_level level, const char* line) {
-    real(h)->log(real(h), level, line);
-  };
-  host.record = [](const muster_host* h, const char* subject, const char* verdict,
-                   const char* reason) { real(h)->record(real(h), subject, verdict, reason); };
-  host.option = [](const muster_host* h, const char* key) { return real(h)->option(real(h), key); };
-  host.kernel = [](const muster_host* h, const muster_kernel_key* key) {
-    return real(h)->kernel(real(h), key);
-  };
-  host.flush_pending = [](const muster_host* h, muster_memory memory) {
-    return real(h)->flush_pending(real(h), memory);
-  };
-  // Of the runtime's interfaces those that are known here: their functions get a host, too.
-  host.get_interface = [](const muster_host* h, const char* name) -> const void* {
-    const bool memory = std::strcmp(name, MUSTER_HOST_MEMORY_INTERFACE) == 0;
-    return memory && host_memory_of(h) != nullptr ? &kGuardedMemory : nullptr;
-  };
-  host.all_gather = [](muster_host_group* g, const void* data, uint64_t bytes, void* out) {
-    check_collective("all_gather");
-    return any_host.load()->all_gather(g, data, bytes, out);
-  };
-  host.broadcast = [](muster_host_group* g, uint32_t root, void* data, uint64_t bytes) {
-    check_collective("broadcast");
-    return any_host.load()->broadcast(g, root, data, bytes);
-  };
-  host.exchange_fds = [](muster_host_group* g, const int32_t* fds, uint32_t count, int32_t* out) {
-    check_collective("exchange_fds");
-    return any_host.load()->exchange_fds(g, fds, count, out);
-  };
-  host.scratch = [](muster_host_group* g, muster_memory memory, uint64_t bytes, void** out) {
-    check_serial("scratch");
-    return any_host.load()->scratch(g, memory, bytes, out);
-  };
-  host.deadline_ns = [](const muster_host_group* g) {
-    check_serial("deadline_ns");
-    return any_host.load()->deadline_ns(g);
-  };
-  return host;
-}
+}  // namespace slots
 
 // ---- what the runtime calls ----
 
 muster_status* prepare(muster_instance* i, muster_host_group* host, muster_backend_group** out) {
   Instance* const instance = instance_of(i);
-  const SetupCall call(instance, "group_prepare");
+  const Inside call(&instance->busy, slots::group_prepare);
   muster_backend_group* const none = nullptr;
   muster_backend_group* made = none;
-  muster_status* const status = instance->backend->group_prepare(instance->plugin, host, &made);
+  const muster_host* const real = instance->host.real;
+  const muster_group_info* const info = real->group_info(host);
+  muster_status* status = nullptr;
+  {
+    const Turn turn(info->rank, "group_prepare");
+    status = instance->backend->group_prepare(instance->plugin, host, &made);
+  }
   if (status != nullptr) {
     if (made != none) note("group_prepare failed and made a group all the same");
     return status;
   }
   if (made == none) note("group_prepare succeeded and made no group");
-  const muster_group_info* const info = instance->real->group_info(host);
   if (set_up_fails && info->rank + 1 == info->size) {
     instance->backend->group_destroy(made);
-    return instance->real->status_make(instance->real, MUSTER_UNAVAILABLE,
-                                       "the set-up fails on this rank, as the suite asks for",
-                                       nullptr);
+    return real->status_make(real, MUSTER_UNAVAILABLE,
+                             "the set-up fails on this rank, as the suite asks for", nullptr);
   }
-  *out = reinterpret_cast<muster_backend_group*>(new Group{instance, made, 0});
+  *out = reinterpret_cast<muster_backend_group*>(new Group{instance, made, info->rank, 0});
   return nullptr;
 }
 
@@ -197,34 +138,43 @@ void destroy(muster_backend_group* g) {
   if (g == nullptr) return;
   Group* const group = group_of(g);
   {
-    const SetupCall call(const_cast<Instance*>(group->instance), "group_destroy");
+    const Inside call(&group->instance->busy, slots::group_destroy);
+    const Turn turn(group->rank, "group_destroy");
     group->instance->backend->group_destroy(group->plugin);
   }
+  if (connected == group) connected = nullptr;
   delete group;
+}
+
+muster_status* connect(muster_backend_group* g) {
+  Group* const group = group_of(g);
+  const Inside call(&group->instance->busy, slots::group_connect);
+  muster_status* const status = group->instance->backend->group_connect(group->plugin);
+  if (status == nullptr) connected = group;
+  return status;
 }
 
 // A [group-serial] slot, with its name where a name is told.
 #define MUSTER_SERIAL(slot, parameters, arguments)         \
   table.slot = [] parameters {                             \
-    const SerialCall call(group_of(g), #slot);             \
+    const Inside call(&group_of(g)->busy, slots::slot);    \
     return group_of(g)->instance->backend->slot arguments; \
   }
 
 muster_backend guarded_table(const muster_backend& from) {
   muster_backend table = from;
   table.probe = [](muster_instance* i, const muster_fact_sink* facts) {
-    const SetupCall call(instance_of(i), "probe");
-    return instance_of(i)->backend->probe(instance_of(i)->plugin, facts);
+    const Inside call(&instance_of(i)->busy, slots::probe);
+    const CheckedSink checked(facts);
+    return instance_of(i)->backend->probe(instance_of(i)->plugin, &checked.table);
   };
   table.offer = [](muster_instance* i, const muster_offer_query* query) {
-    const SetupCall call(instance_of(i), "offer");
-    return instance_of(i)->backend->offer(instance_of(i)->plugin, query);
+    const Inside call(&instance_of(i)->busy, slots::offer);
+    const CheckedQuery checked(query);
+    return instance_of(i)->backend->offer(instance_of(i)->plugin, &checked.table);
   };
   table.group_prepare = prepare;
-  table.group_connect = [](muster_backend_group* g) {
-    const SetupCall call(const_cast<Instance*>(group_of(g)->instance), "group_connect");
-    return group_of(g)->instance->backend->group_connect(group_of(g)->plugin);
-  };
+  table.group_connect = connect;
   table.group_destroy = destroy;
   MUSTER_SERIAL(execute, (muster_backend_group * g, const muster_call* call_record),
                 (group_of(g)->plugin, call_record));
@@ -257,13 +207,13 @@ muster_backend guarded_table(const muster_backend& from) {
   }
   if (from.async_error != nullptr) {
     table.async_error = [](muster_backend_group* g) {
-      const Call call(nullptr, "", "async_error");
+      const Inside call(nullptr, slots::async_error);
       return group_of(g)->instance->backend->async_error(group_of(g)->plugin);
     };
   }
   if (from.abort != nullptr) {
     table.abort = [](muster_backend_group* g) {
-      const Call call(nullptr, "", "abort");
+      const Inside call(nullptr, slots::abort);
       group_of(g)->instance->backend->abort(group_of(g)->plugin);
     };
   }
@@ -272,15 +222,12 @@ muster_backend guarded_table(const muster_backend& from) {
 #undef MUSTER_SERIAL
 
 muster_status* open(const muster_host* host, muster_instance** out) {
-  any_host = host;
   Instance* instance = nullptr;
   {
     const std::lock_guard lock(instances.mutex);
-    instance = &instances.all.emplace_back();
+    instance = &instances.all.emplace_back(host);
   }
-  instance->host = guarded_host(*host);
-  instance->real = host;
-  muster_status* const status = real_entry->open(&instance->host, &instance->plugin);
+  muster_status* const status = real_entry->open(&instance->host.table, &instance->plugin);
   if (status != nullptr) return status;
   instance->backend = static_cast<const muster_backend*>(
       real_entry->get_interface(instance->plugin, MUSTER_BACKEND_INTERFACE));
@@ -316,9 +263,15 @@ const muster_entry* guard_plugin(const muster_entry& plugin) {
 
 void fail_set_up(bool fail) { set_up_fails = fail; }
 
-std::string first_breach() {
-  const std::lock_guard lock(breaches.mutex);
-  return breaches.first;
+void one_by_one(const std::string& directory, uint64_t limit_ms) {
+  const std::lock_guard lock(turns.mutex);
+  turns.directory = directory;
+  turns.limit_ms = limit_ms;
+}
+
+ConnectedGroup connected_group() {
+  if (connected == nullptr) throw Failed("no group was connected by this thread");
+  return {connected->instance->backend, connected->plugin};
 }
 
 }  // namespace muster::check

@@ -2,16 +2,15 @@
 // plugin, and every call across the boundary, of either side, is held against the tag lines of the
 // headers.
 //
-// Looked at: functions of muster_host that are collective only inside group_connect,
-// memory_register and capture_end, and those that are [group-serial] only inside a function of the
-// group; [setup-thread] functions of an instance and [group-serial] ones of a group never two at
-// once; nothing made by a group_prepare that failed. Any thread. One plugin per process, for as
-// long as it lives.
+// tag_lines.hpp says what is looked at; nothing may be made by a group_prepare that failed. Any
+// thread. One plugin per process, for as long as it lives.
 #ifndef MUSTER_TESTS_KIT_CHECK_CHECKED_PLUGIN_HPP
 #define MUSTER_TESTS_KIT_CHECK_CHECKED_PLUGIN_HPP
 
+#include <cstdint>
 #include <string>
 
+#include "muster/backend.h"
 #include "muster/entry.h"
 
 namespace muster::check {
@@ -21,8 +20,17 @@ namespace muster::check {
 const muster_entry* guard_plugin(const muster_entry& plugin);
 // While true, the set-up of a group fails on its last rank once the plugin has prepared there.
 void fail_set_up(bool fail);
-// The first breach since then; "" for none.
-std::string first_breach();
+// From now on the first group_prepare and the first group_destroy of rank 0 go before those of the
+// other ranks, which stay away for limit_ms at the most; that is then a breach.
+void one_by_one(const std::string& directory, uint64_t limit_ms);
+
+// The plugin's own side of the group that this thread connected last, for calls that no runtime
+// makes. Throws Failed when there is none.
+struct ConnectedGroup {
+  const muster_backend* backend;
+  muster_backend_group* group;
+};
+ConnectedGroup connected_group();
 
 }  // namespace muster::check
 

@@ -1,6 +1,8 @@
 // lifecycle: instances and groups come and go.
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <iterator>
 #include <memory>
 
 #include "tests/kit/check/catalogue.hpp"
@@ -10,9 +12,20 @@
 
 namespace muster::check {
 
+namespace {
+
+int64_t threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                       std::filesystem::directory_iterator());
+}
+
+}  // namespace
+
 std::string lifecycle_open_close(const Scene& scene) {
+  const int64_t before = threads();
   {
     PluginFile first(scene.setup);
+    if (threads() != before) throw Failed("it started a thread before any group");
     const auto second = std::make_unique<PluginFile>(scene.setup);
     // What has no backend may have nothing that belongs to a runtime.
     const bool backend = first.entry().get_interface(first.instance(), MUSTER_BACKEND_INTERFACE);

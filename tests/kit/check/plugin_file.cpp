@@ -33,10 +33,9 @@ PluginFile::PluginFile(const Setup& setup) : entry_(entry_of(load(setup.plugin))
       static_cast<const muster_backend*>(entry_.get_interface(instance_, MUSTER_BACKEND_INTERFACE));
   for (uint32_t i = 0; table != nullptr && i < table->option_count; ++i) {
     const muster_option& option = MUSTER_AT(muster_option, table->options, i);
-    options_[option.name] = option.default_value == nullptr ? "" : option.default_value;
+    host_.set_option(option.name, option.default_value == nullptr ? "" : option.default_value);
   }
-  for (const auto& [name, value] : setup.options) options_[name] = value;
-  for (const auto& [name, value] : options_) host_.set_option(name, value);
+  for (const auto& [name, value] : setup.options) host_.set_option(name, value);
 }
 
 PluginFile::~PluginFile() { entry_.close(instance_); }
@@ -59,44 +58,11 @@ Facts PluginFile::probe() {
   return facts;
 }
 
-PluginFile::Offer PluginFile::offer(const std::string& bootstrap, const std::vector<Facts>& facts) {
-  const auto ranks = static_cast<uint32_t>(facts.size());
-  struct Context {
-    Offer offer;
-    const std::vector<Facts>& facts;
-    const std::map<std::string, std::string>& options;
-  } context{{}, facts, options_};
-  std::vector<muster_rank_place> places;
-  for (uint32_t rank = 0; rank < ranks; ++rank) {
-    places.push_back({rank, 0, bootstrap == "threads" ? 0 : rank, -1});
-  }
-  muster_offer_query query{};
-  query.struct_size = MUSTER_OFFER_QUERY_SIZE;
-  query.size = ranks;
-  query.group_name = "check";
-  query.bootstrap = bootstrap.c_str();
-  query.places = places.data();
-  query.context = &context;
-  query.fact = [](void* c, uint32_t rank, const char* key) -> const char* {
-    const Facts& all = static_cast<Context*>(c)->facts.at(rank);
-    const auto found = all.find(key);
-    return found == all.end() ? nullptr : found->second.c_str();
-  };
-  query.option = [](void* c, const char* key) -> const char* {
-    const auto& all = static_cast<Context*>(c)->options;
-    const auto found = all.find(key);
-    return found == all.end() ? nullptr : found->second.c_str();
-  };
-  query.add_rule = [](void* c, const muster_rule* rule) {
-    static_cast<Context*>(c)->offer.rules.push_back(*rule);
-  };
-  query.decline = [](void* c, const char* reason) {
-    std::string& all = static_cast<Context*>(c)->offer.declined;
-    all += (all.empty() ? "" : "; ") + std::string(reason);
-  };
-  const testing::Outcome outcome = host_.take(backend().offer(instance_, &query));
-  if (!outcome.ok()) throw Failed("offer failed: " + outcome.cause);
-  return std::move(context.offer);
+PluginFile::Offer PluginFile::offer(const std::string& bootstrap, const std::vector<Facts>& facts,
+                                    muster_determinism determinism) {
+  const auto said = host_.offer(backend(), instance_, {bootstrap, facts, determinism});
+  if (!said.outcome.ok()) throw Failed("offer failed: " + said.outcome.cause);
+  return {said.rules, fmt::format("{}", fmt::join(said.declined, "; "))};
 }
 
 namespace {

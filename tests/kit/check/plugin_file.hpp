@@ -43,11 +43,11 @@ class PluginFile {
   };
   // What it offers to ranks of this machine with these facts, each a process but with the bootstrap
   // "threads". Throws Failed.
-  Offer offer(const std::string& bootstrap, const std::vector<Facts>& facts);
+  Offer offer(const std::string& bootstrap, const std::vector<Facts>& facts,
+              muster_determinism determinism = MUSTER_NONDETERMINISTIC);
 
  private:
   testing::FakeHost host_;
-  std::map<std::string, std::string> options_;
   const muster_entry& entry_;
   muster_instance* instance_ = nullptr;
 };

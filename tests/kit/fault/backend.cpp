@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 namespace muster::fault {
 namespace {
@@ -72,7 +73,9 @@ __attribute__((constructor)) void load() { Behaviour::of_environment().act("cons
 
 }  // namespace
 
-FaultBackend::FaultBackend(plugin::Host) { Behaviour::of_environment().act("open", 0); }
+FaultBackend::FaultBackend(plugin::Host host) : host_(host) {
+  Behaviour::of_environment().act("open", 0);
+}
 
 FaultBackend::~FaultBackend() {
   const Behaviour behaviour = Behaviour::of_environment();
@@ -83,6 +86,9 @@ void FaultBackend::probe(plugin::Facts facts) {
   static std::atomic<int> probes{0};
   const Behaviour behaviour = Behaviour::of_environment();
   behaviour.act("probe", 0);
+  if (behaviour.is("fact from a thread", 0)) {
+    std::thread([&] { facts.put("thread", "1"); }).join();
+  }
   facts.put("layout", behaviour.is("other facts", 0) ? std::to_string(++probes) : "1");
   if (behaviour.is("wrong fact", 0)) facts.put("Not a key", "1");
 }
@@ -104,6 +110,16 @@ void FaultBackend::offer(plugin::Query query) {
   // Told by the environment which rank it is.
   if (behaviour.is("offer by rank", rank_of_launcher())) sums.score = 7;
   if (behaviour.is("unknown operation", 0)) sums.ops |= MUSTER_BIT(60);
+  if (behaviour.is("crash at an unknown class", 0) &&
+      query.get().determinism >= MUSTER_DETERMINISM_END) {
+    std::abort();
+  }
+  if (behaviour.is("flush in offer", 0)) {
+    host_.get()->status_release(host_.get()->flush_pending(host_.get(), MUSTER_HOST));
+  }
+  if (behaviour.is("rule from a thread", 0)) {
+    std::thread([&] { query.add(sums); }).join();
+  }
   query.add(sums);
   query.add(
       host_rule("copy", MUSTER_BIT(MUSTER_BROADCAST) | MUSTER_BIT(MUSTER_ALL_GATHER), movable, 0));

@@ -19,6 +19,9 @@ class FaultBackend : public Declared {
   void probe(plugin::Facts facts);
   void offer(plugin::Query query);
   std::unique_ptr<FaultGroup> prepare(plugin::Group group);
+
+ private:
+  plugin::Host host_;
 };
 
 // The functions of the entry record.

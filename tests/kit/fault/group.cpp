@@ -34,13 +34,38 @@ FaultGroup::FaultGroup(plugin::Group group)
       behaviour_(group.option("fault"), std::stoll(group.option("fault_rank")),
                  group.integer_option("fault_after")) {
   behaviour_.act("prepare", rank_);
+  if (behaviour_.is("gather in prepare", rank_)) gather();
   rank_of_process = rank_;
 }
 
+// Waits for every rank's end in a loop of its own.
+void FaultGroup::meet_at_the_end() {
+  ++epoch_;
+  group_.signal(&segments_.of(rank_).filled, epoch_);
+  for (uint32_t r = 0; r < size_; ++r) {
+    while (__atomic_load_n(&segments_.of(r).filled.value, __ATOMIC_ACQUIRE) < epoch_) {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void FaultGroup::gather() {
+  const muster_host* const host = group_.host().get();
+  const uint64_t own = rank_;
+  std::vector<uint64_t> all(size_);
+  host->status_release(host->all_gather(group_.get(), &own, sizeof(own), all.data()));
+}
+
 FaultGroup::~FaultGroup() {
+  if (connected_ && behaviour_.is("meet in destroy", rank_)) meet_at_the_end();
   if (!connected_ && behaviour_.is("crash when half made", rank_)) std::abort();
   try {
     behaviour_.act("destroy", rank_);
+    if (connected_ && behaviour_.is("wait in destroy", rank_)) {
+      group_.wait(&segments_.of((rank_ + 1) % size_).filled, epoch_ + 1, (rank_ + 1) % size_);
+    }
+  } catch (const plugin::HostFailure& failure) {
+    group_.host().get()->status_release(failure.status);
   } catch (const plugin::Failure&) {
     // group_destroy has no way to fail.
   }
@@ -151,12 +176,7 @@ void FaultGroup::spoil(const muster_call& call) {
 
 // Calls the runtime where, or from where, it may not.
 void FaultGroup::breach() {
-  if (behaviour_.is("gather in execute", rank_)) {
-    const muster_host* const host = group_.host().get();
-    const uint64_t own = rank_;
-    std::vector<uint64_t> all(size_);
-    host->status_release(host->all_gather(group_.get(), &own, sizeof(own), all.data()));
-  }
+  if (behaviour_.is("gather in execute", rank_)) gather();
   if (behaviour_.is("own thread", rank_)) {
     std::thread([this] { static_cast<void>(group_.deadline_ns()); }).join();
   }
@@ -184,7 +204,10 @@ void FaultGroup::execute(const muster_call& call) {
   ++calls_;
 }
 
-void* FaultGroup::memory_register(void* pointer, uint64_t bytes, muster_memory) {
+void* FaultGroup::memory_register(void* pointer, uint64_t bytes, muster_memory memory) {
+  if (memory != MUSTER_HOST && !behaviour_.is("any memory", rank_)) {
+    plugin::fail(MUSTER_UNAVAILABLE, "it knows host memory only");
+  }
   behaviour_.act("register", rank_);
   registered_.emplace_back(static_cast<const std::byte*>(pointer), bytes);
   return pointer;

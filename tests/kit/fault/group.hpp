@@ -46,6 +46,8 @@ class FaultGroup {
   void spoil(const muster_call& call);
   bool registered(const void* pointer) const;
   void breach();
+  void gather();
+  void meet_at_the_end();
 
   plugin::Group group_;
   const uint32_t rank_;

@@ -37,16 +37,16 @@ class Agreement : public ::testing::Test {
 };
 
 TEST_F(Agreement, GivenTwoBackendsThenAllRanksUseTheOneOfHigherPriority) {
-  MockBackend low("low", 10);
-  MockBackend high("high", 90);
+  IdleBackend low("low", 10);
+  IdleBackend high("high", 90);
   EXPECT_CALL(high, execute).Times(3);
   EXPECT_CALL(low, execute).Times(0);
   expect_served_by(World(3).with(low).with(high), "high", {"answer    high", "low"});
 }
 
 TEST_F(Agreement, GivenPriorityAndPolicyOfTheConfigurationThenTheyGoFirst) {
-  MockBackend low("low", 10);
-  MockBackend high("high", 90);
+  IdleBackend low("low", 10);
+  IdleBackend high("high", 90);
   const std::string mocked = World::kMockedConfig;
   expect_served_by(World(2).with(low).with(high).config(mocked + "[backend.low]\npriority = 95\n"),
                    "low", {"priority 95 by api:"});
@@ -60,17 +60,17 @@ TEST_F(Agreement, GivenPriorityAndPolicyOfTheConfigurationThenTheyGoFirst) {
 }
 
 TEST_F(Agreement, GivenABackendThatOneRankLacksThenItIsLeftOutEverywhereAndTheRankIsNamed) {
-  MockBackend common("common", 10);
-  MockBackend rare("rare", 90);
+  IdleBackend common("common", 10);
+  IdleBackend rare("rare", 90);
   EXPECT_CALL(rare, prepare).Times(0);
   expect_served_by(World(3).with(common).with_on_rank(0, rare).with_on_rank(2, rare), "common",
                    {"rare", "rank 1 does not have it"});
 }
 
 TEST_F(Agreement, GivenABackendWhoseProbeFailsOnOneRankThenItIsLeftOutEverywhereWithTheCause) {
-  MockBackend common("common", 10);
-  MockBackend good("fragile", 90);
-  MockBackend bad("fragile", 90);
+  IdleBackend common("common", 10);
+  IdleBackend good("fragile", 90);
+  IdleBackend bad("fragile", 90);
   ON_CALL(bad, probe).WillByDefault([](plugin::Facts) {
     plugin::fail(MUSTER_UNAVAILABLE, "no device here");
   });
@@ -79,18 +79,18 @@ TEST_F(Agreement, GivenABackendWhoseProbeFailsOnOneRankThenItIsLeftOutEverywhere
 }
 
 TEST_F(Agreement, GivenAnotherVersionOfABackendOnOneRankThenItIsLeftOutEverywhere) {
-  MockBackend common("common", 10);
-  MockBackend older("fast", 90, 0, "1.0.0");
-  MockBackend newer("fast", 90, 0, "1.1.0");
+  IdleBackend common("common", 10);
+  IdleBackend older("fast", 90, 0, "1.0.0");
+  IdleBackend newer("fast", 90, 0, "1.1.0");
   expect_served_by(
       World(3).with(common).with_on_rank(0, older).with_on_rank(1, older).with_on_rank(2, newer),
       "common", {"fast", "rank 0 has version 1.0.0, rank 2 has 1.1.0"});
 }
 
 TEST_F(Agreement, GivenAnOfferThatDiffersOnOneRankThenTheBackendIsLeftOutEverywhere) {
-  MockBackend common("common", 10);
-  MockBackend honest("fast", 90);
-  MockBackend liar("fast", 90);
+  IdleBackend common("common", 10);
+  IdleBackend honest("fast", 90);
+  IdleBackend liar("fast", 90);
   ON_CALL(liar, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.score = 1;
@@ -102,9 +102,9 @@ TEST_F(Agreement, GivenAnOfferThatDiffersOnOneRankThenTheBackendIsLeftOutEverywh
 }
 
 TEST_F(Agreement, GivenAnOfferThatFailsOnOneRankThenTheBackendIsLeftOutEverywhere) {
-  MockBackend common("common", 10);
-  MockBackend honest("fast", 90);
-  MockBackend broken("fast", 90);
+  IdleBackend common("common", 10);
+  IdleBackend honest("fast", 90);
+  IdleBackend broken("fast", 90);
   ON_CALL(broken, offer).WillByDefault([](plugin::Query) {
     plugin::fail(MUSTER_INTERNAL, "no table");
   });
@@ -114,14 +114,14 @@ TEST_F(Agreement, GivenAnOfferThatFailsOnOneRankThenTheBackendIsLeftOutEverywher
 }
 
 TEST_F(Agreement, GivenABackendThatDeclinesThenItsReasonsAreKept) {
-  MockBackend common("common", 10);
-  MockBackend shy("shy", 90);
+  IdleBackend common("common", 10);
+  IdleBackend shy("shy", 90);
   ON_CALL(shy, offer).WillByDefault([](plugin::Query query) { query.decline("no multicast"); });
   expect_served_by(World(2).with(common).with(shy), "common", {"declines: no multicast"});
 }
 
 TEST_F(Agreement, GivenFactsOfAllRanksThenEveryOfferSeesAllOfThem) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   std::atomic<int> rank{0};
   ON_CALL(mock, probe).WillByDefault([&](plugin::Facts facts) {
     facts.put("order", std::to_string(rank.fetch_add(1)));
@@ -140,8 +140,8 @@ TEST_F(Agreement, GivenFactsOfAllRanksThenEveryOfferSeesAllOfThem) {
 }
 
 TEST_F(Agreement, GivenPrepareThatFailsOnOneRankThenNobodyConnectsAndThePreparedEndTheirParts) {
-  MockBackend next("next", 10);
-  MockBackend first("first", 90);
+  IdleBackend next("next", 10);
+  IdleBackend first("first", 90);
   PerRank destroyed;
   ON_CALL(first, prepare).WillByDefault([](MockGroup& group) {
     if (group.rank() == 1) plugin::fail(MUSTER_RESOURCE_EXHAUSTED, "no memory");
@@ -155,8 +155,8 @@ TEST_F(Agreement, GivenPrepareThatFailsOnOneRankThenNobodyConnectsAndThePrepared
 }
 
 TEST_F(Agreement, GivenConnectThatFailsOnOneRankThenEveryRankEndsItsPartAndTheNextServes) {
-  MockBackend next("next", 10);
-  MockBackend first("first", 90);
+  IdleBackend next("next", 10);
+  IdleBackend first("first", 90);
   PerRank destroyed;
   PerRank destroyed_next;
   ON_CALL(first, connect).WillByDefault([](MockGroup& group) {
@@ -175,8 +175,8 @@ TEST_F(Agreement, GivenConnectThatFailsOnOneRankThenEveryRankEndsItsPartAndTheNe
 }
 
 TEST_F(Agreement, GivenTheSilentPolicyThenAFallbackIsNotLogged) {
-  MockBackend next("next", 10);
-  MockBackend first("first", 90);
+  IdleBackend next("next", 10);
+  IdleBackend first("first", 90);
   ON_CALL(first, connect).WillByDefault([](MockGroup&) {
     plugin::fail(MUSTER_UNAVAILABLE, "link is down");
   });
@@ -207,8 +207,8 @@ class Refused : public Agreement {
 };
 
 TEST_F(Refused, GivenARequiredBackendThatFallsOutThenTheGroupIsRefusedWithItsCause) {
-  MockBackend next("next", 10);
-  MockBackend first("first", 90);
+  IdleBackend next("next", 10);
+  IdleBackend first("first", 90);
   ON_CALL(first, connect).WillByDefault([](MockGroup& group) {
     if (group.rank() == 0) plugin::fail(MUSTER_UNAVAILABLE, "link is down");
   });
@@ -219,8 +219,8 @@ TEST_F(Refused, GivenARequiredBackendThatFallsOutThenTheGroupIsRefusedWithItsCau
 }
 
 TEST_F(Refused, GivenTheErrorPolicyThenAnyBackendThatFallsOutRefusesTheGroup) {
-  MockBackend next("next", 10);
-  MockBackend first("first", 90);
+  IdleBackend next("next", 10);
+  IdleBackend first("first", 90);
   ON_CALL(first, prepare).WillByDefault([](MockGroup&) {
     plugin::fail(MUSTER_UNAVAILABLE, "link is down");
   });
@@ -230,7 +230,7 @@ TEST_F(Refused, GivenTheErrorPolicyThenAnyBackendThatFallsOutRefusesTheGroup) {
 }
 
 TEST_F(Refused, GivenABackendThatOnlyThisGroupRequiresAndNobodyHasThenTheGroupIsRefused) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   expect_refused(World(2).with(mock).config(std::string(World::kMockedConfig) +
                                             "[group.\"tp\".backend.absent]\nmode = \"required\"\n"),
                  MUSTER_UNAVAILABLE, {"group tp requires backend absent", "(api:", "not found"});
@@ -238,14 +238,14 @@ TEST_F(Refused, GivenABackendThatOnlyThisGroupRequiresAndNobodyHasThenTheGroupIs
 }
 
 TEST_F(Refused, GivenNoBackendAtAllThenTheGroupIsRefusedWithEveryReason) {
-  MockBackend shy("shy");
+  IdleBackend shy("shy");
   ON_CALL(shy, offer).WillByDefault([](plugin::Query query) { query.decline("too shy"); });
   expect_refused(World(2).with(shy), MUSTER_UNAVAILABLE,
                  {"no backend can serve group tp of 2 ranks", "shy: declines: too shy"});
 }
 
 TEST_F(Refused, GivenOptionsThatDifferThenEveryRankHearsWhoAndWhat) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   const std::vector<RankFailure> failures =
       World(3).with(mock).failures_of([](api::Runtime& runtime, uint32_t rank) {
         api::GroupOptions options;
@@ -262,7 +262,7 @@ TEST_F(Refused, GivenOptionsThatDifferThenEveryRankHearsWhoAndWhat) {
 }
 
 TEST_F(Agreement, GivenTwoGroupsOverTheSameRanksThenTheyHaveTagsOfTheirOwnEqualOnAllRanks) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   std::mutex mutex;
   std::map<std::string, std::vector<uint64_t>> tags;
   ON_CALL(mock, prepare).WillByDefault([&](MockGroup& group) {
@@ -283,7 +283,7 @@ TEST_F(Agreement, GivenTwoGroupsOverTheSameRanksThenTheyHaveTagsOfTheirOwnEqualO
 }
 
 TEST_F(Agreement, GivenASubsetInAnOrderOfItsOwnThenGroupRanksFollowTheListAndPlacesTheWorld) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, prepare).WillByDefault([](MockGroup& group) {
     const uint32_t world_ranks[] = {3, 1};
     EXPECT_EQ(group.size(), 2u);
@@ -301,7 +301,7 @@ TEST_F(Agreement, GivenASubsetInAnOrderOfItsOwnThenGroupRanksFollowTheListAndPla
 }
 
 TEST_F(Agreement, GivenExchangesOfABackendInConnectThenTheyReachAllRanksOfTheGroup) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, connect).WillByDefault([](MockGroup& group) {
     const uint32_t mine = 10 + group.rank();
     std::vector<uint32_t> all(group.size());
@@ -317,8 +317,8 @@ TEST_F(Agreement, GivenExchangesOfABackendInConnectThenTheyReachAllRanksOfTheGro
 }
 
 TEST_F(Agreement, GivenAnExchangeOfUnequalSizesThenItFailsAndNamesWhoGaveWhat) {
-  MockBackend next("next", 10);
-  MockBackend mock("fast", 90);
+  IdleBackend next("next", 10);
+  IdleBackend mock("fast", 90);
   ON_CALL(mock, connect).WillByDefault([](MockGroup& group) {
     uint64_t mine = 0;
     uint64_t all[2] = {};

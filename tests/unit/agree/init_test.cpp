@@ -21,7 +21,7 @@ class Joining : public ::testing::Test {
 const std::string kMocked = World::kMockedConfig;
 
 TEST_F(Joining, GivenAnotherPolicyOnOneRankThenAllAreRefusedAndBothSourcesAreNamed) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   const auto failures = failures_of(
       World(3).with(mock).config_of_rank(2, kMocked + "[[rule]]\nforbid = [\"fast\"]\n"));
   ASSERT_EQ(failures.size(), 3u);
@@ -33,14 +33,14 @@ TEST_F(Joining, GivenAnotherPolicyOnOneRankThenAllAreRefusedAndBothSourcesAreNam
 }
 
 TEST_F(Joining, GivenSettingsThatAreNoPolicyThenTheyMayDiffer) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_TRUE(
       failures_of(World(2).with(mock).config_of_rank(1, kMocked + "[log]\nlevel = \"error\"\n"))
           .empty());
 }
 
 TEST_F(Joining, GivenBadTomlOnOneRankThenAllStopAtOnceAndThatRankIsNamedWithLineAndColumn) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   const auto failures =
       failures_of(World(3).with(mock).config_of_rank(1, "[plugins]\nprobe = \"in-process\n"));
   ASSERT_EQ(failures.size(), 3u);
@@ -53,7 +53,7 @@ TEST_F(Joining, GivenBadTomlOnOneRankThenAllStopAtOnceAndThatRankIsNamedWithLine
 }
 
 TEST_F(Joining, GivenARequiredBackendThatOneRankLacksThenAllStopAndItIsNamed) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   const auto failures = failures_of(
       World(2).with_on_rank(0, mock).config(kMocked + "[backend.fast]\nmode = \"required\"\n"));
   ASSERT_EQ(failures.size(), 2u);
@@ -65,7 +65,7 @@ TEST_F(Joining, GivenARequiredBackendThatOneRankLacksThenAllStopAndItIsNamed) {
 }
 
 TEST_F(Joining, GivenARequiredBackendWhoseProbeFailsThenTheCauseIsTold) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, probe).WillByDefault([](plugin::Facts) {
     plugin::fail(MUSTER_UNAVAILABLE, "no device here");
   });
@@ -77,7 +77,7 @@ TEST_F(Joining, GivenARequiredBackendWhoseProbeFailsThenTheCauseIsTold) {
 }
 
 TEST_F(Joining, GivenAnOptionThatABackendDoesNotHaveThenInitIsRefusedAndTheLineIsNamed) {
-  MockBackend mock("fast", 90);  // has no options at all
+  IdleBackend mock("fast", 90);  // has no options at all
   const auto failures =
       failures_of(World(2).with(mock).config(kMocked + "[backend.fast.options]\nspeed = 3\n"));
   ASSERT_EQ(failures.size(), 2u);

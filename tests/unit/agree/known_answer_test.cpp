@@ -56,7 +56,7 @@ class KnownAnswer : public ::testing::Test {
   static void spoil(ThreadBackend& backend, Matches matches, uint64_t element) {
     ON_CALL(backend.mock(), execute)
         .WillByDefault([&backend, matches, element](MockGroup& group, const muster_call& call) {
-          backend.execute(group, call);
+          group.carry_out(call);
           if (matches(group, call)) store_value(call.dtype, call.recv, element, 77);
         });
   }
@@ -145,7 +145,7 @@ TEST_F(KnownAnswer, GivenWrongScalesOrResidualSumsThenTheBackendIsOut) {
                        }()},
                        90);
     ON_CALL(liar.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
-      liar.execute(group, call);
+      group.carry_out(call);
       if (call.fused == nullptr || (call.fused->quant_group != 0) != scales) return;
       if (scales) {
         call.fused->scale_out[1] *= 1.5f;
@@ -187,7 +187,7 @@ TEST_F(KnownAnswer, GivenACallThatFailsOnOneRankThenItsCauseIsTheReason) {
   ThreadBackend honest("honest", {honest_rule()}, 10);
   ThreadBackend broken("broken", {honest_rule()}, 90);
   ON_CALL(broken.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
-    broken.execute(group, call);
+    group.carry_out(call);
     if (group.rank() == 0 && call.op == MUSTER_REDUCE)
       plugin::fail(MUSTER_INTERNAL, "kernel crashed");
   });
@@ -210,7 +210,7 @@ TEST_F(KnownAnswer, GivenARuleForLargerSizesThenItIsAskedAtItsLowerEdge) {
   std::mutex mutex;
   std::vector<uint64_t> counts;
   ON_CALL(backend.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
-    backend.execute(group, call);
+    group.carry_out(call);
     if (group.rank() != 0) return;
     const std::lock_guard lock(mutex);
     counts.push_back(call.count);

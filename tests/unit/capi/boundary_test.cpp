@@ -258,7 +258,7 @@ TEST(Boundary, GivenWrongOptionsOfARuntimeThenTheyAreNamedBeforeAnybodyIsWaitedF
 }
 
 TEST(Boundary, GivenWrongOptionsOfAGroupThenTheyAreNamed) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, prepare).Times(0);
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t rank) {
     muster_group* group = nullptr;
@@ -287,7 +287,7 @@ TEST(Boundary, GivenWrongOptionsOfAGroupThenTheyAreNamed) {
 
 TEST(Boundary, GivenAGroupLeftOverAtTheEndThenItIsDestroyedWithAWarning) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, destroy).Times(2);
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t) {
     muster_group* group = nullptr;
@@ -298,7 +298,7 @@ TEST(Boundary, GivenAGroupLeftOverAtTheEndThenItIsDestroyedWithAWarning) {
 }
 
 TEST(Boundary, GivenAFlushOfTheProgramThenABackendThatAsksReachesIt) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   std::atomic<int> flushed{0};
   ON_CALL(mock, execute).WillByDefault([](MockGroup& group, const muster_call&) {
     const muster_host* const host = group.runtime().host().get();

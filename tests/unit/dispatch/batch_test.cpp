@@ -30,7 +30,7 @@ constexpr uint64_t kMessages =
     MUSTER_BIT(MUSTER_SEND) | MUSTER_BIT(MUSTER_RECV) | MUSTER_BIT(MUSTER_SEND_RECV);
 
 TEST(Batch, GivenABackendThatBatchesThenItGetsAllCallsAtOnceMessagesLast) {
-  MockBackend mock("fast", 50, kMockBatch);
+  IdleBackend mock("fast", 50, kMockBatch);
   EXPECT_CALL(mock, execute).Times(0);
   EXPECT_CALL(mock, execute_batch(_, _, 3))
       .Times(2)
@@ -50,7 +50,7 @@ TEST(Batch, GivenABackendThatBatchesThenItGetsAllCallsAtOnceMessagesLast) {
 }
 
 TEST(Batch, GivenMessagesToOneselfThenTheyAreABatchsBusiness) {
-  MockBackend mock("fast", 50, kMockBatch);
+  IdleBackend mock("fast", 50, kMockBatch);
   EXPECT_CALL(mock, execute_batch(_, _, 2)).Times(2);
   with_group(2, mock, [](api::Group& group) {
     const muster_call calls[] = {message_of(MUSTER_SEND, group.rank()),
@@ -60,7 +60,7 @@ TEST(Batch, GivenMessagesToOneselfThenTheyAreABatchsBusiness) {
 }
 
 TEST(Batch, GivenABackendThatDoesNotBatchThenCollectivesRunInOrderAndMessagesAreRefused) {
-  MockBackend mock("plain");
+  IdleBackend mock("plain");
   std::mutex mutex;
   std::vector<uint64_t> seen;
   ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
@@ -83,8 +83,8 @@ TEST(Batch, GivenABackendThatDoesNotBatchThenCollectivesRunInOrderAndMessagesAre
 }
 
 TEST(Batch, GivenTwoBackendsThenEachGetsItsOwnCallsAndMessagesComeLast) {
-  MockBackend reduces("reduces", 90, kMockBatch);
-  MockBackend moves("moves", 10, kMockBatch);
+  IdleBackend reduces("reduces", 90, kMockBatch);
+  IdleBackend moves("moves", 10, kMockBatch);
   ON_CALL(reduces, offer).WillByDefault([](plugin::Query query) {
     query.add(only(MUSTER_BIT(MUSTER_ALL_REDUCE)));
   });
@@ -110,8 +110,8 @@ TEST(Batch, GivenTwoBackendsThenEachGetsItsOwnCallsAndMessagesComeLast) {
 }
 
 TEST(Batch, GivenMessagesOfTwoBackendsThenTheyAreRefusedForTheyCouldWaitForEachOther) {
-  MockBackend bytes("bytes", 90, kMockBatch);
-  MockBackend rest("rest", 10, kMockBatch);
+  IdleBackend bytes("bytes", 90, kMockBatch);
+  IdleBackend rest("rest", 10, kMockBatch);
   ON_CALL(bytes, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = only(kMessages);
     rule.dtypes = MUSTER_BIT(MUSTER_U8);
@@ -129,7 +129,7 @@ TEST(Batch, GivenMessagesOfTwoBackendsThenTheyAreRefusedForTheyCouldWaitForEachO
 }
 
 TEST(Batch, GivenMessagesThatAreComposedThenSeveralAreRefused) {
-  MockBackend bytes("bytes", 90, kMockBatch);
+  IdleBackend bytes("bytes", 90, kMockBatch);
   ON_CALL(bytes, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = only(kMessages);
     rule.dtypes = MUSTER_BIT(MUSTER_U8);
@@ -147,7 +147,7 @@ TEST(Batch, GivenMessagesThatAreComposedThenSeveralAreRefused) {
 }
 
 TEST(Batch, GivenOneWrongCallThenNoneOfTheBatchIsExecutedAndItIsNamed) {
-  MockBackend mock("fast", 50, kMockBatch);
+  IdleBackend mock("fast", 50, kMockBatch);
   EXPECT_CALL(mock, execute_batch).Times(0);
   with_group(2, mock, [](api::Group& group) {
     const muster_call calls[] = {reduce_of(1), reduce_of(UINT64_MAX)};
@@ -159,7 +159,7 @@ TEST(Batch, GivenOneWrongCallThenNoneOfTheBatchIsExecutedAndItIsNamed) {
 
 TEST(Batch, GivenABatchThatFailsThenTheGroupIsBroken) {
   const CapturedLog log;
-  MockBackend mock("fast", 50, kMockBatch);
+  IdleBackend mock("fast", 50, kMockBatch);
   ON_CALL(mock, execute_batch).WillByDefault([](MockGroup&, const muster_call*, uint32_t) {
     plugin::fail(MUSTER_PEER_LOST, "rank 1 died");
   });

@@ -19,7 +19,7 @@ muster_call reduce_of(uint64_t count) { return all_reduce_of(data, data + 32, co
 
 TEST(Broken, GivenACallThatFailsThenTheGroupRefusesFurtherOnesWithTheFirstCause) {
   const CapturedLog log;
-  MockBackend mock("fast", 50, kMockAbort);
+  IdleBackend mock("fast", 50, kMockAbort);
   EXPECT_CALL(mock, execute(_, _)).Times(2).WillRepeatedly([](MockGroup&, const muster_call&) {
     plugin::fail(MUSTER_INTERNAL, "kernel crashed", "update the driver");
   });
@@ -44,7 +44,7 @@ TEST(Broken, GivenACallThatFailsThenTheGroupRefusesFurtherOnesWithTheFirstCause)
 
 TEST(Broken, GivenOneBrokenGroupThenOthersOfTheSameRanksGoOn) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, execute).WillByDefault([](MockGroup& group, const muster_call&) {
     if (group.name() == "bad") plugin::fail(MUSTER_INTERNAL, "kernel crashed");
   });
@@ -61,7 +61,7 @@ TEST(Broken, GivenOneBrokenGroupThenOthersOfTheSameRanksGoOn) {
 
 TEST(Broken, GivenAWaitThatAnotherThreadAbortsThenItEndsAndTheGroupSaysSo) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   std::promise<void> waiting[2];
   std::atomic<int> ended{0};
   muster_wait_word words[2] = {};
@@ -89,7 +89,7 @@ TEST(Broken, GivenAWaitThatAnotherThreadAbortsThenItEndsAndTheGroupSaysSo) {
 
 TEST(Broken, GivenAnAbortWhileCallsComeThenTheyEndWithItAndNothingTears) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   with_group(2, mock, [&](api::Group& group) {
     std::thread aborts([&] { group.abort(); });
     Failed failed;
@@ -102,7 +102,7 @@ TEST(Broken, GivenAnAbortWhileCallsComeThenTheyEndWithItAndNothingTears) {
 
 TEST(Broken, GivenAPeerThatDoesNotComeThenTheWaitEndsAtTheDeadlineAndNamesIt) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   muster_wait_word words[2] = {};
   ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call&) {
     group.runtime().wait(&words[group.rank()], 1, 1 - group.rank());
@@ -121,7 +121,7 @@ TEST(Broken, GivenAPeerThatDoesNotComeThenTheWaitEndsAtTheDeadlineAndNamesIt) {
 }
 
 TEST(Broken, GivenAWordThatIsSignalledThenTheWaitReturns) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   muster_wait_word words[2] = {};
   ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call&) {
     group.runtime().signal(&words[1 - group.rank()], 1);
@@ -132,7 +132,7 @@ TEST(Broken, GivenAWordThatIsSignalledThenTheWaitReturns) {
 
 TEST(Broken, GivenAWaitForARankThatTheGroupDoesNotHaveThenItIsRefused) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   muster_wait_word word{};
   ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call&) {
     group.runtime().wait(&word, 1, 2);

@@ -48,7 +48,7 @@ class Checked : public ::testing::Test {
     }
   }
 
-  MockBackend mock_{"fast", 50, kMockStart | kMockBatch};
+  IdleBackend mock_{"fast", 50, kMockStart | kMockBatch};
 };
 
 TEST_F(Checked, GivenEqualCallsThenTheyRun) {

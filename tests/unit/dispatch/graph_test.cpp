@@ -28,7 +28,7 @@ class Graph : public ::testing::Test {
   Graph() {
     ON_CALL(mock_, offer).WillByDefault([](plugin::Query query) { query.add(in_all_phases()); });
   }
-  MockBackend mock_{"fast", 50, kMockCapture};
+  IdleBackend mock_{"fast", 50, kMockCapture};
 };
 
 TEST_F(Graph, GivenEachPhaseThenTheBackendHearsItAndCallsCarryIt) {
@@ -50,7 +50,7 @@ TEST_F(Graph, GivenEachPhaseThenTheBackendHearsItAndCallsCarryIt) {
 }
 
 TEST_F(Graph, GivenABackendThatCannotBeginOrEndThenTheOthersAreToldAllTheSame) {
-  MockBackend other("slow", 10, kMockCapture);
+  IdleBackend other("slow", 10, kMockCapture);
   ON_CALL(other, offer).WillByDefault([](plugin::Query query) { query.add(in_all_phases()); });
   ON_CALL(mock_, offer).WillByDefault([](plugin::Query query) {  // not all, so that both serve
     muster_rule rule = in_all_phases();
@@ -139,7 +139,7 @@ TEST_F(Graph, GivenPhasesOutOfTurnThenTheyAreRefused) {
 }
 
 TEST_F(Graph, GivenABackendWithoutGraphsThenOnlyTheOtherServesInThemAndWarmUpIsAsCapture) {
-  MockBackend eager("eager", 99);
+  IdleBackend eager("eager", 99);
   EXPECT_CALL(eager, execute).Times(2);
   EXPECT_CALL(mock_, execute).Times(4);
   World(2).with(eager).with(mock_).run([](api::Runtime& runtime, uint32_t) {

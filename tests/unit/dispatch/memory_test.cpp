@@ -28,7 +28,7 @@ void release(api::Group& group, void* pointer) {
 
 class Memory : public ::testing::Test {
  protected:
-  MockBackend mock_{"fast", 50, kMockMemory};
+  IdleBackend mock_{"fast", 50, kMockMemory};
   char own_[2][256] = {};  // of the ranks
 };
 
@@ -54,7 +54,7 @@ TEST_F(Memory, GivenABackendThatRegistersThenItHearsOfEveryRanksPieceUntilItIsFr
 }
 
 TEST_F(Memory, GivenBackendsWithoutRegistrationThenThereIsMemoryAllTheSame) {
-  MockBackend plain("plain");
+  IdleBackend plain("plain");
   for (const uint32_t ranks : {1u, 3u}) {
     with_group(ranks, plain, [](api::Group& group) {
       void* const memory = alloc(group, 1);

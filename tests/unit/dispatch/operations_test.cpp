@@ -21,7 +21,7 @@ class Operations : public ::testing::Test {
  protected:
   // The record that rank 1 of three handed to the backend.
   muster_call seen_on_rank_1(const std::function<void(api::Group&)>& body) {
-    MockBackend mock("fast");
+    IdleBackend mock("fast");
     muster_call seen{};
     ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
       if (group.rank() == 1) seen = call;
@@ -205,7 +205,7 @@ TEST_F(Operations, GivenABarrierThenItHasNoData) {
 }
 
 TEST(Barrier, GivenAGroupOfDeviceMemoryThenItRunsOnTheHostChannel) {
-  MockBackend mock("both");
+  IdleBackend mock("both");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.memory |= MUSTER_BIT(MUSTER_CUDA);
@@ -291,7 +291,7 @@ TEST_F(Operations, GivenARecordOfALaterProgramThenItIsMadeUnlessItAsksForWhatIsN
 }
 
 TEST_F(Operations, GivenZeroCountsThenTheCallsStillTakePart) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, execute).Times(2 * 5);
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t rank) {
     api::Group group(runtime);

@@ -187,9 +187,9 @@ class PlainCall : public ::testing::Test {
         });
   }
 
-  MockBackend multiples_{"multiples", 90};
-  MockBackend small_{"small", 80};
-  MockBackend rest_{"rest", 10};
+  IdleBackend multiples_{"multiples", 90};
+  IdleBackend small_{"small", 80};
+  IdleBackend rest_{"rest", 10};
   Outcome seen_;
 };
 

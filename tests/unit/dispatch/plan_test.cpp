@@ -28,7 +28,7 @@ std::map<std::string, std::pair<uint64_t, uint64_t>> counters_of(api::Group& gro
 }
 
 TEST(Plan, GivenAPlanThenEveryRunHandsOverTheSameRecord) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, execute(_, Field(&muster_call::count, 5u))).Times(6);
   with_group(2, mock, [](api::Group& group) {
     muster_call call = all_reduce_of(data, data + 32, 5);
@@ -41,7 +41,7 @@ TEST(Plan, GivenAPlanThenEveryRunHandsOverTheSameRecord) {
 
 TEST(Plan, GivenRunsOfPlansThatComeAndGoThenEachIsCountedOnce) {
   using Pair = std::pair<uint64_t, uint64_t>;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   with_group(2, mock, [](api::Group& group) {
     {
       api::Plan kept = group.plan(all_reduce_of(data, data + 32, 5));
@@ -62,7 +62,7 @@ TEST(Plan, GivenRunsOfPlansThatComeAndGoThenEachIsCountedOnce) {
 }
 
 TEST(Plan, GivenOperandsThatChangeAfterwardsThenThePlanKeepsItsOwn) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, execute).WillByDefault([](MockGroup&, const muster_call& call) {
     if (call.op == MUSTER_ALL_TO_ALLV) {
       EXPECT_EQ(call.send_counts[1], 2u);
@@ -104,7 +104,7 @@ TEST(Plan, GivenOperandsThatChangeAfterwardsThenThePlanKeepsItsOwn) {
 }
 
 TEST(Plan, GivenVectorsThatAreReadOnTheRootOnlyThenOtherRanksDoNotTouchThem) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   with_group(2, mock, [](api::Group& group) {
     const uint64_t counts[] = {1, 1};
     muster_call gatherv = muster_call_init(MUSTER_GATHERV, MUSTER_I32);
@@ -117,7 +117,7 @@ TEST(Plan, GivenVectorsThatAreReadOnTheRootOnlyThenOtherRanksDoNotTouchThem) {
 }
 
 TEST(Plan, GivenACallThatIsRefusedThenThereIsNoPlan) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   with_group(2, mock, [](api::Group& group) {
     EXPECT_EQ(failure_of([&] { group.plan(all_reduce_of(nullptr, data, 5)); }).code,
               MUSTER_INVALID_ARGUMENT);
@@ -128,7 +128,7 @@ TEST(Plan, GivenACallThatIsRefusedThenThereIsNoPlan) {
 }
 
 TEST(Plan, GivenAPlanThenItsGroupCannotEndBeforeIt) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   with_group(2, mock, [](api::Group& group) {
     {
       const api::Plan plan = group.plan(all_reduce_of(data, data + 32, 5));
@@ -140,7 +140,7 @@ TEST(Plan, GivenAPlanThenItsGroupCannotEndBeforeIt) {
 
 TEST(Plan, GivenTheFunctionOfTheLibraryThenItDoesWhatAReplayInPlaceDoes) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, execute).Times(6).WillRepeatedly([](MockGroup& group, const muster_call& call) {
     if (call.count == 6 && group.rank() == 1) plugin::fail(MUSTER_PEER_LOST, "rank 0 died");
   });
@@ -159,7 +159,7 @@ TEST(Plan, GivenTheFunctionOfTheLibraryThenItDoesWhatAReplayInPlaceDoes) {
 
 TEST(Plan, GivenABrokenGroupThenItsPlansAreRefusedWithTheCause) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, execute).WillByDefault([](MockGroup&, const muster_call& call) {
     if (call.count == 6) plugin::fail(MUSTER_PEER_LOST, "rank 1 died");
   });
@@ -175,7 +175,7 @@ TEST(Plan, GivenABrokenGroupThenItsPlansAreRefusedWithTheCause) {
 }
 
 TEST(Plan, GivenAnotherPhaseThenThePlanOfThisOneIsRefused) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.phases = MUSTER_BIT(MUSTER_EAGER) | MUSTER_BIT(MUSTER_GRAPH_PIECEWISE);
@@ -197,7 +197,7 @@ TEST(Plan, GivenAnotherPhaseThenThePlanOfThisOneIsRefused) {
 }
 
 TEST(Counters, GivenCallsOfEveryKindThenEachIsCountedWithItsSelectionBytes) {
-  MockBackend mock("fast", 50, kMockStart | kMockBatch);
+  IdleBackend mock("fast", 50, kMockStart | kMockBatch);
   with_group(2, mock, [](api::Group& group) {
     EXPECT_TRUE(counters_of(group).empty());
     const uint64_t counts[] = {2, 3};
@@ -228,7 +228,7 @@ TEST(Counters, GivenCallsOfEveryKindThenEachIsCountedWithItsSelectionBytes) {
 }
 
 TEST(Counters, GivenACompositionThenItAndItsPartsAreCounted) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.ops = MUSTER_BIT(MUSTER_ALL_GATHER);

@@ -37,7 +37,7 @@ int data[64];
 muster_call call_of(uint64_t count) { return all_reduce_of(data, data + 32, count); }
 
 TEST(Queue, GivenABackendThatOnlyBlocksThenAStartedCallRunsOnAThreadOfTheGroup) {
-  MockBackend mock("blocking");
+  IdleBackend mock("blocking");
   std::promise<void> open;
   const std::shared_future<void> gate = open.get_future().share();
   std::mutex mutex;
@@ -109,7 +109,7 @@ TEST(Queue, GivenNoThreadForAStartedCallThenItFailsAndTheGroupGoesOn) {
 class QueueOrder : public ::testing::TestWithParam<uint32_t> {};
 
 TEST_P(QueueOrder, GivenStartedAndBlockingCallsThenTheyReachTheBackendInTheOrderGiven) {
-  MockBackend mock("fast", 50, GetParam());
+  IdleBackend mock("fast", 50, GetParam());
   Order order;
   ON_CALL(mock, execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
     order.add(group.rank(), call.count);
@@ -136,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, QueueOrder, ::testing::Values(0u, uint32_t{kMock
                          [](const auto& info) { return info.param == 0 ? "Blocking" : "Started"; });
 
 TEST(Queue, GivenABackendThatStartsThenTheWaitingThreadLooksAtEveryOutstandingCall) {
-  MockBackend mock("fast", 50, kMockStart);
+  IdleBackend mock("fast", 50, kMockStart);
   struct Request {
     uint64_t count;
     std::thread::id starter;
@@ -170,8 +170,8 @@ TEST(Queue, GivenABackendThatStartsThenTheWaitingThreadLooksAtEveryOutstandingCa
 }
 
 TEST(Queue, GivenABackendThatStartsAndOneThatBlocksThenTheyAreNeverOutstandingTogether) {
-  MockBackend starts("starts", 90, kMockStart);
-  MockBackend blocks("blocks", 10);
+  IdleBackend starts("starts", 90, kMockStart);
+  IdleBackend blocks("blocks", 10);
   ON_CALL(starts, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.ops = MUSTER_BIT(MUSTER_ALL_REDUCE);
@@ -204,7 +204,7 @@ TEST(Queue, GivenABackendThatStartsAndOneThatBlocksThenTheyAreNeverOutstandingTo
 }
 
 TEST(Queue, GivenWorkThatIsNotReleasedThenTheGroupStaysAndSaysWhy) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   with_group(2, mock, [](api::Group& group) {
     {
       api::Work work = group.start(call_of(1));
@@ -219,7 +219,7 @@ TEST(Queue, GivenWorkThatIsNotReleasedThenTheGroupStaysAndSaysWhy) {
 }
 
 TEST(Queue, GivenAWorkThatIsReleasedAtOnceThenTheReleaseWaitsForIt) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   std::atomic<int> executed{0};
   ON_CALL(mock, execute).WillByDefault([&](MockGroup&, const muster_call&) { ++executed; });
   with_group(2, mock, [&](api::Group& group) {
@@ -230,7 +230,7 @@ TEST(Queue, GivenAWorkThatIsReleasedAtOnceThenTheReleaseWaitsForIt) {
 
 TEST(Queue, GivenAFailedCallThenWhatWaitsBehindItIsNotBegunAndTheGroupIsBroken) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   Order order;
   std::promise<void> open;
   const std::shared_future<void> gate = open.get_future().share();
@@ -260,7 +260,7 @@ TEST(Queue, GivenAFailedCallThenWhatWaitsBehindItIsNotBegunAndTheGroupIsBroken) 
 
 TEST(Queue, GivenAStartedCallThatFailsAtItsTestThenTheWorkTellsAndTheGroupIsBroken) {
   const CapturedLog log;
-  MockBackend mock("fast", 50, kMockStart);
+  IdleBackend mock("fast", 50, kMockStart);
   ON_CALL(mock, test).WillByDefault([](MockGroup&, muster_request*) -> bool {
     plugin::fail(MUSTER_INTERNAL, "kernel crashed");
   });
@@ -272,7 +272,7 @@ TEST(Queue, GivenAStartedCallThatFailsAtItsTestThenTheWorkTellsAndTheGroupIsBrok
 }
 
 TEST(Queue, GivenACallThatNobodyOffersThenTheStartedWorkTells) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.ops = MUSTER_BIT(MUSTER_ALL_TO_ALL);
@@ -285,7 +285,7 @@ TEST(Queue, GivenACallThatNobodyOffersThenTheStartedWorkTells) {
 }
 
 TEST(Queue, GivenStartedCallsWhenCountersAreReadThenAllOfThemAreCounted) {
-  MockBackend mock("blocking");
+  IdleBackend mock("blocking");
   with_group(2, mock, [](api::Group& group) {
     std::vector<api::Work> works;
     for (uint64_t i = 0; i < 20; ++i) works.push_back(group.start(call_of(1)));

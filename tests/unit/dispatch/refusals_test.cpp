@@ -43,7 +43,7 @@ struct Wrong {
 class Refusals : public ::testing::TestWithParam<Wrong> {};
 
 TEST_P(Refusals, GivenAWrongCallThenItIsRefusedAndNothingIsExecuted) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, execute).Times(0);
   with_group(2, mock, [](api::Group& group) {
     const Failed failed = failure_of([&] { api::check(GetParam().call(group.get())); });
@@ -347,7 +347,7 @@ Wrong{"recv_dtype", [](muster_group* g) -> muster_status* {
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Refusal, GivenOptionsThatNobodyServesThenTheyAreNamed) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, execute).Times(0);
   with_group(2, mock, [](api::Group& group) {
     const auto with = [&](auto change) {
@@ -372,7 +372,7 @@ TEST(Refusal, GivenOptionsThatNobodyServesThenTheyAreNamed) {
 }
 
 TEST(Refusal, GivenACallThatNobodyOffersThenTheStatusSaysWhatWasAskedFor) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.ops = MUSTER_BIT(MUSTER_ALL_TO_ALL);
@@ -394,7 +394,7 @@ TEST(Refusal, GivenACallThatNobodyOffersThenTheStatusSaysWhatWasAskedFor) {
 }
 
 TEST(Refusal, GivenARecordThatIsWrongThenEveryFunctionThatTakesOneSaysSo) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   EXPECT_CALL(mock, execute).Times(0);
   with_group(2, mock, [](api::Group& group) {
     muster_call unset = all_reduce_of(kSend, kRecv, 1);

@@ -62,14 +62,14 @@ class DispatchAgrees : public ::testing::TestWithParam<uint64_t> {};
 TEST_P(DispatchAgrees, GivenRandomCallsThenAnswerNameExecutionAndCountersAreOne) {
   const CapturedLog log;
   std::mt19937_64 random(GetParam());
-  std::vector<std::unique_ptr<MockBackend>> mocks;
+  std::vector<std::unique_ptr<IdleBackend>> mocks;
   // What executed last on each rank: the whole calls, and the parts of compositions.
   std::mutex mutex;
   std::map<uint32_t, std::vector<std::pair<std::string, muster_op>>> executed;
   World world(2);
   for (uint32_t b = 0; b < kBackends; ++b) {
     const std::string id(1, static_cast<char>('a' + b));
-    mocks.push_back(std::make_unique<MockBackend>(id, static_cast<int32_t>(random() % 3)));
+    mocks.push_back(std::make_unique<IdleBackend>(id, static_cast<int32_t>(random() % 3)));
     ON_CALL(*mocks.back(), offer)
         .WillByDefault([rules = random_rules(random)](plugin::Query query) {
           for (const muster_rule& rule : rules) query.add(rule);
@@ -120,7 +120,7 @@ TEST_P(DispatchAgrees, GivenRandomCallsThenAnswerNameExecutionAndCountersAreOne)
 INSTANTIATE_TEST_SUITE_P(Seeds, DispatchAgrees, ::testing::Range<uint64_t>(1, 9));
 
 TEST(ExplainGroup, GivenACallWithoutBuffersThenTheQuestionIsAboutOneOutOfPlaceOnEveryRank) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.place = MUSTER_PLACE_OUT;
@@ -141,7 +141,7 @@ TEST(ExplainGroup, GivenACallWithoutBuffersThenTheQuestionIsAboutOneOutOfPlaceOn
 }
 
 TEST(ExplainGroup, GivenACallThatIsWrongThenTheQuestionIsRefusedLikeTheCall) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t) {
     api::Group group(runtime);
     muster_call call = muster_call_init(MUSTER_ALL_REDUCE, MUSTER_F32);
@@ -152,7 +152,7 @@ TEST(ExplainGroup, GivenACallThatIsWrongThenTheQuestionIsRefusedLikeTheCall) {
 }
 
 TEST(ExplainGroup, GivenACompositionThenItsNameTellsWhoServesItsParts) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.ops = MUSTER_BIT(MUSTER_ALL_GATHER);

@@ -64,7 +64,7 @@ TEST(GroupRequests, GivenRanksThatWantManyOneOrNoneThenEachGetsItsOwnInItsOrder)
 }
 
 TEST(GroupRequests, GivenGroupsOfOneListThenTheyShareNothing) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t) {
     api::GroupRequest named{{0, 1}, {}};
     named.options.name = "draft";
@@ -83,7 +83,7 @@ class GroupRequestsRefused : public ::testing::Test {
   // Every rank is refused with this code, its text holds all parts, and another try succeeds.
   void expect_refused(uint32_t world, const Requests& requests, muster_code code,
                       const std::vector<std::string>& parts) {
-    MockBackend mock("fast");
+    IdleBackend mock("fast");
     World(world).with(mock).run([&](api::Runtime& runtime, uint32_t rank) {
       const Failed refused = failure_of([&] { create_groups(runtime, requests(rank)); });
       EXPECT_EQ(refused.code, code) << rank;
@@ -128,7 +128,7 @@ TEST_F(GroupRequestsRefused, GivenAMistakeInOneRanksListThenEveryRankIsTold) {
 }
 
 TEST_F(GroupRequestsRefused, GivenRecordsThatAreNotFilledInThenEveryRankIsTold) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   const uint32_t ranks[] = {0, 1};
   const muster_group_options unset{};
   const std::vector<std::pair<muster_group_request, std::string>> mistakes = {
@@ -153,7 +153,7 @@ TEST_F(GroupRequestsRefused, GivenRecordsThatAreNotFilledInThenEveryRankIsTold) 
 }
 
 TEST_F(GroupRequestsRefused, GivenOneGroupThatCannotBeMadeThenNoRankKeepsAnyAndAllLearnWhy) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   PerRank prepared;
   PerRank destroyed;
   ON_CALL(mock, prepare).WillByDefault([&](MockGroup& group) {

@@ -77,7 +77,7 @@ TEST_F(Split, GivenASplitOfASplitThenRanksAreThoseOfTheWorldAndAnyOrderOfDestruc
 }
 
 TEST_F(Split, GivenNoOptionsThenThoseOfTheGroupHold) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {
     muster_rule rule = MockBackend::everything();
     rule.determinism = MUSTER_RUN_TO_RUN;

@@ -79,7 +79,7 @@ TEST(Layout, GivenTheOtherCallsByRoleThenTheyAreThoseOfTheGroup) {
 }
 
 TEST(Layout, GivenEqualPartitionsThenRolesShareAGroupAndItsNameIsTheFirstRoles) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   World(8).with(mock).run([](api::Runtime& runtime, uint32_t) {
     api::LayoutOptions options;
     options.name = "draft";
@@ -101,7 +101,7 @@ TEST(Layout, GivenEqualPartitionsThenRolesShareAGroupAndItsNameIsTheFirstRoles) 
 }
 
 TEST(Layout, GivenTwoLayoutsThenTheyShareNothing) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t) {
     const api::Layout a(runtime, {});
     const api::Layout b(runtime, {});
@@ -110,8 +110,8 @@ TEST(Layout, GivenTwoLayoutsThenTheyShareNothing) {
 }
 
 TEST(Layout, GivenARoleWithOptionsOfItsOwnThenItAloneHasItsOwnGroupAndBackend) {
-  MockBackend plain("plain", 10);
-  MockBackend expert("expert", 5);
+  IdleBackend plain("plain", 10);
+  IdleBackend expert("expert", 5);
   const std::string priority = "[group.\"moe_ep\".backend.expert]\npriority = 90\n";
   const std::string rule = "[[rule]]\ngroup = \"moe_ep\"\nforbid = [\"plain\"]\n";
   for (const std::string& toml : {priority, rule}) {
@@ -134,7 +134,7 @@ TEST(Layout, GivenARoleWithOptionsOfItsOwnThenItAloneHasItsOwnGroupAndBackend) {
 }
 
 TEST(Layout, GivenSomeRolesOnlyThenTheOthersAreRefused) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t) {
     api::LayoutOptions options;
     options.roles = 1u << MUSTER_ROLE_TP;
@@ -178,7 +178,7 @@ TEST(Layout, GivenOutstandingWorkOrABorrowedGroupThenNothingIsDestroyed) {
 
 TEST(Layout, GivenALayoutThatNobodyDestroysThenTheRuntimeEndsItsGroups) {
   const CapturedLog log;
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   PerRank destroyed;
   ON_CALL(mock, destroy).WillByDefault([&](MockGroup& group) { destroyed.count(group.rank()); });
   World(2).with(mock).run([](api::Runtime& runtime, uint32_t) {
@@ -194,7 +194,7 @@ class LayoutRefused : public ::testing::Test {
  protected:
   std::vector<RankFailure> failures_of(const std::vector<std::string>& texts,
                                        const api::LayoutOptions& options = {}) {
-    MockBackend mock("fast");
+    IdleBackend mock("fast");
     return World(static_cast<uint32_t>(texts.size()))
         .with(mock)
         .failures_of([&](api::Runtime& runtime, uint32_t rank) {
@@ -236,7 +236,7 @@ TEST_F(LayoutRefused, GivenRolesOutsideTheVocabularyThenTheyAreRefused) {
 }
 
 TEST_F(LayoutRefused, GivenOneGroupThatCannotBeMadeThenNoRankKeepsAnyAndAllLearnWhy) {
-  MockBackend mock("fast");
+  IdleBackend mock("fast");
   PerRank prepared;
   PerRank destroyed;
   std::atomic<int> unprepared{0};

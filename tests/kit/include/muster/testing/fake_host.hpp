@@ -53,7 +53,15 @@ class FakeHost {
     std::vector<muster_rule> rules;
     std::vector<std::string> declined;
   };
-  // What the backend offers to a group of `size` ranks on one machine, each a process with `facts`.
+  // A group of ranks on one machine, each a process but with the bootstrap "threads".
+  struct Asked {
+    std::string bootstrap = "local";
+    std::vector<std::map<std::string, std::string>> facts;  // one per rank
+    muster_determinism determinism = MUSTER_NONDETERMINISTIC;
+  };
+  // What the backend offers to it.
+  Offer offer(const muster_backend& backend, muster_instance* instance, const Asked& asked);
+  // The same for `size` ranks that have the same facts.
   Offer offer(const muster_backend& backend, muster_instance* instance, uint32_t size,
               const std::map<std::string, std::string>& facts);
 

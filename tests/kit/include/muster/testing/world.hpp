@@ -47,8 +47,8 @@ class World {
  public:
   using Body = std::function<void(api::Runtime& runtime, uint32_t rank)>;
 
-  // For worlds of mocks: probed in this process, results not checked (mocks move no data). The
-  // configuration of every world that is not given another.
+  // For worlds of mocks: probed in this process, results not checked (a mock may have any action).
+  // The configuration of every world that is not given another.
   static constexpr const char* kMockedConfig =
       "[plugins]\ninstalled = false\nprobe = \"in-process\"\n[check]\nknown_answer = false\n";
 
@@ -60,10 +60,10 @@ class World {
   World& config_of_rank(uint32_t rank, std::string toml);
   // A backend on every rank; it must outlive run.
   World& with(const muster_entry* entry);
-  World& with(const MockBackend& mock) { return with(mock.entry()); }
+  World& with(const detail::BackendMock& mock) { return with(mock.entry()); }
   // A backend on one rank only.
   World& with_on_rank(uint32_t rank, const muster_entry* entry);
-  World& with_on_rank(uint32_t rank, const MockBackend& mock) {
+  World& with_on_rank(uint32_t rank, const detail::BackendMock& mock) {
     return with_on_rank(rank, mock.entry());
   }
   // The device that each rank is bound to, -1: none. Ranks beyond the list are bound to none.
