@@ -13,24 +13,21 @@ constexpr unsigned kRowWarps = 12;  // of a block, at most
 // The sum over all threads of the cluster, the same everywhere: every warp gives its sum to every
 // block, and there is one barrier.
 __device__ __forceinline__ float sum_over_cluster(float mine, float (&sums)[kMaxCluster * kRowWarps],
-                                                  unsigned blocks, unsigned block) {
+                                                  InCluster in) {
   const unsigned lane = threadIdx.x % 32;
   const unsigned warps = blockDim.x / 32;
-#pragma unroll
-  for (int o = 16; o > 0; o /= 2) mine += __shfl_xor_sync(0xffffffffu, mine, o);
-  float* const place = &sums[block * warps + threadIdx.x / 32];
-  if (blocks == 1) {
+  mine = sum_over_warp(mine);
+  float* const place = &sums[in.block * warps + threadIdx.x / 32];
+  if (in.blocks == 1) {
     if (lane == 0) *place = mine;
     __syncthreads();
   } else {
-    if (lane < blocks) store_to_block(place, lane, mine);
+    if (lane < in.blocks) store_to_block(place, lane, mine);
     cluster_barrier();
   }
   float total = 0;
-  for (unsigned i = lane; i < blocks * warps; i += 32) total += sums[i];
-#pragma unroll
-  for (int o = 16; o > 0; o /= 2) total += __shfl_xor_sync(0xffffffffu, total, o);
-  return total;
+  for (unsigned i = lane; i < in.blocks * warps; i += 32) total += sums[i];
+  return sum_over_warp(total);
 }
 
 // One row of every cluster.
@@ -40,16 +37,15 @@ __device__ __forceinline__ void all_reduce_rmsnorm_once(const Args& args) {
   constexpr int kPerLane = 2 * T::kPerWord;
   __shared__ float sums[kMaxCluster * kRowWarps];
   Once<N, U> once(args);
-  const unsigned blocks = cluster_size();
-  const unsigned block = cluster_rank();
+  const InCluster in;
   const Word row_bytes = Word(args.hidden) * kSize;
-  const Word number = blockIdx.x / blocks;
+  const Word number = blockIdx.x / in.blocks;
   const auto lines = static_cast<unsigned>((row_bytes + kLineData - 1) / kLineData);
-  const unsigned part = (lines + blocks - 1) / blocks;
-  const Word end = min(Word(block * part + part) * kLineData, row_bytes);
-  OncePackets<U> packets(block * part, end, once.seat);
+  const unsigned part = (lines + in.blocks - 1) / in.blocks;
+  const Word end = min(Word(in.block * part + part) * kLineData, row_bytes);
+  OncePackets<U> packets(in.block * part, end, once.seat);
   // A part without lines exchanges one without content.
-  if (block * part >= lines) packets.valid[0] = once.seat.group == 0;
+  if (in.block * part >= lines) packets.valid[0] = once.seat.group == 0;
   const bool aligned = multiple_of(8, args.send, args.recv, row_bytes) &&
                        multiple_of(8, args.residual, args.residual_out, 0) &&
                        multiple_of(8, args.weight, nullptr, 0);
@@ -61,7 +57,7 @@ __device__ __forceinline__ void all_reduce_rmsnorm_once(const Args& args) {
   Byte* to = args.recv + offset;
   asm volatile("" : "+l"(from), "+l"(residual), "+l"(weight), "+l"(residual_out), "+l"(to));
   // All blocks of a cluster are there before one stores into another.
-  if (blocks > 1) cluster_barrier();
+  if (in.blocks > 1) cluster_barrier();
   begin_in_order();
   once.begin();
   Packet own[U];
@@ -91,7 +87,7 @@ __device__ __forceinline__ void all_reduce_rmsnorm_once(const Args& args) {
     own[u] = r[u].packet();
   }
   if (args.residual_out != nullptr) packets.write(residual_out, aligned, own);
-  const float sum = sum_over_cluster(squares, sums, blocks, block);
+  const float sum = sum_over_cluster(squares, sums, in);
   const float norm = inverse_root(sum * (1.0f / static_cast<float>(args.hidden)) + args.epsilon);
 #pragma unroll
   for (unsigned u = 0; u < U; ++u) {
