@@ -29,6 +29,11 @@ bool is_staged(Kernel kernel) {
   }
 }
 
+bool is_alone(Kernel kernel) {
+  return kernel == Kernel::kFusedPush || kernel == Kernel::kMarkedPushMany ||
+         kernel == Kernel::kMarkedPushStream;
+}
+
 }  // namespace
 
 Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned rank,
@@ -72,8 +77,8 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
              "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  // Its blocks have fewer threads and a multiprocessor each.
-  if (kernel == Kernel::kFusedPush) blocks = 64;
+  // Their blocks have a multiprocessor each.
+  if (is_alone(kernel)) blocks = 64;
   unsigned& fewest = is_staged(kernel)                  ? stage_blocks_
                      : kernel == Kernel::kFusedPushRows ? row_blocks_
                                                         : line_blocks_;

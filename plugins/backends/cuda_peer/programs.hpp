@@ -17,7 +17,9 @@ namespace muster::cuda_peer {
 // Kernels of reductions come per element type, those of moves once.
 enum class Kernel : unsigned {
   kOneShotPush,
-  kOneShotPushWide,
+  kMarkedPush,
+  kMarkedPushMany,
+  kMarkedPushStream,
   kTwoShotPush,
   kReduceScatterPush,
   kAllReduceStaged,

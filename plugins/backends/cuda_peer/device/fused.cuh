@@ -1,7 +1,7 @@
 // all_reduce, residual add and RMSNorm in one launch, by lines.
 //
 // Here: rows of any length and number, a block each. Lines are exchanged as in all_reduce; what comes
-// of them stays in shared memory as f32 until the norm of the row is known. Few rows: once_fused.cuh.
+// of them stays in shared memory as f32 until the norm of the row is known. Rows that fit into registers: marked_fused.cuh.
 #pragma once
 
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
