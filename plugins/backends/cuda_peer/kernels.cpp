@@ -29,11 +29,6 @@ bool is_staged(Kernel kernel) {
   }
 }
 
-bool is_alone(Kernel kernel) {
-  return kernel == Kernel::kFusedPush || kernel == Kernel::kMarkedPushMany ||
-         kernel == Kernel::kMarkedPushStream;
-}
-
 }  // namespace
 
 Kernels::Kernels(const std::string& architecture, unsigned ranks, unsigned rank,
@@ -77,8 +72,8 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
              "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  // Their blocks have a multiprocessor each.
-  if (is_alone(kernel)) blocks = 64;
+  // Its blocks have a multiprocessor each.
+  if (kernel == Kernel::kFusedPush) blocks = 64;
   unsigned& fewest = is_staged(kernel)                  ? stage_blocks_
                      : kernel == Kernel::kFusedPushRows ? row_blocks_
                                                         : line_blocks_;

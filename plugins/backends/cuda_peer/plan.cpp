@@ -40,46 +40,41 @@ void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
   plan.once = enough ? static_cast<uint32_t>(lines_per_thread) : 0;
 }
 
-// How many packets of marked lines, and of a row, a thread has at most: as reductions.cu has them.
-constexpr uint32_t many_packets(uint32_t ranks) { return ranks <= 2 ? 4 : ranks <= 4 ? 2 : 1; }
+// How many packets of a row a thread has at most: as reductions.cu has them.
 constexpr uint32_t row_packets(uint32_t ranks) { return ranks <= 4 ? 2 : 1; }
 
-// All packets in one round, in the smallest blocks that run together.
-bool shape_marks(Plan& plan, uint32_t threads, uint32_t each, uint32_t most_blocks) {
+// A packet for each thread, in the smallest blocks that run together. False: there are more.
+bool shape_marks(Plan& plan, uint32_t threads, const Room& room) {
   const uint64_t packets = divide_up(plan.piece, kLineBytes) * kLanes;
-  const uint64_t blocks = divide_up(packets, uint64_t{threads} * each);
+  const uint64_t blocks = divide_up(packets, threads);
+  if (blocks > room.line_blocks) return false;
   plan.threads = threads;
-  plan.blocks = static_cast<uint32_t>(std::min<uint64_t>(blocks, most_blocks));
-  plan.once = blocks <= most_blocks ? each : 0;
-  return plan.once != 0;
+  plan.blocks = static_cast<uint32_t>(blocks);
+  plan.once = 1;
+  return true;
 }
 
 // In a ring, which has room for a few rounds of all blocks.
 void shape_stream(Plan& plan, uint32_t ranks, const Room& room) {
-  const uint64_t each = many_packets(ranks) * kPacket;
-  const uint64_t most = Heap{ranks}.mark_bytes() / kLeastRing / each;  // threads
+  const uint64_t most = Heap{ranks}.mark_bytes() / kLeastRing / kPacket;  // threads
   plan.threads = kManyThreads;
-  while (plan.threads > kFewThreads && uint64_t{plan.threads} * room.spread > most) {
+  while (plan.threads > kFewThreads && uint64_t{plan.threads} * room.line_blocks > most) {
     plan.threads /= 2;
   }
   plan.blocks = static_cast<uint32_t>(std::min<uint64_t>(
-      {divide_up(plan.piece, plan.threads * each), room.spread, most / plan.threads}));
+      {divide_up(plan.piece, plan.threads * kPacket), room.line_blocks, most / plan.threads}));
 }
 
-// Lines, one for each thread, then marked lines: one packet for each thread, many, a ring.
+// Lines, one for each thread, then marked lines: one packet for each thread, then a ring.
 void shape_one_shot(Plan& plan, uint32_t ranks, const Room& room) {
   if (plan.piece < kMarkedFrom) {
     plan.kernel = Kernel::kOneShotPush;
     shape_lines(plan, 1, room);
     if (plan.once != 0) return;
   }
-  if (plan.piece <= Heap{ranks}.mark_bytes()) {
-    plan.kernel = Kernel::kMarkedPush;
-    for (const uint32_t threads : {kFewThreads, kSomeThreads, kManyThreads}) {
-      if (shape_marks(plan, threads, 1, room.line_blocks)) return;
-    }
-    plan.kernel = Kernel::kMarkedPushMany;
-    if (shape_marks(plan, kManyThreads, many_packets(ranks), room.spread)) return;
+  plan.kernel = Kernel::kMarkedPush;
+  for (const uint32_t threads : {kFewThreads, kSomeThreads, kManyThreads}) {
+    if (plan.piece <= Heap{ranks}.mark_bytes() && shape_marks(plan, threads, room)) return;
   }
   plan.kernel = Kernel::kMarkedPushStream;
   plan.once = 0;

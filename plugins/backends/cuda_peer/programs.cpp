@@ -12,7 +12,6 @@ namespace {
 
 constexpr const char* kSymbols[kKernels] = {"all_reduce_one_shot_push",
                                             "all_reduce_marked_push",
-                                            "all_reduce_marked_push_many",
                                             "all_reduce_marked_push_stream",
                                             "all_reduce_two_shot_push",
                                             "reduce_scatter_push",

@@ -18,7 +18,6 @@ namespace muster::cuda_peer {
 enum class Kernel : unsigned {
   kOneShotPush,
   kMarkedPush,
-  kMarkedPushMany,
   kMarkedPushStream,
   kTwoShotPush,
   kReduceScatterPush,

@@ -17,8 +17,7 @@ constexpr muster_op kOps[] = {MUSTER_ALL_REDUCE, MUSTER_REDUCE_SCATTER, MUSTER_A
                               MUSTER_ALL_TO_ALL, MUSTER_BROADCAST};
 
 bool is_marked(Kernel kernel) {
-  return kernel == Kernel::kMarkedPush || kernel == Kernel::kMarkedPushMany ||
-         kernel == Kernel::kMarkedPushStream;
+  return kernel == Kernel::kMarkedPush || kernel == Kernel::kMarkedPushStream;
 }
 
 TEST(Plan, GivenAnyMessageThenALaunchFitsItsRoomAndItsSlots) {
@@ -77,7 +76,7 @@ TEST(Plan, GivenAnAllReduceThenItsSizeSaysHowItsLinesGo) {
   EXPECT_EQ(kernel(64 << 10), Kernel::kOneShotPush);
   EXPECT_EQ(kernel(256 << 10), Kernel::kMarkedPush);
   EXPECT_EQ(kernel(2 << 20), Kernel::kMarkedPush);
-  EXPECT_EQ(kernel(4 << 20), Kernel::kMarkedPushMany);
+  EXPECT_EQ(kernel(4 << 20), Kernel::kMarkedPushStream);
   EXPECT_EQ(kernel(16 << 20), Kernel::kMarkedPushStream);
   EXPECT_EQ(kernel(uint64_t{1} << 33), Kernel::kMarkedPushStream);
 }
@@ -89,10 +88,9 @@ TEST(Plan, GivenARingThenItHasRoomForAsManyRoundsAsItsProofNeeds) {
       const Plan plan =
           plan_of(MUSTER_ALL_REDUCE, uint64_t{1} << 30, ranks, Algorithm::kOneShotPush, room);
       ASSERT_EQ(plan.kernel, Kernel::kMarkedPushStream);
-      const uint64_t packets = ranks <= 2 ? 4 : ranks <= 4 ? 2 : 1;
-      const uint64_t round = uint64_t{plan.blocks} * plan.threads * packets * 16;
+      const uint64_t round = uint64_t{plan.blocks} * plan.threads * 16;
       EXPECT_GE(Heap{ranks}.mark_bytes() / round, kLeastRing);
-      EXPECT_LE(plan.blocks, room.spread);
+      EXPECT_LE(plan.blocks, room.line_blocks);
       EXPECT_GE(plan.blocks, 1u);
     }
   }

@@ -18,8 +18,6 @@ constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
     body;                                                                  \
   }
 
-// How many packets of marked lines a thread has at once.
-constexpr unsigned kMany = MUSTER_PEER_RANKS <= 2 ? 4 : MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 // How many packets a thread reads of each rank at once.
 constexpr unsigned kPulled = MUSTER_PEER_RANKS <= 2 ? 4 : MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 // How many packets of a row a thread has at most.
@@ -29,10 +27,8 @@ MUSTER_KERNEL(all_reduce_one_shot_push, kTogether,
               (all_reduce_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(all_reduce_marked_push, kTogether,
               (all_reduce_marked<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
-MUSTER_KERNEL(all_reduce_marked_push_many, 1,
-              (all_reduce_marked<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kMany>(args)))
-MUSTER_KERNEL(all_reduce_marked_push_stream, 1,
-              (all_reduce_marked_stream<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kMany>(args)))
+MUSTER_KERNEL(all_reduce_marked_push_stream, kTogether,
+              (all_reduce_marked_stream<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(all_reduce_two_shot_push, kTogether,
               (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(reduce_scatter_push, kTogether,
