@@ -1,15 +1,15 @@
 // Option `bands` of a backend that chooses its algorithms by size: other limits than its table's,
-// as "OPERATION/RANKS=BYTES", or BYTES:BYTES where an operation has two limits; several separated
-// by commas. `muster bench --tune` writes it.
+// as "OPERATION/RANKS=BYTES", or BYTES:BYTES and so on where an operation has several limits;
+// entries are separated by commas. `muster bench --tune` writes it.
 #ifndef MUSTER_PLUGINS_BANDS_OPTION_BANDS_OPTION_HPP
 #define MUSTER_PLUGINS_BANDS_OPTION_BANDS_OPTION_HPP
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "muster/names.h"
 #include "muster/plugin.hpp"
@@ -21,8 +21,8 @@ class Entry {
  public:
   Entry(std::string_view text, const char* how) : text_(text), how_(how) {}
 
-  // take(op, limits) where it is for this number of ranks. knows(op): whether the backend has
-  // limits for the operation. Limits that are not given are 0.
+  // take(op, limits) where it is for this number of ranks: one limit at least, kLimits at most.
+  // knows(op): whether the backend has limits for the operation.
   template <size_t kLimits, typename Knows, typename Take>
   void read(uint32_t ranks, const Knows& knows, const Take& take) const {
     const size_t slash = text_.find('/');
@@ -32,12 +32,12 @@ class Entry {
     while (op < MUSTER_OP_END && text_.substr(0, slash) != muster_op_name(op)) ++op;
     if (op == MUSTER_OP_END || !knows(op)) refuse();
     const auto for_ranks = number<uint32_t>(text_.substr(slash + 1, equals - slash - 1));
-    std::array<uint64_t, kLimits> limits{};
+    std::vector<uint64_t> limits;
     std::string_view rest = text_.substr(equals + 1);
-    for (size_t i = 0;; ++i) {
+    while (true) {
       const size_t colon = std::min(rest.find(':'), rest.size());
-      if (i == kLimits) refuse();
-      limits[i] = number<uint64_t>(rest.substr(0, colon));
+      if (limits.size() == kLimits) refuse();
+      limits.push_back(number<uint64_t>(rest.substr(0, colon)));
       if (colon == rest.size()) break;
       rest.remove_prefix(colon + 1);
     }

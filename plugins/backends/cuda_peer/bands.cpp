@@ -24,12 +24,21 @@ constexpr Line kLines[] = {
 };
 
 constexpr const char* kHow =
-    "write OPERATION/RANKS=ONE_SHOT or OPERATION/RANKS=ONE_SHOT:TWO_SHOT in bytes, as "
-    "all_reduce/8=262144:2097152; several are separated by commas";
+    "write OPERATION/RANKS=ONE_SHOT:TWO_SHOT:DIRECT_FROM:PULL_FROM:PULL_TO in bytes, of which the "
+    "first "
+    "is enough, as all_reduce/8=262144:2097152; several are separated by commas";
 
 bool has_limits(muster_op op) {
   return std::any_of(std::begin(kLines), std::end(kLines),
                      [&](const Line& line) { return line.op == op; });
+}
+
+// Of what is not given, two shots are off and the limits of known buffers stay.
+void set_limits(Band& band, const std::vector<uint64_t>& limits) {
+  band.one_shot = limits[0];
+  band.two_shot = limits.size() > 1 ? limits[1] : 0;
+  uint64_t* const rest[] = {&band.direct_from, &band.pull_from, &band.pull_to};
+  for (size_t i = 2; i < limits.size(); ++i) *rest[i - 2] = limits[i];
 }
 
 // What is forced serves every size; pulls serve all that can be pulled, and leave the rest as it
@@ -62,10 +71,9 @@ Bands Bands::of(const std::string& architecture, uint32_t ranks, const std::stri
     bands.bands_[line.op] = line.band;
     found[line.op] = true;
   }
-  bands_option::read<2>(tuned, ranks, kHow, has_limits,
-                        [&](muster_op op, const std::array<uint64_t, 2>& limits) {
-                          bands.bands_[op].one_shot = limits[0];
-                          bands.bands_[op].two_shot = limits[1];
+  bands_option::read<5>(tuned, ranks, kHow, has_limits,
+                        [&](muster_op op, const std::vector<uint64_t>& limits) {
+                          set_limits(bands.bands_[op], limits);
                         });
   if (!forced.empty()) {
     for (Band& band : bands.bands_) band = forced_band(band, forced);

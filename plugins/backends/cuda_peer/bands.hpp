@@ -38,10 +38,11 @@ struct Band {
 
 class Bands {
  public:
-  // tuned: "all_reduce/2=4194304,all_reduce/8=262144:2097152": operation, ranks, bytes of one shot
-  // and of two shots; goes before bands.def and is for groups of just that size. forced: "" or the
-  // name of an algorithm for all sizes. lines: whether the devices are linked so that lines can be
-  // used. Throws INVALID_ARGUMENT, naming the entry.
+  // tuned: "all_reduce/2=4194304,all_reduce/8=262144:2097152:0:65536:1048576": operation, ranks,
+  // and the limits as a Band has them, of which the first is enough; goes before bands.def and is
+  // for groups of just that size. Without the second there are no two shots, others stay as they
+  // are. forced: "" or the name of an algorithm for all sizes. lines: whether the devices are
+  // linked so that lines can be used. Throws INVALID_ARGUMENT, naming the entry.
   static Bands of(const std::string& architecture, uint32_t ranks, const std::string& tuned,
                   const std::string& forced, bool lines);
 

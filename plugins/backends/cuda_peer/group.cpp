@@ -69,6 +69,7 @@ PeerGroup::PeerGroup(plugin::Group group) : group_(group), context_(device_of(gr
   memory_ = std::make_unique<PeerMemory>(context_.device(),
                                          (bytes + kMemoryUnit - 1) / kMemoryUnit * kMemoryUnit,
                                          group.option("memory"));
+  memory_->fill(Heap{group.size()}.marks_at(), 0xff, bytes - Heap{group.size()}.marks_at());
 }
 
 PeerGroup::~PeerGroup() {

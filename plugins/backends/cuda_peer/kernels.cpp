@@ -72,7 +72,7 @@ void Kernels::find(const ProgramKey& key, cu::Module module, Kernel kernel) {
   int blocks = 0;
   cuda.check(cuda.function_blocks(&blocks, function, kMostThreads, 0),
              "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  // Its blocks have fewer threads and a multiprocessor each.
+  // Its blocks have a multiprocessor each.
   if (kernel == Kernel::kFusedPush) blocks = 64;
   unsigned& fewest = is_staged(kernel)                  ? stage_blocks_
                      : kernel == Kernel::kFusedPushRows ? row_blocks_

@@ -68,6 +68,12 @@ bool PeerMemory::allocate_shareable() {
   return false;
 }
 
+void PeerMemory::fill(uint64_t offset, unsigned char value, uint64_t bytes) const {
+  const cu::Driver& cuda = cu::driver();
+  cuda.check(cuda.memory_set(own_ + offset, value, bytes), "cuMemsetD8");
+  cuda.check(cuda.context_synchronize(), "cuCtxSynchronize");
+}
+
 void PeerMemory::connect(const plugin::Group& group) {
   shared_ = share_pieces(group, device_, {{own_, bytes_}});
   const std::string& refused = shared_.pieces.front().refused;

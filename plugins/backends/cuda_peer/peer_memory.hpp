@@ -22,6 +22,8 @@ class PeerMemory {
   PeerMemory(const PeerMemory&) = delete;
   PeerMemory& operator=(const PeerMemory&) = delete;
 
+  // Sets bytes of this rank's, before the others have it.
+  void fill(uint64_t offset, unsigned char value, uint64_t bytes) const;
   // Maps the others'. [collective]
   void connect(const plugin::Group& group);
   cu::DevicePointer of(uint32_t rank) const { return shared_.pieces.front().at[rank]; }

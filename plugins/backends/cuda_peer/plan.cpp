@@ -14,8 +14,10 @@ constexpr uint32_t kFewThreads = 128;
 constexpr uint32_t kSomeThreads = 256;
 constexpr uint64_t kSomeGroups = 512;  // of lanes: from here on fewer and larger blocks are ahead
 constexpr uint32_t kManyThreads = 512;
-constexpr uint32_t kRowThreads = 384;  // of the fused kernel
-constexpr uint64_t kRowsOfClusters = 4;
+constexpr uint64_t kPacket = 16;
+constexpr uint64_t kMarkedFrom = 96 << 10;  // smaller messages are as fast by lines, or faster
+constexpr uint64_t kLeastPart = 2048;       // bytes of a row that a block of a cluster has
+constexpr uint32_t kRowsAhead = 1;
 constexpr uint64_t kTurnBytes = (kManyThreads - 32) * 16;
 constexpr uint64_t kSmallStep = 4096;
 constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducing overlap
@@ -38,14 +40,45 @@ void shape_lines(Plan& plan, uint64_t lines_per_thread, const Room& room) {
   plan.once = enough ? static_cast<uint32_t>(lines_per_thread) : 0;
 }
 
-// One line for each thread, else as many as one round takes, else several rounds.
+// How many packets of a row a thread has at most: as reductions.cu has them.
+constexpr uint32_t row_packets(uint32_t ranks) { return ranks <= 4 ? 2 : 1; }
+
+// A packet for each thread, in the smallest blocks that run together. False: there are more.
+bool shape_marks(Plan& plan, uint32_t threads, const Room& room) {
+  const uint64_t packets = divide_up(plan.piece, kLineBytes) * kLanes;
+  const uint64_t blocks = divide_up(packets, threads);
+  if (blocks > room.line_blocks) return false;
+  plan.threads = threads;
+  plan.blocks = static_cast<uint32_t>(blocks);
+  plan.once = 1;
+  return true;
+}
+
+// In a ring, which has room for a few rounds of all blocks.
+void shape_stream(Plan& plan, uint32_t ranks, const Room& room) {
+  const uint64_t most = Heap{ranks}.mark_bytes() / kLeastRing / kPacket;  // threads
+  plan.threads = kManyThreads;
+  while (plan.threads > kFewThreads && uint64_t{plan.threads} * room.line_blocks > most) {
+    plan.threads /= 2;
+  }
+  plan.blocks = static_cast<uint32_t>(std::min<uint64_t>(
+      {divide_up(plan.piece, plan.threads * kPacket), room.line_blocks, most / plan.threads}));
+}
+
+// Lines, one for each thread, then marked lines: one packet for each thread, then a ring.
 void shape_one_shot(Plan& plan, uint32_t ranks, const Room& room) {
-  plan.kernel = Kernel::kOneShotPush;
-  shape_lines(plan, 1, room);
-  if (plan.once != 0) return;
-  plan.kernel = Kernel::kOneShotPushWide;
-  shape_lines(plan, ranks <= 2 ? 3 : ranks <= 4 ? 2 : 1, room);
-  if (plan.once == 0) shape_lines(plan, ranks <= 4 ? 2 : 1, room);
+  if (plan.piece < kMarkedFrom) {
+    plan.kernel = Kernel::kOneShotPush;
+    shape_lines(plan, 1, room);
+    if (plan.once != 0) return;
+  }
+  plan.kernel = Kernel::kMarkedPush;
+  for (const uint32_t threads : {kFewThreads, kSomeThreads, kManyThreads}) {
+    if (plan.piece <= Heap{ranks}.mark_bytes() && shape_marks(plan, threads, room)) return;
+  }
+  plan.kernel = Kernel::kMarkedPushStream;
+  plan.once = 0;
+  shape_stream(plan, ranks, room);
 }
 
 void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
@@ -68,6 +101,28 @@ void shape_pulls(Plan& plan, const Room& room) {
   plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(needed, kFewThreads, kManyThreads));
   plan.blocks = static_cast<uint32_t>(
       std::min<uint64_t>(divide_up(packets, plan.threads), room.stage_blocks));
+}
+
+// Rows in registers; few ones are spread over several multiprocessors each. False: they do not fit.
+bool shape_rows(Plan& plan, uint64_t row, uint64_t rows, uint32_t ranks, const Room& room) {
+  const uint64_t lines = divide_up(row, kLineBytes);
+  if (rows * lines * kLineBytes > Heap{ranks}.mark_bytes()) return false;
+  uint32_t cluster = 1;
+  while (cluster * 2 <= room.cluster && rows * cluster * 2 <= room.spread &&
+         row / (cluster * 2) >= kLeastPart) {
+    cluster *= 2;
+  }
+  const uint64_t part = divide_up(lines, cluster) * kLanes;
+  const uint32_t each = part <= kManyThreads ? 1 : row_packets(ranks);
+  const uint64_t threads = round_up(divide_up(part, each), 32);
+  if (threads > kManyThreads) return false;
+  plan.kernel = Kernel::kFusedPush;
+  plan.threads = static_cast<uint32_t>(threads);
+  plan.blocks = static_cast<uint32_t>(std::min<uint64_t>(rows, room.spread / cluster) * cluster);
+  plan.cluster = cluster;
+  plan.once = each;
+  plan.lag = kRowsAhead;
+  return true;
 }
 
 Kernel pull_kernel(muster_op op) {
@@ -134,39 +189,27 @@ Plan fused_plan_of(uint64_t bytes, uint64_t hidden, uint64_t size, uint32_t rank
                    const Room& room) {
   Plan plan;
   plan.bytes = plan.piece = bytes;
-  const uint64_t rows = bytes / (hidden * size);
-  const uint64_t lines = divide_up(hidden * size, kLineData);
-  // Very few rows are spread over several multiprocessors: a cluster costs as much as its blocks
-  // save from eight rows on. A group of quantised elements stays together.
-  if (!quantised && rows <= kRowsOfClusters) plan.cluster = room.cluster;
-  const uint64_t part = divide_up(lines, plan.cluster);
-  const uint64_t at_once = kRowThreads / kLanes * (ranks <= 4 ? 3 : 1);
-  const bool few = !quantised && rows <= room.spread && part <= at_once;
-  plan.kernel = few ? Kernel::kFusedPush : Kernel::kFusedPushRows;
-  if (!few) {
-    plan.cluster = 1;
-    // The last lane of a line has half a packet, but reads a whole one.
-    const uint64_t elements =
-        (lines * kLineData + kLanes * sizeof(uint64_t) * 2 - kLineData) / size;
-    plan.shared_bytes =
-        static_cast<uint32_t>(std::min<uint64_t>(elements * sizeof(float), UINT32_MAX));
-  }
+  const uint64_t row = hidden * size;
+  const uint64_t rows = bytes / row;
+  // Groups of quantised elements are normed out of shared memory.
+  if (!quantised && shape_rows(plan, row, rows, ranks, room)) return plan;
+  const uint64_t lines = divide_up(row, kLineData);
+  plan.kernel = Kernel::kFusedPushRows;
+  // The last lane of a line has half a packet, but reads a whole one.
+  const uint64_t elements = (lines * kLineData + kLanes * sizeof(uint64_t) * 2 - kLineData) / size;
+  plan.shared_bytes =
+      static_cast<uint32_t>(std::min<uint64_t>(elements * sizeof(float), UINT32_MAX));
   if (plan.shared_bytes > room.row_bytes) {
     plugin::fail(MUSTER_UNIMPLEMENTED,
                  "cuda_peer does not normalise rows of " + std::to_string(hidden) + " elements",
                  "forbid cuda_peer for fused_all_reduce_rmsnorm");
   }
-  plan.once = !few ? 0
-              : part <= kRowThreads / kLanes
-                  ? 1
-                  : static_cast<uint32_t>(at_once * kLanes / kRowThreads);
-  // Of a cluster no block has more lines than `part`.
-  plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(
-      round_up((few ? part : lines) * kLanes, 32), 64, few ? kRowThreads : kManyThreads));
+  plan.threads =
+      static_cast<uint32_t>(std::clamp<uint64_t>(round_up(lines * kLanes, 32), 64, kManyThreads));
   // Rows too long for two blocks of a multiprocessor to have theirs in shared memory.
   const uint64_t beside =
       plan.shared_bytes * uint64_t{2} > room.row_bytes ? room.spread : room.row_blocks;
-  plan.blocks = static_cast<uint32_t>(few ? rows * plan.cluster : std::min(rows, beside));
+  plan.blocks = static_cast<uint32_t>(std::min(rows, beside));
   return plan;
 }
 

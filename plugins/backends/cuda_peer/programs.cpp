@@ -11,7 +11,8 @@ namespace muster::cuda_peer {
 namespace {
 
 constexpr const char* kSymbols[kKernels] = {"all_reduce_one_shot_push",
-                                            "all_reduce_one_shot_push_wide",
+                                            "all_reduce_marked_push",
+                                            "all_reduce_marked_push_stream",
                                             "all_reduce_two_shot_push",
                                             "reduce_scatter_push",
                                             "all_reduce_staged",

@@ -17,7 +17,8 @@ namespace muster::cuda_peer {
 // Kernels of reductions come per element type, those of moves once.
 enum class Kernel : unsigned {
   kOneShotPush,
-  kOneShotPushWide,
+  kMarkedPush,
+  kMarkedPushStream,
   kTwoShotPush,
   kReduceScatterPush,
   kAllReduceStaged,

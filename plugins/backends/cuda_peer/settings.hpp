@@ -21,10 +21,11 @@ struct Declared {
       plugin::option("register_captured", MUSTER_OPTION_BOOLEAN, "true",
                      "make the buffers of large captured calls known when the capture ends; they "
                      "stay mapped until the group ends"),
-      plugin::option("bands", MUSTER_OPTION_TEXT, "",
-                     "up to which size one shot and two shots serve, as measured on this machine "
-                     "(muster bench --tune): OPERATION/RANKS=BYTES or =BYTES:BYTES, separated by "
-                     "commas"),
+      plugin::option(
+          "bands", MUSTER_OPTION_TEXT, "",
+          "which size goes which way, as measured on this machine (muster bench --tune): "
+          "OPERATION/RANKS=ONE_SHOT:TWO_SHOT:DIRECT_FROM:PULL_FROM:PULL_TO in bytes, the "
+          "first or more of them, separated by commas"),
       plugin::option(
           "memory", MUSTER_OPTION_TEXT, "auto",
           "how ranks map each other's memory: fd, ipc, or auto for the first that works"),

@@ -48,7 +48,7 @@ Bands Bands::of(int64_t one_shot_bytes, const std::string& tuned, uint64_t chunk
   for (const Line& line : kLines) place(line.op) = from_table(line.op, ranks);
   bands_option::read<1>(
       tuned, ranks, kHow, has_limits,
-      [&](muster_op op, const std::array<uint64_t, 1>& bytes) { place(op) = bytes[0]; });
+      [&](muster_op op, const std::vector<uint64_t>& bytes) { place(op) = bytes.front(); });
   if (one_shot_bytes >= 0) {
     const auto limit = static_cast<uint64_t>(one_shot_bytes);
     bands = {limit, limit, std::min(limit, chunk_bytes) / 4};

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
+#include "muster/narrow_float.hpp"
 #include "tests/gpu/peer/suites.hpp"
 #include "tests/gpu/peer/trial.hpp"
 
@@ -16,6 +19,17 @@ constexpr uint64_t kFew[] = {5, 61, 4099, 100003};
 constexpr uint64_t kLarge[] = {(1 << 20) + 3, 3 << 20, 8 << 20, 16 << 20, 32 << 20};
 
 bool reduces(muster_op op) { return op == MUSTER_ALL_REDUCE || op == MUSTER_REDUCE_SCATTER; }
+
+bool is_nan(muster_dtype dtype, const Bytes& bytes, uint64_t i) {
+  if (dtype == MUSTER_F32) {
+    float v;
+    std::memcpy(&v, bytes.data() + i * sizeof(v), sizeof(v));
+    return std::isnan(v);
+  }
+  uint16_t bits;
+  std::memcpy(&bits, bytes.data() + i * sizeof(bits), sizeof(bits));
+  return std::isnan(dtype == MUSTER_F16 ? f16_to_f32(bits) : bf16_to_f32(bits));
+}
 
 void once(Arena& arena, const Case& c, Place place, uint64_t shift) {
   const uint64_t elements = std::max(c.send_count(arena.rank.size), c.recv_count(arena.rank.size));
@@ -65,6 +79,37 @@ void correctness(Rank& rank, uint64_t largest, Knowledge knowledge) {
           once(arena, {op, dtype, muster_redop(other), count, 0, 1.0f, ++seed}, Place::kOut, 0);
         }
         once(arena, {op, dtype, MUSTER_SUM, count, 0, 0.5f, ++seed}, Place::kOut, 0);
+      }
+    }
+  }
+}
+
+void all_bits_set(Rank& rank) {
+  constexpr unsigned char kSet = 0xff;
+  Arena arena(rank, uint64_t{24} << 20);
+  for (const muster_dtype dtype : kFloats) {
+    const uint64_t size = muster_dtype_size(dtype);
+    for (const muster_redop redop : {MUSTER_SUM, MUSTER_MAX}) {
+      for (const uint64_t bytes : {uint64_t{4096}, uint64_t{200000}, uint64_t{3} << 20,
+                                   uint64_t{6000000}, uint64_t{20} << 20}) {
+        MUSTER_MUST(test_driver().fill(arena.send, kSet, bytes, rank.stream));
+        MUSTER_MUST(test_driver().fill(arena.recv, 0, bytes, rank.stream));
+        std::string cause = rank.execute(
+            rank.call(MUSTER_ALL_REDUCE, dtype, redop, bytes / size, arena.send, arena.recv));
+        rank.synchronize();
+        if (cause.empty()) cause = rank.async_error();
+        Bytes got(bytes / size * size);
+        MUSTER_MUST(test_driver().copy_out(got.data(), arena.recv, got.size(), rank.stream));
+        rank.synchronize();
+        uint64_t numbers = 0;
+        for (uint64_t i = 0; i < bytes / size; ++i) numbers += is_nan(dtype, got, i) ? 0 : 1;
+        if (cause.empty() && numbers != 0)
+          cause = std::to_string(numbers) + " elements are numbers";
+        if (cause.empty()) {
+          rank.board.pass();
+        } else {
+          rank.board.fail("all_reduce of " + std::to_string(bytes) + " bytes of NaN: " + cause);
+        }
       }
     }
   }

@@ -3,9 +3,9 @@
 //   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR] [--ranks N]
 //
 // Groups: correctness, fused, graph, stress, known (memory that all ranks know), shared (several
-// ranks on a device), absence, bench, tune. The last line is "N passed, M failed"; the exit code is
-// 0 only when nothing failed, 77 without a device. Every world has its own processes and a limit of
-// time.
+// ranks on a device), absence, bench, bench_fused, tune. The last line is "N passed, M failed"; the
+// exit code is 0 only when nothing failed, 77 without a device. Every world has its own processes
+// and a limit of time.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -40,6 +40,7 @@ class Program {
     if (devices_ >= 2) two_devices();
     if (arguments_.has("shared")) shared_device();
     if (devices_ >= 2 && arguments_.has("bench")) bench();
+    if (devices_ >= 2 && arguments_.has("bench_fused")) bench_fused();
     if (devices_ >= 2 && arguments_.has("tune")) tune();
     std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(totals_.passed),
                 static_cast<unsigned long long>(totals_.failed));
@@ -75,6 +76,7 @@ class Program {
       }
       go(world("2 devices, threads", 2, false, {}, 120),
          [&](Rank& r) { correctness(r, uint64_t{4} << 20); });
+      go(world("2 devices, processes, NaN", 2, true, {}, 60), all_bits_set);
       go(world("2 devices, processes, cudaIpc", 2, true, {{"memory", "ipc"}}, 120),
          [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
       go(world("2 devices, processes, plain launches", 2, true, {{"programmatic", "false"}}, 120),
@@ -137,6 +139,7 @@ class Program {
            correctness(r, uint64_t{4} << 20);
            graphs(r);
            fused(r);
+           all_bits_set(r);
          });
       if (ranks == 3 || ranks == 8) {
         for (const char* const algorithm : {"one_shot_push", "two_shot_push", "staged"}) {
@@ -194,6 +197,10 @@ class Program {
     chosen.known = true;
     go(world("bench by size, known", 2, true, {}, 200),
        [&](Rank& r) { benchmark(r, "by size, known", chosen); });
+  }
+
+  void bench_fused() {
+    go(world("bench fused", 2, true, {}, 60), [](Rank& r) { benchmark_fused(r, "", BenchSpec()); });
   }
 
   // Other shapes of launches.

@@ -9,6 +9,8 @@ namespace muster::peer_test {
 // Every operation, dtype, reduce operation and a list of counts, eagerly: out of place, in place,
 // unaligned. largest: bytes of a rank's buffer.
 void correctness(Rank& rank, uint64_t largest, Knowledge knowledge = Knowledge::kNone);
+// Operands of which every bit is set, NaN: what kernels tell data by does not occur in them alone.
+void all_bits_set(Rank& rank);
 // Mixed operations captured into a graph, replayed a hundred times with new operands in between.
 void graphs(Rank& rank);
 // Captures whose buffers become known when they end, for a world that stages everything: one that

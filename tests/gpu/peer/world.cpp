@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "tests/gpu/peer/image_host.hpp"
+#include "tests/gpu/peer/last_words.hpp"
 
 struct muster_status {
   muster_code code;
@@ -312,6 +313,7 @@ void run_world(const WorldSpec& spec, const std::function<void(Rank&)>& body, To
       children.push_back(child);
       continue;
     }
+    say_last_words();
     // Streams of many ranks in one context need queues of their own.
     setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 1);
     // Loading a function may allocate.

@@ -51,6 +51,24 @@ TEST(PeerBands, GivenMeasuredEntriesThenThoseOfTheGroupsSizeHold) {
   EXPECT_EQ(four[MUSTER_ALL_REDUCE].two_shot, 256u);
 }
 
+TEST(PeerBands, GivenMeasuredEntriesWithAllLimitsThenTheyHoldForKnownBuffersToo) {
+  const Band shipped = Bands::of("sm_90", 2, "", "", true)[MUSTER_ALL_REDUCE];
+  const auto tuned = [](const char* limits) {
+    return Bands::of("sm_90", 2, std::string("all_reduce/2=") + limits, "",
+                     true)[MUSTER_ALL_REDUCE];
+  };
+  const Band all = tuned("64:0:4096:128:1024");
+  EXPECT_EQ(all.one_shot, 64u);
+  EXPECT_EQ(all.direct_from, 4096u);
+  EXPECT_EQ(all.of_known(127, true), Algorithm::kStaged);
+  EXPECT_EQ(all.of_known(1024, true), Algorithm::kOneShotPull);
+  EXPECT_EQ(tuned("64:0:4096:0:0").of_known(64, true), Algorithm::kOneShotPush);
+  // What is not given stays.
+  EXPECT_EQ(tuned("64").direct_from, shipped.direct_from);
+  EXPECT_EQ(tuned("64:0:7").direct_from, 7u);
+  EXPECT_EQ(tuned("64:0:7").pull_to, shipped.pull_to);
+}
+
 TEST(PeerBands, GivenAForcedAlgorithmThenItServesEverySize) {
   for (const uint64_t bytes : {uint64_t{1}, uint64_t{1} << 40}) {
     EXPECT_EQ(Bands::of("sm_90", 4, "", "one_shot_push", true)[MUSTER_ALL_REDUCE].of(bytes),
@@ -68,8 +86,9 @@ TEST(PeerBands, GivenNoLinesThenEverythingGoesInStages) {
 }
 
 TEST(PeerBands, GivenWrongEntriesThenTheyAreNamed) {
-  for (const char* const wrong : {"gather/2=1", "all_reduce=1", "all_reduce/2", "all_reduce/x=1",
-                                  "all_reduce/2=1K", "all_reduce/2=1:", "x"}) {
+  for (const char* const wrong :
+       {"gather/2=1", "all_reduce=1", "all_reduce/2", "all_reduce/x=1", "all_reduce/2=1K",
+        "all_reduce/2=1:", "all_reduce/2=1:2:3:4:5:6", "x"}) {
     try {
       Bands::of("sm_90", 2, std::string("all_reduce/2=1,") + wrong, "", true);
       FAIL() << wrong;

@@ -7,25 +7,18 @@ namespace muster::cuda_peer {
 
 constexpr unsigned kMaxCluster = 8;
 
-// Blocks of a cluster and this block's number; 1 and 0 where there are no clusters.
-__device__ __forceinline__ unsigned cluster_size() {
+// Where this block is; a block alone where there are no clusters.
+struct InCluster {
+  unsigned blocks = 1;
+  unsigned block = 0;
+
+  __device__ __forceinline__ InCluster() {
 #if __CUDA_ARCH__ >= 900
-  unsigned n;
-  asm volatile("mov.u32 %0, %cluster_nctarank;" : "=r"(n));
-  return n;
-#else
-  return 1;
+    asm volatile("mov.u32 %0, %cluster_nctarank;" : "=r"(blocks));
+    asm volatile("mov.u32 %0, %cluster_ctarank;" : "=r"(block));
 #endif
-}
-__device__ __forceinline__ unsigned cluster_rank() {
-#if __CUDA_ARCH__ >= 900
-  unsigned r;
-  asm volatile("mov.u32 %0, %cluster_ctarank;" : "=r"(r));
-  return r;
-#else
-  return 0;
-#endif
-}
+  }
+};
 __device__ __forceinline__ void cluster_barrier() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");

@@ -10,6 +10,7 @@
  *              it tells of its buffer
  *   lines      per channel, 2 slots of kLinesPerSlot lines from each source rank
  *   stages     per channel, kStages stages from each source rank, twice (A and B)
+ *   marks      2 slots of marked lines from each other rank; all bytes are set, not zero
  *
  * A channel belongs to one block of a launch: block b of every rank meets block b of the others,
  * and nobody else. */
@@ -30,6 +31,15 @@ constexpr unsigned kLineData = 120;  // the other 8 are the epoch
 constexpr unsigned kLineSlots = 2;
 constexpr unsigned kLinesPerSlot = 192;
 
+/* Marked lines carry data only; see marks.cuh. How many bytes of them one rank may have under way
+ * at another one depends on how many there are. */
+constexpr unsigned kMark = 0xffffffffu; /* in the last word of a line: nothing has come */
+constexpr unsigned kMarkSlots = 2;
+constexpr Word kMarkBytesOfTwo = Word(32) << 20;
+constexpr Word kMarkBytesOfMore = Word(2) << 20;
+constexpr unsigned kMarksAhead = 1; /* in a ring: how many rounds are sent before one is taken */
+constexpr unsigned kLeastRing = 2 * kMarksAhead + 3; /* rounds that a ring has room for */
+
 constexpr unsigned kLag = 2;  // the most steps between showing a stage and reading it
 constexpr unsigned kStages = 2 * kLag + 2;
 constexpr unsigned kStageBytesOfAll = 32768;  // from all ranks together
@@ -45,6 +55,7 @@ constexpr unsigned kAnyPeer = 0xff;  // in the place of a peer
 struct Counters {
   Word epoch;
   Word step;
+  Word turn;  // of marks: launches so far, the same in all channels
 };
 
 constexpr Word kCountersBytes = 8192;
@@ -90,7 +101,13 @@ struct Heap {
            (((Word(kind) * kStageChannels + channel) * kStages + stage) * ranks + source) *
                stage_bytes();
   }
-  constexpr Word bytes() const { return stage(2, 0, 0, 0); }
+  constexpr Word marks_at() const { return stage(2, 0, 0, 0); }
+  constexpr Word mark_bytes() const { return ranks == 2 ? kMarkBytesOfTwo : kMarkBytesOfMore; }
+  /* Of the rank that is `distance` before the one whose heap it is; distance is not 0. */
+  constexpr Word marks(unsigned slot, unsigned distance) const {
+    return marks_at() + (Word(slot) * (ranks - 1) + distance - 1) * mark_bytes();
+  }
+  constexpr Word bytes() const { return marks(kMarkSlots, 1); }
 };
 static_assert(kStageChannels <= kLineChannels && sizeof(Counters) * kLineChannels <= kCountersBytes,
               "counters overlap the flags");
@@ -118,9 +135,9 @@ struct Args {
   unsigned quant_group;
   float scale;  // of every operand
   float epsilon;
-  unsigned lag;  // staged only: at most kLag
   unsigned
-      once;  // lines only: how many of them a thread has, which then are all; 0: several rounds
+      lag;  // staged: at most kLag; fused, in registers: rows that are sent before one is taken
+  unsigned once;  // lines, marks: how many of them a thread has, which are all; 0: several rounds
 };
 
 }  // namespace muster::cuda_peer

@@ -1,7 +1,7 @@
 // all_reduce, residual add and RMSNorm in one launch, by lines.
 //
 // Here: rows of any length and number, a block each. Lines are exchanged as in all_reduce; what comes
-// of them stays in shared memory as f32 until the norm of the row is known. Few rows: once_fused.cuh.
+// of them stays in shared memory as f32 until the norm of the row is known. Rows that fit into registers: marked_fused.cuh.
 #pragma once
 
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
@@ -22,8 +22,7 @@ struct RowSums {
 
 // The sum over all threads of the block, the same everywhere.
 __device__ __forceinline__ float sum_over_row(float mine, RowSums& sums, unsigned turn) {
-#pragma unroll
-  for (int o = 16; o > 0; o /= 2) mine += __shfl_xor_sync(0xffffffffu, mine, o);
+  mine = sum_over_warp(mine);
   if (threadIdx.x % 32 == 0) sums.warps[turn][threadIdx.x / 32] = mine;
   __syncthreads();
   float total = 0;
@@ -112,31 +111,19 @@ __device__ __forceinline__ float add_round(Lines<N>& lines, const Args& args,
   lines.next_round();
   Packet own[U];
   Packet rest[U];
+  lines.read(send, round, shape.row_bytes, shape.aligned, own);
+  lines.send_to_all(round, own);
 #pragma unroll
-  for (unsigned u = 0; u < U; ++u) {
-    own[u] = rest[u] = {0, 0};
-    if (round.valid[u]) own[u] = lines.read(send, round.line[u], shape.row_bytes, shape.aligned);
+  for (unsigned u = 0; u < U; ++u) rest[u] = {0, 0};
+  if (args.residual != nullptr) {
+    lines.read(args.residual + residual_at, round, shape.row_bytes, shape.aligned, rest);
   }
-#pragma unroll
-  for (unsigned i = 1; i < N; ++i) {
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) lines.send(i, round.index[u], own[u]);
-    }
-  }
-#pragma unroll
-  for (unsigned u = 0; u < U; ++u) {
-    if (args.residual != nullptr && round.valid[u]) {
-      rest[u] = lines.read(args.residual + residual_at, round.line[u], shape.row_bytes,
-                           shape.aligned);
-    }
-  }
-  reduce_lines<T, N, U>(lines, args, round, own, r);
+  reduce_lines<T, N, U>(lines, args, round, own, own);
   float squares = 0;
 #pragma unroll
   for (unsigned u = 0; u < U; ++u) {
     // As all_reduce leaves it.
-    r[u] = Sums<T>::of(r[u].packet());
+    r[u] = Sums<T>::of(own[u]);
     const Sums<T> add = Sums<T>::of(rest[u]);
     const int left = round.valid[u] ? shape.elements(lines.seat, round.line[u]) : 0;
 #pragma unroll

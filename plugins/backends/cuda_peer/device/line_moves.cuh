@@ -28,14 +28,11 @@ __device__ __forceinline__ void move_lines(const Args& args) {
     for (unsigned k = 0; k < N; ++k) {
       const Word piece = kMove == Move::kAllToAll ? (args.rank + k) % N : 0;
       const Byte* const from = args.send + piece * args.piece;
+      if (kMove == Move::kAllToAll || k == 0) {
+        lines.read(from, round, sends ? args.piece : 0, aligned, own[k]);
+      } else {
 #pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        own[k][u] = {0, 0};
-        if (kMove != Move::kAllToAll && k != 0) {
-          own[k][u] = own[0][u];
-        } else if (sends && round.valid[u]) {
-          own[k][u] = lines.read(from, round.line[u], args.piece, aligned);
-        }
+        for (unsigned u = 0; u < U; ++u) own[k][u] = own[0][u];
       }
     }
 #pragma unroll
@@ -63,10 +60,7 @@ __device__ __forceinline__ void move_lines(const Args& args) {
       lines.template complete<U>(s, round.index, wanted[s], got[s]);
       if (kMove == Move::kBroadcast && s != args.root) continue;
       Byte* const to = args.recv + (kMove == Move::kBroadcast ? 0 : s * args.piece);
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        if (round.valid[u]) lines.write(to, round.line[u], args.piece, aligned, got[s][u]);
-      }
+      lines.write(to, round, args.piece, aligned, got[s]);
     }
   }
   lines.end();

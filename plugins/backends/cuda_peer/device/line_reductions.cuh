@@ -5,20 +5,14 @@
 
 namespace muster::cuda_peer {
 
-// Lines that all ranks have sent, combined in rank order; `own` is this rank's.
+// Lines that all ranks have sent, combined in rank order; `own` is this rank's. result may be own.
 template <typename T, unsigned N, unsigned U>
 __device__ __forceinline__ void reduce_lines(Lines<N>& lines, const Args& args,
                                              const Round<U>& round, const Packet (&own)[U],
-                                             Sums<T> (&sums)[U]) {
+                                             Packet (&result)[U]) {
   Packet got[N][U];
-#pragma unroll
-  for (unsigned s = 0; s < N; ++s) {
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      got[s][u] = own[u];
-      if (s != args.rank && round.valid[u]) got[s][u] = lines.look(s, round.index[u]);
-    }
-  }
+  lines.look(round, own, got);
+  Sums<T> sums[U];
 #pragma unroll
   for (unsigned s = 0; s < N; ++s) {
     if (s != args.rank) lines.template complete<U>(s, round.index, round.valid, got[s]);
@@ -26,7 +20,10 @@ __device__ __forceinline__ void reduce_lines(Lines<N>& lines, const Args& args,
     for (unsigned u = 0; u < U; ++u) sums[u].take(got[s][u], s == 0, args);
   }
 #pragma unroll
-  for (unsigned u = 0; u < U; ++u) sums[u].finish(N, args);
+  for (unsigned u = 0; u < U; ++u) {
+    sums[u].finish(N, args);
+    result[u] = sums[u].packet();
+  }
 }
 
 // Everybody sends everything to everybody.
@@ -44,26 +41,10 @@ __device__ __forceinline__ void all_reduce_one_shot(const Args& args) {
     const Round<U> round(first, total, lines.seat);
     lines.next_round();
     Packet own[U];
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      own[u] = {0, 0};
-      if (round.valid[u]) own[u] = lines.read(args.send, round.line[u], args.bytes, aligned);
-    }
-#pragma unroll
-    for (unsigned i = 1; i < N; ++i) {
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        if (round.valid[u]) lines.send(i, round.index[u], own[u]);
-      }
-    }
-    Sums<T> sums[U];
-    reduce_lines<T, N, U>(lines, args, round, own, sums);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) {
-        lines.write(args.recv, round.line[u], args.bytes, aligned, sums[u].packet());
-      }
-    }
+    lines.read(args.send, round, args.bytes, aligned, own);
+    lines.send_to_all(round, own);
+    reduce_lines<T, N, U>(lines, args, round, own, own);
+    lines.write(args.recv, round, args.bytes, aligned, own);
   }
   lines.end();
 }
@@ -79,21 +60,12 @@ __device__ __forceinline__ void scatter_lines(Lines<N>& lines, const Args& args,
   for (unsigned k = 0; k < N; ++k) {
     const Word start = Word((args.rank + k) % N) * args.piece;
     const Word end = start >= args.bytes ? 0 : min(args.piece, args.bytes - start);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      mine[k][u] = {0, 0};
-      if (round.valid[u]) mine[k][u] = lines.read(args.send + start, round.line[u], end, aligned);
-    }
+    lines.read(args.send + start, round, end, aligned, mine[k]);
   }
 #pragma unroll
   for (unsigned u = 0; u < U; ++u) own[u] = mine[0][u];
 #pragma unroll
-  for (unsigned k = 1; k < N; ++k) {
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) lines.send(k, round.index[u], mine[k][u]);
-    }
-  }
+  for (unsigned k = 1; k < N; ++k) lines.send(k, round, mine[k]);
 }
 
 // Each rank reduces one piece and keeps it.
@@ -112,14 +84,8 @@ __device__ __forceinline__ void reduce_scatter_lines(const Args& args) {
     lines.next_round();
     Packet own[U];
     scatter_lines<N, U>(lines, args, round, aligned, own);
-    Sums<T> sums[U];
-    reduce_lines<T, N, U>(lines, args, round, own, sums);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      if (round.valid[u]) {
-        lines.write(args.recv, round.line[u], args.piece, aligned, sums[u].packet());
-      }
-    }
+    reduce_lines<T, N, U>(lines, args, round, own, own);
+    lines.write(args.recv, round, args.piece, aligned, own);
   }
   lines.end();
 }
@@ -142,38 +108,17 @@ __device__ __forceinline__ void all_reduce_two_shot(const Args& args) {
     lines.next_round();
     Packet own[U];
     scatter_lines<N, U>(lines, args, round, aligned, own);
-    Sums<T> sums[U];
-    reduce_lines<T, N, U>(lines, args, round, own, sums);
+    reduce_lines<T, N, U>(lines, args, round, own, own);
     lines.next_round();
     Packet got[N][U];
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) own[u] = sums[u].packet();
-#pragma unroll
-    for (unsigned i = 1; i < N; ++i) {
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        if (round.valid[u]) lines.send(i, round.index[u], own[u]);
-      }
-    }
-#pragma unroll
-    for (unsigned s = 0; s < N; ++s) {
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        got[s][u] = own[u];
-        if (s != args.rank && round.valid[u]) got[s][u] = lines.look(s, round.index[u]);
-      }
-    }
+    lines.send_to_all(round, own);
+    lines.look(round, own, got);
 #pragma unroll
     for (unsigned s = 0; s < N; ++s) {
       if (s != args.rank) lines.template complete<U>(s, round.index, round.valid, got[s]);
       const Word start = Word(s) * args.piece;
       const Word end = start >= args.bytes ? 0 : min(args.piece, args.bytes - start);
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        if (round.valid[u]) {
-          lines.write(args.recv + start, round.line[u], end, aligned, got[s][u]);
-        }
-      }
+      lines.write(args.recv + start, round, end, aligned, got[s]);
     }
   }
   lines.end();

@@ -26,6 +26,27 @@ struct Seat {
   }
 };
 
+// The lines of one round of this block: U per group of lanes.
+template <unsigned U>
+struct Round {
+  Word line[U];       // of the whole message
+  unsigned index[U];  // in the slot
+  bool valid[U];
+
+  // The first line of round q, and whether the block has a part in it.
+  __device__ static Word first(unsigned q, const Seat& seat) {
+    return (Word(q) * gridDim.x + blockIdx.x) * (seat.groups * U);
+  }
+  __device__ Round(Word base, Word lines, const Seat& seat) {
+#pragma unroll
+    for (unsigned u = 0; u < U; ++u) {
+      index[u] = u * seat.groups + seat.group;
+      line[u] = base + index[u];
+      valid[u] = line[u] < lines;
+    }
+  }
+};
+
 // One channel's lines. Rounds are counted in the heap: a launch that is replayed goes on counting.
 template <unsigned N>
 class Lines {
@@ -67,6 +88,51 @@ class Lines {
     store_data<false>(base + seat.offset(line), seat.left(line, end), aligned, p);
   }
 
+  // The lines of a round; what does not exist is zero, and not written.
+  template <unsigned U>
+  __device__ __forceinline__ void read(const Byte* base, const Round<U>& round, Word end,
+                                       bool aligned, Packet (&p)[U]) const {
+#pragma unroll
+    for (unsigned u = 0; u < U; ++u) {
+      p[u] = {0, 0};
+      if (round.valid[u]) p[u] = read(base, round.line[u], end, aligned);
+    }
+  }
+  template <unsigned U>
+  __device__ __forceinline__ void write(Byte* base, const Round<U>& round, Word end, bool aligned,
+                                        const Packet (&p)[U]) const {
+#pragma unroll
+    for (unsigned u = 0; u < U; ++u) {
+      if (round.valid[u]) write(base, round.line[u], end, aligned, p[u]);
+    }
+  }
+  template <unsigned U>
+  __device__ __forceinline__ void send(unsigned distance, const Round<U>& round,
+                                       const Packet (&p)[U]) const {
+#pragma unroll
+    for (unsigned u = 0; u < U; ++u) {
+      if (round.valid[u]) send(distance, round.index[u], p[u]);
+    }
+  }
+  template <unsigned U>
+  __device__ __forceinline__ void send_to_all(const Round<U>& round, const Packet (&p)[U]) const {
+#pragma unroll
+    for (unsigned i = 1; i < N; ++i) send(i, round, p);
+  }
+  // What every rank has sent so far; this rank's own is `own`.
+  template <unsigned U>
+  __device__ __forceinline__ void look(const Round<U>& round, const Packet (&own)[U],
+                                       Packet (&got)[N][U]) const {
+#pragma unroll
+    for (unsigned s = 0; s < N; ++s) {
+#pragma unroll
+      for (unsigned u = 0; u < U; ++u) {
+        got[s][u] = own[u];
+        if (s != args_.rank && round.valid[u]) got[s][u] = look(s, round.index[u]);
+      }
+    }
+  }
+
   // Line `index` of this round's slot at the rank that is `distance` after this one.
   __device__ __forceinline__ void send(unsigned distance, unsigned index, Packet p) const {
     if (seat.lane == 7) p.high = epoch_;
@@ -94,7 +160,6 @@ class Lines {
     }
   }
 
-
  private:
   static constexpr unsigned kSlotBytes = kLinesPerSlot * kLineBytes;
 
@@ -105,27 +170,6 @@ class Lines {
   Word epoch_ = 0;
   unsigned slot_ = 0;
   Patience patience_;
-};
-
-// The lines of one round of this block: U per group of lanes.
-template <unsigned U>
-struct Round {
-  Word line[U];       // of the whole message
-  unsigned index[U];  // in the slot
-  bool valid[U];
-
-  // The first line of round q, and whether the block has a part in it.
-  __device__ static Word first(unsigned q, const Seat& seat) {
-    return (Word(q) * gridDim.x + blockIdx.x) * (seat.groups * U);
-  }
-  __device__ Round(Word base, Word lines, const Seat& seat) {
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      index[u] = u * seat.groups + seat.group;
-      line[u] = base + index[u];
-      valid[u] = line[u] < lines;
-    }
-  }
 };
 
 }  // namespace muster::cuda_peer

@@ -281,14 +281,6 @@ __device__ __forceinline__ void reduce_scatter_once(const Args& args) {
 }
 
 // In one round or in several.
-template <typename T, unsigned N, unsigned kOnce, unsigned kLoop>
-__device__ __forceinline__ void all_reduce_lines(const Args& args) {
-  if (args.once != 0) {
-    all_reduce_once<T, N, kOnce>(args);
-  } else {
-    all_reduce_one_shot<T, N, kLoop>(args);
-  }
-}
 template <typename T, unsigned N>
 __device__ __forceinline__ void reduce_scatter_by_lines(const Args& args) {
   if (args.once != 0) {

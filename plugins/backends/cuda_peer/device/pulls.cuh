@@ -96,73 +96,15 @@ class Pulls {
   Patience patience_;
 };
 
-// Sums this rank's piece of every operand, which begins at `shift` in each; for all_reduce that is
-// the whole. `guarded`: results go where operands lie, so nobody writes before all have read.
-template <typename T, unsigned N, unsigned U>
-__device__ __forceinline__ void reduce_pulled(Pulls<N>& pulls, const Args& args, Word shift,
-                                              bool guarded) {
-  const bool aligned = multiple_of(16, args.send, args.recv, shift);
+// Reads a piece, which begins at `shift` in every rank's buffer, of those ranks that are wanted, and
+// hands it on: use(offset, bytes left, packets by rank and turn, turn). `guarded`: what is made of it
+// goes where operands lie, so nobody writes what it has read before all have read as much.
+template <unsigned N, unsigned U, typename Wanted, typename Use>
+__device__ __forceinline__ void pull(Pulls<N>& pulls, const Args& args, Word shift, bool aligned,
+                                     bool guarded, const Wanted& wanted, const Use& use) {
   const auto bytes = static_cast<long long>(args.piece);
   const long long stride = static_cast<long long>(gridDim.x) * blockDim.x * 16;
   const long long first = static_cast<long long>(blockIdx.x) * blockDim.x * 16;
-  for (long long base = first; base < bytes; base += stride * U) {
-    Packet got[N][U];
-#pragma unroll
-    for (unsigned s = 0; s < N; ++s) {
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        const long long o = base + u * stride + threadIdx.x * 16;
-        got[s][u] = {0, 0};
-        if (o < bytes) got[s][u] = pulls.read(s, shift + o, bytes - o, aligned);
-      }
-    }
-    if (guarded) {
-      Word seen = 0;
-#pragma unroll
-      for (unsigned s = 0; s < N; ++s) {
-#pragma unroll
-        for (unsigned u = 0; u < U; ++u) seen ^= got[s][u].low ^ got[s][u].high;
-      }
-      pulls.leave_with(seen);
-    }
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) {
-      const long long o = base + u * stride + threadIdx.x * 16;
-      if (o >= bytes) continue;
-      Sums<T> sums;
-#pragma unroll
-      for (unsigned s = 0; s < N; ++s) sums.take(got[s][u], s == 0, args);
-      sums.finish(N, args);
-      store_data<true>(args.recv + o, bytes - o, aligned, sums.packet());
-    }
-  }
-  if (!guarded) pulls.leave();
-  pulls.end();
-}
-
-// A piece of every rank's buffer, which begins at `shift` in each.
-template <unsigned N, unsigned U, Move kMove>
-__device__ __forceinline__ void move_pulled(const Args& args) {
-  __shared__ const Byte* at[kMaxRanks + 1];
-  Pulls<N> pulls(args, at);
-  const Word shift = kMove == Move::kAllToAll ? args.rank * args.piece : 0;
-  const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
-  const bool guarded = kMove == Move::kAllToAll && args.send == args.recv;
-  const auto bytes = static_cast<long long>(args.piece);
-  const long long stride = static_cast<long long>(gridDim.x) * blockDim.x * 16;
-  const long long first = static_cast<long long>(blockIdx.x) * blockDim.x * 16;
-  begin_in_order();
-  if (!pulls.enter()) {
-    pulls.end();
-    move_lines<N, 1, kMove>(args);
-    return;
-  }
-  const auto wanted = [&](unsigned s) {
-    if (kMove != Move::kBroadcast) {
-      return s != args.rank || args.send + shift != args.recv + s * args.piece;
-    }
-    return s == args.root && (s != args.rank || args.send != args.recv);
-  };
   for (long long base = first; base < bytes; base += stride * U) {
     Packet got[N][U];
 #pragma unroll
@@ -184,17 +126,59 @@ __device__ __forceinline__ void move_pulled(const Args& args) {
       pulls.leave_with(seen);
     }
 #pragma unroll
-    for (unsigned s = 0; s < N; ++s) {
-      Byte* const to = args.recv + (kMove == Move::kBroadcast ? 0 : s * args.piece);
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        const long long o = base + u * stride + threadIdx.x * 16;
-        if (wanted(s) && o < bytes) store_data<true>(to + o, bytes - o, aligned, got[s][u]);
-      }
+    for (unsigned u = 0; u < U; ++u) {
+      const long long o = base + u * stride + threadIdx.x * 16;
+      if (o < bytes) use(o, bytes - o, got, u);
     }
   }
   if (!guarded) pulls.leave();
   pulls.end();
+}
+
+// Sums this rank's piece of every operand; for all_reduce that is the whole.
+template <typename T, unsigned N, unsigned U>
+__device__ __forceinline__ void reduce_pulled(Pulls<N>& pulls, const Args& args, Word shift,
+                                              bool guarded) {
+  const bool aligned = multiple_of(16, args.send, args.recv, shift);
+  const auto all = [](unsigned) { return true; };
+  pull<N, U>(pulls, args, shift, aligned, guarded, all,
+             [&](long long o, long long left, const Packet(&got)[N][U], unsigned u) {
+               Sums<T> sums;
+#pragma unroll
+               for (unsigned s = 0; s < N; ++s) sums.take(got[s][u], s == 0, args);
+               sums.finish(N, args);
+               store_data<true>(args.recv + o, left, aligned, sums.packet());
+             });
+}
+
+// A piece of every rank's buffer.
+template <unsigned N, unsigned U, Move kMove>
+__device__ __forceinline__ void move_pulled(const Args& args) {
+  __shared__ const Byte* at[kMaxRanks + 1];
+  Pulls<N> pulls(args, at);
+  const Word shift = kMove == Move::kAllToAll ? args.rank * args.piece : 0;
+  const bool aligned = multiple_of(16, args.send, args.recv, args.piece);
+  const bool guarded = kMove == Move::kAllToAll && args.send == args.recv;
+  begin_in_order();
+  if (!pulls.enter()) {
+    pulls.end();
+    move_lines<N, 1, kMove>(args);
+    return;
+  }
+  const auto wanted = [&](unsigned s) {
+    if (kMove != Move::kBroadcast) {
+      return s != args.rank || args.send + shift != args.recv + s * args.piece;
+    }
+    return s == args.root && (s != args.rank || args.send != args.recv);
+  };
+  pull<N, U>(pulls, args, shift, aligned, guarded, wanted,
+             [&](long long o, long long left, const Packet(&got)[N][U], unsigned u) {
+#pragma unroll
+               for (unsigned s = 0; s < N; ++s) {
+                 Byte* const to = args.recv + (kMove == Move::kBroadcast ? 0 : s * args.piece);
+                 if (wanted(s)) store_data<true>(to + o, left, aligned, got[s][u]);
+               }
+             });
 }
 
 }  // namespace muster::cuda_peer

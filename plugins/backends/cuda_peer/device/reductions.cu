@@ -1,6 +1,8 @@
 // The program of one element type and group size: MUSTER_PEER_TYPE, MUSTER_PEER_RANKS.
 #include "plugins/backends/cuda_peer/device/line_reductions.cuh"
-#include "plugins/backends/cuda_peer/device/once_fused.cuh"
+#include "plugins/backends/cuda_peer/device/marked_fused.cuh"
+#include "plugins/backends/cuda_peer/device/marked_reductions.cuh"
+#include "plugins/backends/cuda_peer/device/once.cuh"
 #include "plugins/backends/cuda_peer/device/pulled_reductions.cuh"
 #include "plugins/backends/cuda_peer/device/staged_reductions.cuh"
 
@@ -16,18 +18,17 @@ constexpr unsigned kTogether = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
     body;                                                                  \
   }
 
-// How many lines a thread takes at once.
-constexpr unsigned kWide = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
-constexpr unsigned kMany = MUSTER_PEER_RANKS <= 2 ? 3 : kWide;
 // How many packets a thread reads of each rank at once.
 constexpr unsigned kPulled = MUSTER_PEER_RANKS <= 2 ? 4 : MUSTER_PEER_RANKS <= 4 ? 2 : 1;
-// A row of 8192 elements of 16 bits has 137 lines: one round of 48 groups of lanes.
-constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 3 : 1;
+// How many packets of a row a thread has at most.
+constexpr unsigned kRow = MUSTER_PEER_RANKS <= 4 ? 2 : 1;
 
 MUSTER_KERNEL(all_reduce_one_shot_push, kTogether,
               (all_reduce_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
-MUSTER_KERNEL(all_reduce_one_shot_push_wide, kTogether,
-              (all_reduce_lines<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kMany, kWide>(args)))
+MUSTER_KERNEL(all_reduce_marked_push, kTogether,
+              (all_reduce_marked<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
+MUSTER_KERNEL(all_reduce_marked_push_stream, kTogether,
+              (all_reduce_marked_stream<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(all_reduce_two_shot_push, kTogether,
               (all_reduce_two_shot<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))
 MUSTER_KERNEL(reduce_scatter_push, kTogether,
@@ -40,15 +41,8 @@ MUSTER_KERNEL(all_reduce_pull, 1,
               (all_reduce_pulled<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kPulled>(args)))
 MUSTER_KERNEL(reduce_scatter_pull, 1,
               (reduce_scatter_pulled<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kPulled>(args)))
-// Few rows: in registers, at most 384 threads. Many rows: in shared memory, one block exchanges while
-// another one norms.
-extern "C" __global__ void __launch_bounds__(384, 1)
-    all_reduce_rmsnorm_push(const __grid_constant__ Args args) {
-  if (args.once == 1) {
-    all_reduce_rmsnorm_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args);
-  } else {
-    all_reduce_rmsnorm_once<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow>(args);
-  }
-}
+// Rows in registers, and in shared memory, where one block exchanges while another one norms.
+MUSTER_KERNEL(all_reduce_rmsnorm_push, 1,
+              (all_reduce_rmsnorm_in_registers<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, kRow>(args)))
 MUSTER_KERNEL(all_reduce_rmsnorm_push_rows, kTogether,
               (all_reduce_rmsnorm_rows<MUSTER_PEER_TYPE, MUSTER_PEER_RANKS, 1>(args)))

@@ -189,6 +189,13 @@ __device__ __forceinline__ void store_data(Byte* at, long long left, bool aligne
   }
 }
 
+// The sum over the lanes of a warp, the same in all.
+__device__ __forceinline__ float sum_over_warp(float mine) {
+#pragma unroll
+  for (int o = 16; o > 0; o /= 2) mine += __shfl_xor_sync(0xffffffffu, mine, o);
+  return mine;
+}
+
 __device__ __forceinline__ bool multiple_of(Word unit, const void* a, const void* b, Word c) {
   return ((reinterpret_cast<Word>(a) | reinterpret_cast<Word>(b) | c) & (unit - 1)) == 0;
 }
