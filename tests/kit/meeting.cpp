@@ -90,9 +90,9 @@ Meeting::Turn Meeting::lay_down(const plugin::Group& group, const muster_call* c
     lay_message(group, sends ? Pair{rank, peer} : Pair{peer, rank}, std::move(made), turn);
   };
   const std::lock_guard lock(mutex_);
-  for (uint32_t i = 0; i < count; ++i) need_present(rank, calls[i]);
+  for (uint32_t i = 0; i < count; ++i) need_present(rank, MUSTER_AT(muster_call, calls, i));
   for (uint32_t i = 0; i < count; ++i) {
-    const muster_call& call = calls[i];
+    const muster_call& call = MUSTER_AT(muster_call, calls, i);
     switch (call.op) {
       case MUSTER_SEND:
         message(true, call, call.peer, call.count);

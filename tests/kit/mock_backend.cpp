@@ -133,7 +133,8 @@ muster_backend make_table(int32_t priority, uint32_t optional) {
   if ((optional & kMockBatch) != 0) {
     table.execute_batch = [](muster_backend_group* g, const muster_call* calls, uint32_t count) {
       return on_group(g, [&](BackendMock& mock, MockGroup& group) {
-        for (uint32_t i = 0; i < count; ++i) mock.record(group, "execute_batch", calls[i]);
+        for (uint32_t i = 0; i < count; ++i)
+          mock.record(group, "execute_batch", MUSTER_AT(muster_call, calls, i));
         mock.execute_batch(group, calls, count);
       });
     };
@@ -302,7 +303,7 @@ IdleBackend::IdleBackend(const std::string& id, int32_t priority, uint32_t optio
   ON_CALL(*this, test).WillByDefault(::testing::Return(true));
   ON_CALL(*this, execute_batch)
       .WillByDefault([this](MockGroup& group, const muster_call* calls, uint32_t count) {
-        for (uint32_t i = 0; i < count; ++i) execute(group, calls[i]);
+        for (uint32_t i = 0; i < count; ++i) execute(group, MUSTER_AT(muster_call, calls, i));
       });
 }
 

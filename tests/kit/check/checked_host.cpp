@@ -41,7 +41,6 @@ void pass_on_instance(muster_host& host) {
   host.record = [](const muster_host* h, const char* subject, const char* verdict,
                    const char* reason) { real(h)->record(real(h), subject, verdict, reason); };
   host.option = [](const muster_host* h, const char* key) { return real(h)->option(real(h), key); };
-  host.artifact_dir = [](const muster_host* h) { return real(h)->artifact_dir(real(h)); };
   host.kernel = [](const muster_host* h, const muster_kernel_key* key) {
     return real(h)->kernel(real(h), key);
   };

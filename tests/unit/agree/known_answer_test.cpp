@@ -233,7 +233,7 @@ TEST_F(KnownAnswer, GivenRulesWithLimitsThenEveryQuestionIsOneThatTheyTake) {
   std::mutex mutex;
   std::vector<uint64_t> asked;
   ON_CALL(backend.mock(), execute).WillByDefault([&](MockGroup& group, const muster_call& call) {
-    backend.execute(group, call);
+    group.execute(call);
     const std::lock_guard lock(mutex);
     asked.push_back(call.selection_bytes);
   });

@@ -1,12 +1,9 @@
 // Opening a plugin: its tables, its configured options, its facts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <cstdlib>
 #include <utility>
 
-#include "core/base/scratch_directory.hpp"
 #include "tests/unit/query/optioned_plugin.hpp"
 
 namespace muster::testing {
@@ -227,25 +224,6 @@ TEST(PluginProbe, GivenAFactWithoutKeyOrValueThenTheProbeFails) {
     EXPECT_EQ(status.code(), MUSTER_INTERNAL);
     EXPECT_THAT(status.cause(), HasSubstr("plugin optioned: it reported a fact without"));
   }
-}
-
-TEST(PluginHost, GivenAPluginThatKeepsArtifactsThenTheirDirectoryIsTheUsersAlone) {
-  const ScratchDirectory home("test");
-  const char* const before = std::getenv("XDG_CACHE_HOME");
-  const std::string kept = before == nullptr ? "" : before;
-  setenv("XDG_CACHE_HOME", home.path().c_str(), 1);
-  const Opening opening;
-  const muster_host& host = opening.plugin->host();
-  const char* const directory = host.artifact_dir(&host);
-  if (before == nullptr) {
-    unsetenv("XDG_CACHE_HOME");
-  } else {
-    setenv("XDG_CACHE_HOME", kept.c_str(), 1);
-  }
-  ASSERT_STREQ(directory, (home.path() + "/muster/artifacts/optioned").c_str());
-  struct stat status {};
-  ASSERT_EQ(stat(directory, &status), 0);
-  EXPECT_EQ(status.st_mode & 0777u, 0700u);
 }
 
 TEST(PluginHost, GivenAStatusOfThePluginThenItsCauseNamesThePlugin) {
