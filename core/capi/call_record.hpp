@@ -29,17 +29,17 @@ inline Status check_call(const char* function, const muster_group* group, const 
                 "make the record with muster_call_init");
 }
 
-// False when a field of a later header is set, which this runtime would not do.
+// False when a field of a later header is set, which this runtime would not do; the copy then keeps
+// the program's struct_size, for the refusal.
 inline bool copy_call(const muster_call& call, muster_call* out) {
-  bool known = true;
   if (call.struct_size == sizeof(*out)) [[likely]] {
     *out = call;
   } else {
     *out = muster_call{};
-    known = copy_record(&call, out, sizeof(*out));
+    if (!copy_record(&call, out, sizeof(*out))) return false;
+    out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
   }
-  out->struct_size = MUSTER_CALL_SIZE;  // what backends get, whatever the program's header knew
-  return known;
+  return true;
 }
 
 // Copies a record, and makes it ready to run.

@@ -94,4 +94,4 @@ class SkeletonBackend {
 
 // Backend, group, id, version, vendor; then the environment variables and the files whose change
 // makes a cached probe stale, separated by spaces.
-MUSTER_PLUGIN(SkeletonBackend, SkeletonGroup, "skeleton", MUSTER_VERSION, "muster", "", "");
+MUSTER_PLUGIN(SkeletonBackend, SkeletonGroup, "skeleton", "0.1.0", "muster", "", "");

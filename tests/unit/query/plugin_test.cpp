@@ -142,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(
         SpoiltTable{"options", [](muster_backend& t) { t.options = nullptr; }, "options table"},
         SpoiltTable{"name_of_an_option",
                     [](muster_backend& t) {
-                      static const muster_option nameless{};
+                      static const muster_option nameless{.struct_size = MUSTER_OPTION_SIZE};
                       t.options = &nameless;
                       t.option_count = 1;
                     },
