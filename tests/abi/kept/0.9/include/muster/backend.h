@@ -25,8 +25,8 @@ typedef struct muster_backend_group muster_backend_group;
 typedef struct muster_request muster_request;
 
 /* Where probe writes its facts: canonical key/value pairs, compared and exchanged as bytes. A later
- * put of a key replaces the earlier. Keys are [a-z0-9_.]+, values UTF-8 without control characters,
- * 4 KiB at most together per backend. */
+ * put of a key replaces the earlier. Keys are [a-z0-9_.]+ of 63 characters at most, values UTF-8
+ * without control characters, 4 KiB at most together per backend. */
 typedef struct muster_fact_sink {
   uint32_t struct_size;
   uint32_t reserved;
@@ -102,7 +102,7 @@ typedef struct muster_offer_query {
   const char* (*fact)(void* context, uint32_t rank, const char* key);
   /* As muster_host.group_option. Valid until offer returns. [setup-thread] [local] [no-block] */
   const char* (*option)(void* context, const char* key);
-  /* Adds a rule; it is copied. [setup-thread] [local] [no-block] */
+  /* Adds a rule; it is copied. An offer has 4096 at most. [setup-thread] [local] [no-block] */
   void (*add_rule)(void* context, const muster_rule* rule);
   /* Says why something is not offered; shown by explain. The text is copied. [setup-thread] [local]
    * [no-block] */

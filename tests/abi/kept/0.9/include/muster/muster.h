@@ -154,8 +154,8 @@ MUSTER_API void muster_group_abort(muster_group* group);
 MUSTER_API uint32_t muster_group_rank(const muster_group* group);
 MUSTER_API uint32_t muster_group_size(const muster_group* group);
 MUSTER_API const char* muster_group_name(const muster_group* group);
-/* Makes sure that compositions find `bytes` of scratch of this memory kind without growing it
- * later. [local] */
+/* Makes sure that compositions find `bytes` of scratch of this memory kind (MUSTER_MEMORY_DEFAULT:
+ * the group's) without growing it later. [local] */
 MUSTER_API MUSTER_OWN muster_status* muster_group_reserve(muster_group* group, muster_memory memory,
                                                           uint64_t bytes);
 
