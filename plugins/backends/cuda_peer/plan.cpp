@@ -20,7 +20,8 @@ constexpr uint64_t kLeastPart = 2048;       // bytes of a row that a block of a 
 constexpr uint32_t kRowsAhead = 1;
 constexpr uint64_t kTurnBytes = (kManyThreads - 32) * 16;
 constexpr uint64_t kSmallStep = 4096;
-constexpr uint64_t kStepsWanted = 2;  // of a block, so that sending and reducing overlap
+constexpr uint64_t kLongPull = 64 << 20;  // of a piece: from here on half of the blocks are ahead
+constexpr uint64_t kStepsWanted = 2;      // of a block, so that sending and reducing overlap
 
 constexpr uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 constexpr uint64_t round_up(uint64_t a, uint64_t unit) { return divide_up(a, unit) * unit; }
@@ -97,10 +98,11 @@ void shape_stages(Plan& plan, uint32_t ranks, const Room& room) {
 // Small blocks on many multiprocessors, then larger ones, then several rounds.
 void shape_pulls(Plan& plan, const Room& room) {
   const uint64_t packets = divide_up(plan.piece, 16);
-  const uint64_t needed = round_up(divide_up(packets, room.stage_blocks), 32);
+  const uint32_t most =
+      plan.piece < kLongPull ? room.stage_blocks : std::max(room.stage_blocks / 2, 1u);
+  const uint64_t needed = round_up(divide_up(packets, most), 32);
   plan.threads = static_cast<uint32_t>(std::clamp<uint64_t>(needed, kFewThreads, kManyThreads));
-  plan.blocks = static_cast<uint32_t>(
-      std::min<uint64_t>(divide_up(packets, plan.threads), room.stage_blocks));
+  plan.blocks = static_cast<uint32_t>(std::min<uint64_t>(divide_up(packets, plan.threads), most));
 }
 
 // Rows in registers; few ones are spread over several multiprocessors each. False: they do not fit.

@@ -107,6 +107,17 @@ TEST(Plan, GivenSmallMessagesThenBlocksAreAsLargeAsWasMeasured) {
   EXPECT_EQ(threads(2 << 20), 512u);
 }
 
+TEST(Plan, GivenALongPullThenHalfOfTheBlocksRead) {
+  const auto blocks = [](uint64_t bytes, const Room& room) {
+    return plan_of(MUSTER_REDUCE_SCATTER, bytes, 2, Algorithm::kOneShotPull, room).blocks;
+  };
+  EXPECT_EQ(blocks((64 << 20) - 64, kDevice), kDevice.stage_blocks);
+  EXPECT_EQ(blocks(64 << 20, kDevice), kDevice.stage_blocks / 2);
+  Room one = kShared;
+  one.stage_blocks = 1;
+  EXPECT_EQ(blocks(64 << 20, one), 1u);
+}
+
 TEST(Plan, GivenPullsThenALaunchFitsTheChannelsOfStages) {
   for (const muster_op op : kOps) {
     for (uint64_t bytes = 16; bytes < uint64_t{1} << 33; bytes *= 4) {
