@@ -5,7 +5,7 @@ Compared is a library made of the headers, in C with debug information, so that 
 functions of libmuster with the versions of its script, and one more that takes every struct, those of plugins included. libmuster
 itself must export just these functions, each with this version.
 
-usage: abidiff.py --library FILE --include DIR --script FILE --golden FILE --cc CC [--update]
+usage: abidiff.py --built FILE --include DIR --script FILE --golden FILE --cc CC [--update]
 """
 import argparse
 import platform
@@ -37,7 +37,7 @@ def make(asked, folder):
     code, script, made = folder / "boundary.c", folder / "boundary.version", folder / "libmuster.so"
     code.write_text(source(abi_headers.parse(asked.include / "muster")))
     script.write_text(asked.script.read_text().replace("global:\n", f"global:\n    {STRUCTS};\n", 1))
-    soname = re.search(r"\(SONAME\).*\[(.*)\]", output("readelf", "-dW", asked.library))[1]
+    soname = re.search(r"\(SONAME\).*\[(.*)\]", output("readelf", "-dW", asked.built))[1]
     subprocess.run([asked.cc, "-std=c11", "-g", "-w", "-shared", "-fPIC", f"-Wl,-soname,{soname}",
                     f"-Wl,--version-script={script}", "-I", asked.include, code, "-o", made], check=True)
     return made
@@ -54,7 +54,7 @@ def exported(file):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    for name in ("library", "include", "script", "golden"):
+    for name in ("built", "include", "script", "golden"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--cc", default="cc")
     arguments.add_argument("--update", action="store_true", help="write the golden file instead of comparing")
@@ -68,11 +68,11 @@ def main():
             asked.golden.write_text(output(*DESCRIBE, made))
             return 0
         compared = subprocess.run(["abidiff", asked.golden, made], capture_output=True, text=True)
-        apart = exported(asked.library) ^ exported(made)
+        apart = exported(asked.built) ^ exported(made)
     if compared.returncode != 0:
         print(compared.stdout + compared.stderr + REMEDY)
     for name in sorted(apart):
-        print(f"{name} is not in both of {asked.library} and headers with {asked.script}")
+        print(f"{name} is not in both of {asked.built} and headers with {asked.script}: declare it, give it a version there, or take it out of both")
     return 1 if compared.returncode != 0 or apart else 0
 
 

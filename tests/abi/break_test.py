@@ -146,7 +146,7 @@ class AbiDiff(Gates):
         library = self.root / "libmuster.so"
         subprocess.run([CC, "-x", "c", "-shared", "-fPIC", "-Wl,-soname,libmuster.so.0", f"-Wl,--version-script={self.script}",
                         "-o", library, "-"], input="".join(f"void {name}(void) {{}}\n" for name in names), text=True, check=True)
-        result = self.check("abidiff.py", "--library", library, "--include", self.include, "--script", self.script,
+        result = self.check("abidiff.py", "--built", library, "--include", self.include, "--script", self.script,
                             "--golden", f"{GOLDEN}/libmuster.abi", "--cc", CC)
         if result[0] == 77:
             self.skipTest(result[1])
