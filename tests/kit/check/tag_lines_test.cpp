@@ -35,7 +35,8 @@ std::vector<Pointer> functions_of(const Table& table, size_t first) {
 }
 
 TEST(TagLines, GivenABackendWithEverySlotThenTheGuardStandsBeforeEachOfThem) {
-  MockBackend mock("guarded", 50,
+  // As long as the process, which guards one plugin.
+  static MockBackend mock("guarded", 50,
                    testing::kMockStart | testing::kMockBatch | testing::kMockMemory |
                        testing::kMockCapture | testing::kMockAsyncError | testing::kMockAbort);
   const muster_entry* const guarded = guard_plugin(*mock.entry());

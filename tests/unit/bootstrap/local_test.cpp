@@ -156,6 +156,25 @@ TEST_F(Local, GivenTheLauncherIsGone_WhenAsking_ThenTheStatusSaysSo) {
   serving_ = std::thread([] {});
 }
 
+TEST_F(Local, GivenValuesForSoManyReaders_WhenAllHaveRead_ThenOnlyTheOthersAreHeld) {
+  const uint32_t generation = join(0);
+  for (uint32_t reader : {1, 2}) ASSERT_EQ(join(reader), generation);
+  ASSERT_TRUE(rank(0).put(generation, "for anybody", "x").ok());
+  ASSERT_TRUE(rank(0).put(generation, "for #x", "x").ok());
+  for (int turn = 0; turn < 50; ++turn) {
+    const std::string key = "turn " + std::to_string(turn) + "#2";
+    ASSERT_TRUE(rank(0).put(generation, key, key).ok());
+    for (uint32_t reader : {1, 2}) {
+      EXPECT_EQ(rank(reader).get(generation, 0, key, far_deadline()).value(), key);
+      EXPECT_EQ(rank(reader).get(generation, 0, "for anybody", far_deadline()).value(), "x");
+    }
+  }
+  over_ = true;
+  serving_.join();
+  EXPECT_EQ(server_->held(), 2u);
+  serving_ = std::thread([] {});
+}
+
 TEST_F(Local, GivenWrongRequests_WhenAsked_ThenEachIsRefused) {
   uint32_t generation = join(0);
   EXPECT_EQ(rank(0).get(generation, kSize, "key", far_deadline()).status().code(),

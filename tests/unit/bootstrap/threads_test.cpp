@@ -94,6 +94,24 @@ TEST_F(Threads, GivenARankThatPutAndLeft_WhenOthersReadIt_ThenTheValueIsStillThe
   EXPECT_THAT(more.status().cause(), HasSubstr("rank 0 has left the world"));
 }
 
+TEST_F(Threads, GivenManyExchanges_WhenAllHaveRead_ThenNothingIsHeld) {
+  as_threads(kSize, [&](uint32_t rank) {
+    auto world = join(rank);
+    ASSERT_TRUE(world.ok());
+    const std::vector<uint32_t> lone{rank};
+    for (int turn = 0; turn < 100; ++turn) {
+      ASSERT_TRUE((*world)->all_gather(all_, 1, "gathered", far_deadline()).ok());
+      ASSERT_TRUE((*world)->broadcast(all_, 1, 3, "broadcast", far_deadline()).ok());
+      ASSERT_TRUE((*world)->barrier(lone, 10 + rank, far_deadline()).ok());
+      ASSERT_TRUE((*world)->broadcast(lone, 10 + rank, 0, "to itself", far_deadline()).ok());
+    }
+    // Who passes a barrier knows that all have read what was before it.
+    ASSERT_TRUE((*world)->barrier(all_, 2, far_deadline()).ok());
+    EXPECT_LE(threads_held(threads_), 2 * kSize) << "of this barrier and the next one";
+    ASSERT_TRUE((*world)->barrier(all_, 2, far_deadline()).ok());
+  });
+}
+
 TEST_F(Threads, GivenAWrongSeat_WhenJoining_ThenItIsRefused) {
   EXPECT_EQ(join(kSize).status().code(), uint32_t{MUSTER_INVALID_ARGUMENT});
   EXPECT_THAT(join(kSize).status().cause(), HasSubstr("thread rank 8 is outside"));
