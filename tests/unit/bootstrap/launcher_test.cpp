@@ -58,7 +58,8 @@ TEST_F(Launcher, GivenAWorld_WhenLaunched_ThenItsRanksMeet) {
 
 TEST_F(Launcher, GivenAKilledRank_WhenOthersWaitForIt_ThenTheyEndByThemselves) {
   EXPECT_EQ(launch_quietly({.command = {MUSTER_LAUNCHED_RANK, "lose-rank-1"}, .ranks = 3}), 137);
-  EXPECT_THAT(said_, ContainsRegex("^rank 1 \\(pid [0-9]+\\) was killed by signal 9\n$"));
+  EXPECT_THAT(said_,
+              ContainsRegex("^rank 1 \\(pid [0-9]+\\) was killed by signal 9 \\(Killed\\)\n$"));
 }
 
 TEST_F(Launcher, GivenARankThatFails_WhenLaunched_ThenItsCodeIsReturned) {

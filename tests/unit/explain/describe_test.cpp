@@ -63,14 +63,14 @@ TEST(Describe, GivenTextThatIsNoUtf8ThenTheJsonIsStillValid) {
 }
 
 TEST(Describe, GivenPluginsThenTheTextHasOneLineForEach) {
-  const std::string text = describe_plugins_text(some_plugins(), false);
+  const std::string text = describe_plugins_text(some_plugins(), {}, false);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
   EXPECT_THAT(text, HasSubstr("3 plugins, 1 usable"));
   EXPECT_THAT(text, HasSubstr("(it is no ELF file)"));
 }
 
 TEST(Describe, GivenOnlyFailuresAreAskedForThenThoseSwitchedOffAreAmongThem) {
-  const std::string text = describe_plugins_text(some_plugins(), true);
+  const std::string text = describe_plugins_text(some_plugins(), {}, true);
   EXPECT_THAT(text, HasSubstr("bad.so"));
   EXPECT_THAT(text, HasSubstr("off.so"));
   EXPECT_THAT(text, Not(HasSubstr("good.so")));
