@@ -69,6 +69,18 @@ TEST(Describe, GivenPluginsThenTheTextHasOneLineForEach) {
   EXPECT_THAT(text, HasSubstr("(it is no ELF file)"));
 }
 
+TEST(Describe, GivenWhatIsConfiguredInVainThenItIsAmongTheFailuresAndCountsAsNoPlugin) {
+  const std::vector<Record> records = {
+      {Stage::kDiscover, "acme", "missing", "no plugin with this id", "/etc/muster.toml:2:1"},
+      {Stage::kDiscover, "/usr/lib/muster", "missing", "no such directory", ""},
+      {Stage::kCheck, "acme", "missing", "of another stage", "/etc/muster.toml:2:1"}};
+  const std::string text = describe_plugins_text(some_plugins(), records, true);
+  EXPECT_THAT(text, HasSubstr("no plugin with this id (by /etc/muster.toml:2:1)\n2 of 3 plugins"));
+  EXPECT_THAT(text, Not(HasSubstr("no such directory")));
+  EXPECT_THAT(text, Not(HasSubstr("of another stage")));
+  EXPECT_THAT(describe_plugins_text(some_plugins(), records, false), Not(HasSubstr("acme")));
+}
+
 TEST(Describe, GivenOnlyFailuresAreAskedForThenThoseSwitchedOffAreAmongThem) {
   const std::string text = describe_plugins_text(some_plugins(), {}, true);
   EXPECT_THAT(text, HasSubstr("bad.so"));
