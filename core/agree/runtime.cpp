@@ -198,35 +198,85 @@ Mode mode_of(const Config& config, const std::string& id, std::string_view group
   return settings.mode ? settings.mode->value : Mode::kPreferred;
 }
 
+namespace {
+
+Status configure(muster_runtime& runtime, const muster_runtime_options& options) {
+  Result<Config> config = load_config(
+      config_inputs_of_process(options.config_file == nullptr ? "" : options.config_file,
+                               options.config_text == nullptr ? "" : options.config_text));
+  if (!config.ok()) return config.take_status();
+  runtime.config = std::move(*config);
+  if (runtime.config.log_level.source.kind != Source::Kind::kDefault) {
+    set_log_level(level_from(runtime.config.log_level.value));
+  }
+  return Status();
+}
+
+Status find_plugins(muster_runtime& runtime, const muster_runtime_options& options) {
+  DiscoveryInputs inputs;
+  inputs.config = &runtime.config;
+  inputs.directories = plugin_directories(runtime.config);
+  inputs.in_process = std::span<const muster_entry* const>(options.builtin, options.builtin_count);
+  runtime.found = discover(inputs, runtime.records);
+  runtime.start_times.done("discovery");
+  Status mistake = open_plugins(runtime);
+  runtime.start_times.done("opening plugins");
+  runtime.kernels.add_found(runtime.found, runtime.config, runtime.records);
+  runtime.start_times.done("kernels");
+  return mistake;
+}
+
+// What the other ranks are to know of this one, its failure included; failure is added to.
+RankRecord record_of(muster_runtime& runtime, int32_t device, bool builds, Status& failure) {
+  RankRecord record;
+  record.version = MUSTER_VERSION;
+  record.node = this_node();
+  record.process = this_process();
+  record.device = device;
+  record.policy_digest = digest_of(policy_text(runtime.config)).text();
+  record.policy_sources = policy_sources(runtime.config);
+  if (failure.ok()) failure = fill_plugins(runtime, record);
+  record.memory_kinds = kinds_of_memory(runtime.plugins);
+  record.kernels = runtime.kernels.ready();
+  record.builds = builds;
+  if (failure.ok()) {
+    Result<std::unique_ptr<NodeChannel>> channel = NodeChannel::listen(runtime.world->rank());
+    if (channel.ok()) {
+      runtime.channel = std::move(*channel);
+      record.channel = runtime.channel->address();
+    } else {
+      failure = channel.take_status();
+    }
+  }
+  record.failure = failure.message();
+  return record;
+}
+
+// The records of all ranks, decoded and found to go together.
+Status take_ranks(muster_runtime& runtime, const std::vector<std::string>& encoded) {
+  for (const std::string& bytes : encoded) {
+    Result<RankRecord> decoded = decode_rank_record(bytes);
+    if (!decoded.ok()) return decoded.take_status();
+    runtime.ranks.push_back(std::move(*decoded));
+  }
+  MUSTER_TRY(check_world(runtime.ranks));
+  runtime.places = places_of(runtime.ranks);
+  std::vector<const ReadyPacks*> ready;
+  for (const RankRecord& rank : runtime.ranks) ready.push_back(&rank.kernels);
+  runtime.kernels.agree(ready, runtime.records);
+  return Status();
+}
+
+}  // namespace
+
 Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_options& options) {
   auto runtime = std::make_unique<muster_runtime>();
   // A rank whose own part fails still joins the world, to tell the others why instead of letting
   // them wait.
-  Status failure;
-  Result<Config> config = load_config(
-      config_inputs_of_process(options.config_file == nullptr ? "" : options.config_file,
-                               options.config_text == nullptr ? "" : options.config_text));
-  if (config.ok()) {
-    runtime->config = std::move(*config);
-    if (runtime->config.log_level.source.kind != Source::Kind::kDefault) {
-      set_log_level(level_from(runtime->config.log_level.value));
-    }
-  } else {
-    failure = config.take_status();
-  }
+  Status failure = configure(*runtime, options);
   runtime->seat = {options.threads, options.thread_rank};
   runtime->start_times.done("configuration");
-
-  DiscoveryInputs inputs;
-  inputs.config = &runtime->config;
-  inputs.directories = plugin_directories(runtime->config);
-  inputs.in_process = std::span<const muster_entry* const>(options.builtin, options.builtin_count);
-  runtime->found = discover(inputs, runtime->records);
-  runtime->start_times.done("discovery");
-  Status mistake = open_plugins(*runtime);
-  runtime->start_times.done("opening plugins");
-  runtime->kernels.add_found(runtime->found, runtime->config, runtime->records);
-  runtime->start_times.done("kernels");
+  Status mistake = find_plugins(*runtime, options);
   if (failure.ok()) failure = std::move(mistake);
 
   Result<Joining> joining = choose_bootstrap(*runtime, options);
@@ -238,30 +288,11 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
   runtime->world = std::move(*world);
   runtime->start_times.done("joining the world");
 
-  RankRecord record;
-  record.version = MUSTER_VERSION;
-  record.node = this_node();
-  record.process = this_process();
-  record.device = options.device_plus_one - 1;
-  record.policy_digest = digest_of(policy_text(runtime->config)).text();
-  record.policy_sources = policy_sources(runtime->config);
-  if (failure.ok()) failure = fill_plugins(*runtime, record);
-  record.memory_kinds = kinds_of_memory(runtime->plugins);
-  record.kernels = runtime->kernels.ready();
   const bool background = runtime->config.kernels_build.value == "background";
   std::vector<std::string> lacking;
   if (background) lacking = plugins_that_lack_images(*runtime);
-  record.builds = !lacking.empty();
-  if (failure.ok()) {
-    Result<std::unique_ptr<NodeChannel>> channel = NodeChannel::listen(runtime->world->rank());
-    if (channel.ok()) {
-      runtime->channel = std::move(*channel);
-      record.channel = runtime->channel->address();
-    } else {
-      failure = channel.take_status();
-    }
-  }
-  record.failure = failure.message();
+  const RankRecord record =
+      record_of(*runtime, options.device_plus_one - 1, !lacking.empty(), failure);
   runtime->start_times.done("facts of this rank");
 
   std::vector<uint32_t> everyone(runtime->world->size());
@@ -270,16 +301,7 @@ Result<std::unique_ptr<muster_runtime>> start_runtime(const muster_runtime_optio
       runtime->world->all_gather(everyone, 0, encode(record), deadline);
   if (!failure.ok()) return failure;
   if (!encoded.ok()) return encoded.take_status();
-  for (const std::string& bytes : *encoded) {
-    Result<RankRecord> decoded = decode_rank_record(bytes);
-    if (!decoded.ok()) return decoded.take_status();
-    runtime->ranks.push_back(std::move(*decoded));
-  }
-  if (Status status = check_world(runtime->ranks); !status.ok()) return status;
-  runtime->places = places_of(runtime->ranks);
-  std::vector<const ReadyPacks*> ready;
-  for (const RankRecord& rank : runtime->ranks) ready.push_back(&rank.kernels);
-  runtime->kernels.agree(ready, runtime->records);
+  MUSTER_TRY(take_ranks(*runtime, *encoded));
   if (background) build_in_background(*runtime, lacking);
   std::vector<std::string> addresses;
   for (const RankRecord& rank : runtime->ranks)

@@ -3,7 +3,9 @@
 //
 // A world may be joined several times in one life of its ranks; every rank's k-th opening is
 // generation k, and generations never see each other's keys. A generation's values go when every
-// rank has left it. Not thread-safe. Equivalent to the key-value space of a PMI server.
+// rank has left it; before that, the value of a key that ends in "#<n>" goes with its n-th reader,
+// so that a world that exchanges for days stays small. Not thread-safe. Equivalent to the key-value
+// space of a PMI server.
 #ifndef MUSTER_CORE_BOOTSTRAP_KEY_STORE_HPP
 #define MUSTER_CORE_BOOTSTRAP_KEY_STORE_HPP
 
@@ -37,7 +39,9 @@ class KeyStore {
   Status put(uint32_t generation, uint32_t rank, std::string key, std::string value);
   // The value, or NULL when a later put can still bring it, or why it never comes. What a rank put
   // before it went stays readable.
-  Result<Value> get(uint32_t generation, uint32_t from_rank, const std::string& key) const;
+  Result<Value> get(uint32_t generation, uint32_t from_rank, const std::string& key);
+  // How many values are held.
+  size_t held() const;
 
  private:
   struct Rank {
@@ -45,8 +49,12 @@ class KeyStore {
     uint32_t inside = 0;
     std::optional<std::string> lost;
   };
+  struct Held {
+    Value value;
+    uint32_t readers;  // that have not come yet, 0: not counted
+  };
   struct Generation {
-    std::map<std::pair<uint32_t, std::string>, Value> values;
+    std::map<std::pair<uint32_t, std::string>, Held> values;
     std::vector<bool> left;  // by rank
   };
   void forget_if_over(uint32_t generation);

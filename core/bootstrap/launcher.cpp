@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -166,7 +167,8 @@ class Launch {
     pid_t pid = std::exchange(child.pid, 0);
     bool killed = WIFSIGNALED(status);
     int code = killed ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    std::string end = killed ? fmt::format("was killed by signal {}", WTERMSIG(status))
+    std::string end = killed ? fmt::format("was killed by signal {} ({})", WTERMSIG(status),
+                                           strsignal(WTERMSIG(status)))
                              : fmt::format("exited with code {}", code);
     server_->lose(rank, fmt::format("its process {} {}", pid, end));
     if (code == 0 || child.stopped) return;

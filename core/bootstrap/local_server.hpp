@@ -32,6 +32,8 @@ class LocalServer {
   // The rank's process has ended: "its process was killed by signal 9". What it still said is
   // served first.
   void lose(uint32_t rank, const std::string& cause);
+  // How many values are held for the ranks.
+  size_t held() const { return store_.held(); }
 
  private:
   struct Peer {

@@ -120,6 +120,11 @@ void threads_destroy(muster_threads* world) { delete world; }
 
 uint32_t threads_size(const muster_threads* world) { return world->store.size(); }
 
+size_t threads_held(muster_threads* world) {
+  const std::lock_guard lock(world->mutex);
+  return world->store.held();
+}
+
 const muster_bootstrap* threads_bootstrap() {
   static const muster_bootstrap table = {.struct_size = MUSTER_BOOTSTRAP_SIZE,
                                          .priority = 0,

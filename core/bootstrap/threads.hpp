@@ -26,6 +26,8 @@ Result<muster_threads*> threads_create(uint32_t size);
 // Takes NULL. After every rank has closed.
 void threads_destroy(muster_threads* world);
 uint32_t threads_size(const muster_threads* world);
+// How many values are held for the ranks.
+size_t threads_held(muster_threads* world);
 
 }  // namespace muster
 

@@ -129,9 +129,10 @@ World::World(const muster_bootstrap* table, muster_world* world, std::string nam
 
 World::~World() { table_->close(world_, deadline_after(kCloseBound)); }
 
-std::string World::next_key(uint64_t tag) {
+std::string World::next_key(uint64_t tag, size_t members) {
   std::lock_guard lock(mutex_);
-  return fmt::format("m/{:x}/{}", tag, sequence_[tag]++);
+  // The other members read it, see KeyStore.
+  return fmt::format("m/{:x}/{}#{}", tag, sequence_[tag]++, members - 1);
 }
 
 Result<std::string> World::get(uint32_t from_rank, const std::string& key, uint64_t deadline_ns) {
@@ -155,7 +156,8 @@ Result<std::vector<std::string>> World::all_gather(std::span<const uint32_t> ran
                                                    std::string_view bytes, uint64_t deadline_ns) {
   MUSTER_TRY(check_members(ranks, rank_, size_));
   if (table_->all_gather != nullptr) return gather_natively(ranks, tag, bytes, deadline_ns);
-  std::string key = next_key(tag);
+  if (ranks.size() == 1) return std::vector<std::string>{std::string(bytes)};
+  std::string key = next_key(tag, ranks.size());
   MUSTER_TRY(put(key, bytes));
   std::vector<std::string> parts(ranks.size());
   for (size_t i = 0; i < ranks.size(); ++i) {
@@ -206,7 +208,8 @@ Result<std::string> World::broadcast(std::span<const uint32_t> ranks, uint64_t t
     if (!parts.ok()) return parts.take_status();
     return std::move((*parts)[root_index]);
   }
-  std::string key = next_key(tag);
+  if (ranks.size() == 1) return std::string(bytes);
+  std::string key = next_key(tag, ranks.size());
   if (!is_root) return get(ranks[root_index], key, deadline_ns);
   MUSTER_TRY(put(key, bytes));
   return std::string(bytes);

@@ -57,7 +57,8 @@ class World {
 
  private:
   World(const muster_bootstrap* table, muster_world* world, std::string name);
-  std::string next_key(uint64_t tag);
+  // The next key of a tag, for an exchange that so many members take part in.
+  std::string next_key(uint64_t tag, size_t members);
   Status put(const std::string& key, std::string_view bytes);
   Result<std::string> get(uint32_t from_rank, const std::string& key, uint64_t deadline_ns);
   Result<std::vector<std::string>> gather_natively(std::span<const uint32_t> ranks, uint64_t tag,

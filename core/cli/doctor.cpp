@@ -15,6 +15,7 @@
 #include "core/agree/rank_record.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/survey.hpp"
+#include "core/explain/describe.hpp"
 #include "muster/entry.h"
 
 namespace muster::cli {
@@ -72,6 +73,13 @@ int run(bool json) {
     for (const std::string& directory : s.directories) {
       const bool exists = std::filesystem::is_directory(directory);
       findings.push_back({"plugin directory", directory + (exists ? "" : "  (missing)"), exists});
+    }
+    for (const Record& record : s.records.all()) {
+      // Directories are above.
+      if (!is_configured_in_vain(record) || record.subject.starts_with('/')) continue;
+      findings.push_back({"configuration",
+                          fmt::format("{}: {}: {}", record.source, record.subject, record.reason),
+                          false});
     }
     size_t usable = 0;
     for (const FoundPlugin& plugin : s.found) {

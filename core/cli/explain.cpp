@@ -230,6 +230,7 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("--layout", options->layout, "How roles cut the world: tp=8,ep=4");
   verb->add_option("--role", options->role, "The role whose group makes the call: tp, moe_ep, ...");
   verb->add_option("--of-rank", options->of_rank, "The group of that role that this rank is in")
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   verb->add_option("--memory", options->question.memory, "Memory kind")->capture_default_str();
   verb->add_option("--phase", options->question.phase, "eager, warmup, capture or piecewise")

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "core/explain/describe.hpp"
 #include "core/query/devices.hpp"
@@ -21,10 +22,13 @@ Status not_described(const std::string& path, const std::string& what) {
                 "says what may be left out");
 }
 
-// `given` over what may be left out; "" or the key that is unknown.
+// `given` over what may be left out; "" or which key is wrong.
 std::string fill_in(Json& given, const Json& otherwise) {
   for (const auto& [key, value] : given.items()) {
-    if (!otherwise.contains(key)) return key;
+    if (!otherwise.contains(key)) return fmt::format("there is no key '{}'", key);
+    const std::string_view wanted = otherwise[key].type_name();
+    if (value.type_name() != wanted)
+      return fmt::format("'{}' is a {}, not a {}", key, value.type_name(), wanted);
   }
   Json whole = otherwise;
   whole.update(given);
@@ -32,9 +36,9 @@ std::string fill_in(Json& given, const Json& otherwise) {
   return {};
 }
 
-// Makes a record of an entry that leaves something out.
-Status complete(const std::string& path, Json& rank) {
-  if (!rank.is_object()) return not_described(path, "a rank is no object");
+// Makes a record of an entry that leaves something out; "" or what is wrong with it.
+std::string complete(Json& rank) {
+  if (!rank.is_object()) return "it is no object";
   RankRecord nothing;
   nothing.version = MUSTER_VERSION;
   nothing.node = "this-node";
@@ -42,19 +46,24 @@ Status complete(const std::string& path, Json& rank) {
   nothing.device = -1;
   Json whole = Json::parse(encode(nothing));
   whole["count"] = 1;
-  std::string unknown = fill_in(rank, whole);
-  if (!unknown.empty()) return not_described(path, fmt::format("there is no key '{}'", unknown));
-  if (!rank["plugins"].is_object()) return not_described(path, "plugins is no object");
+  std::string wrong = fill_in(rank, whole);
+  if (!wrong.empty()) return wrong;
   for (auto& [id, plugin] : rank["plugins"].items()) {
-    if (!plugin.is_object()) return not_described(path, fmt::format("plugin {} is no object", id));
-    unknown = fill_in(plugin, {{"version", ""}, {"unusable", ""}, {"facts", Json::object()}});
-    if (!unknown.empty())
-      return not_described(path, fmt::format("plugin {} has no key '{}'", id, unknown));
+    if (!plugin.is_object()) return fmt::format("plugin {} is no object", id);
+    wrong = fill_in(plugin, {{"version", ""}, {"unusable", ""}, {"facts", Json::object()}});
+    if (!wrong.empty()) return fmt::format("plugin {}: {}", id, wrong);
   }
   const Json& count = rank["count"];
   if (!count.is_number_integer() || count < 1 || count > kMostRanks)
-    return not_described(path, fmt::format("a count is 1 to {}", kMostRanks));
-  return Status();
+    return fmt::format("a count is 1 to {}", kMostRanks);
+  return {};
+}
+
+// What the library says, without the number that it gives to the kind of error.
+std::string text_of(const Json::exception& error) {
+  const std::string text = error.what();
+  const size_t end = text.find("] ");
+  return end == std::string::npos ? text : text.substr(end + 2);
 }
 
 }  // namespace
@@ -64,17 +73,29 @@ Result<std::vector<RankRecord>> described_ranks(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  Json json = Json::parse(text.str(), nullptr, false);
   if (!file) return not_described(path, "it cannot be read");
+  Json json;
+  try {
+    json = Json::parse(text.str());
+  } catch (const Json::exception& error) {
+    return not_described(path, text_of(error));
+  }
   if (!json.is_object() || !json.contains("ranks") || !json["ranks"].is_array() ||
       json["ranks"].empty()) {
     return not_described(path, "it is no JSON object with a list of ranks");
   }
+  size_t entry = 0;
   for (Json& rank : json["ranks"]) {
-    MUSTER_TRY(complete(path, rank));
+    ++entry;
+    const std::string wrong = complete(rank);
+    if (!wrong.empty())
+      return not_described(path, fmt::format("entry {} of ranks: {}", entry, wrong));
     const auto count = rank["count"].get<int64_t>();
     Result<RankRecord> record = decode_rank_record(rank.dump());
-    if (!record.ok()) return record.take_status().within(path);
+    if (!record.ok()) {
+      return not_described(path,
+                           fmt::format("entry {} of ranks: {}", entry, record.status().cause()));
+    }
     if (records.size() + static_cast<size_t>(count) > kMostRanks)
       return not_described(path, fmt::format("it has more than {} ranks", kMostRanks));
     for (int64_t i = 0; i < count; ++i) {

@@ -50,7 +50,7 @@ int run(const Options& options) {
     return kOk;
   }
   if (!options.failed) std::fputs(describe_kernels_text(kernels).c_str(), stdout);
-  std::fputs(describe_plugins_text(s.found, options.failed).c_str(), stdout);
+  std::fputs(describe_plugins_text(s.found, s.records.all(), options.failed).c_str(), stdout);
   return kOk;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string_view>
 
 #include "core/base/names.hpp"
@@ -79,6 +80,12 @@ int main(int argc, char** argv) {
   }
   try {
     return context.run();
+  } catch (const std::bad_alloc&) {
+    std::fputs(
+        "muster: there is not enough memory for this\n"
+        "        use smaller --sizes, fewer ranks or fewer tokens\n",
+        stderr);
+    return kFailed;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "muster: %s\n", error.what());
     return kFailed;

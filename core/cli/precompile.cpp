@@ -266,7 +266,8 @@ void add_precompile(CLI::App& app, Context& context) {
             return good ? std::string() : "an architecture is letters, digits, - and _";
           },
           "NAME"));
-  verb->add_option("--ranks", options->ranks, "Only kernels of devices, for groups of this size");
+  verb->add_option("--ranks", options->ranks, "Only kernels of devices, for groups of this size")
+      ->check(CLI::Range(1, 1024));
   verb->add_option("--pack", options->pack,
                    "Also put the chosen kernels of devices into this file: a plugin for machines "
                    "that cannot build them (NAME.so)");

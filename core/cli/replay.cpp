@@ -214,7 +214,8 @@ void add_replay(CLI::App& app, Context& context) {
       app.add_subcommand("replay", "Run the collectives that a published model makes per step");
   verb->add_option("workload", options->workload, "A workload's name, or a file");
   add_rank_options(*verb, options->ranks);
-  verb->add_option("--tokens", options->tokens, "Tokens of the step (default: the workload's)");
+  verb->add_option("--tokens", options->tokens, "Tokens of the step (default: the workload's)")
+      ->check(CLI::Range(1, 1'000'000'000));
   verb->add_option("--layout", options->layout,
                    "Sizes of the layout, NAME=NUMBER: tp=2,ep=2 (default: the workload's)")
       ->delimiter(',');

@@ -84,6 +84,18 @@ class Discovery {
     }
   }
 
+  // Backends that the configuration counts on and nobody brings: mostly slips of the pen.
+  void missing_backends() {
+    for (const auto& [id, settings] : config_.backends) expect(id, source_of(settings));
+    for (const GroupSettings& group : config_.groups) {
+      for (const auto& [id, settings] : group.backends) expect(id, source_of(settings));
+    }
+    for (const PolicyRule& rule : config_.rules) {
+      for (const std::string& id : rule.prefer.value_or(std::vector<std::string>()))
+        expect(id, rule.source.text());
+    }
+  }
+
   std::vector<FoundPlugin> take() { return std::move(found_); }
 
  private:
@@ -120,7 +132,8 @@ class Discovery {
       });
       if (first != found_.end()) {
         found.state = PluginState::kRefused;
-        found.reason = fmt::format("duplicate id {}: {} came first", found.entry.id, first->path);
+        found.reason = fmt::format("duplicate id {}: {} came first and serves; remove one of them",
+                                   found.entry.id, first->path);
       } else {
         prober_.decide(judged);
       }
@@ -128,6 +141,23 @@ class Discovery {
     records_.add(
         {found.stage, found.path, plugin_state_name(found.state), found.reason, found.source});
     found_.push_back(std::move(found));
+  }
+
+  void expect(const std::string& id, const std::string& source) {
+    const bool known = std::any_of(found_.begin(), found_.end(), [&](const FoundPlugin& plugin) {
+      return plugin.entry.id == id;
+    });
+    if (!known && !source.empty()) {
+      record(id, "missing", "no plugin with this id is in the plugin directories", source);
+    }
+  }
+
+  // Where a section says something of a backend, "" when it only turns it off.
+  static std::string source_of(const BackendSettings& settings) {
+    if (settings.mode && settings.mode->value != Mode::kOff) return settings.mode->source.text();
+    if (settings.mode) return {};
+    if (settings.priority) return settings.priority->source.text();
+    return settings.options.empty() ? "" : settings.options.begin()->second.source.text();
   }
 
   std::string source_of(const std::string& directory) const {
@@ -158,6 +188,7 @@ std::vector<FoundPlugin> discover(const DiscoveryInputs& inputs, Records& record
     if (entry != nullptr) discovery.in_process(*entry);
   }
   for (const std::string& directory : inputs.directories) discovery.directory(directory);
+  discovery.missing_backends();
   return discovery.take();
 }
 

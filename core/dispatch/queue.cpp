@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "core/base/wait.hpp"
 #include "core/dispatch/checked.hpp"
 #include "core/dispatch/dispatch.hpp"
 
@@ -95,20 +96,49 @@ bool CallQueue::progress(muster_work* work) {
 }
 
 bool CallQueue::test(muster_work* work) {
-  if (work->backend != nullptr) return work->done || progress(work);
+  if (work->backend != nullptr) return work->done || progress(work) || give_up_if_aborted(work);
   const std::lock_guard<std::mutex> lock(mutex_);
   return work->done;
 }
 
-void CallQueue::wait(muster_work* work) {
-  if (work->backend != nullptr) {
+// Its request stays the backend's, until group_destroy.
+void CallQueue::give_up(muster_work* work, Status why) {
+  work->failure = Status(call_failed(group_, work->call, why.release()));
+  work->done = true;
+  work->request = nullptr;
+  started_.erase(std::remove(started_.begin(), started_.end(), work), started_.end());
+}
+
+bool CallQueue::give_up_if_aborted(muster_work* work) {
+  if (group_.context.aborted.load(std::memory_order_acquire) == 0) return false;
+  give_up(work, Status(MUSTER_ABORTED, "the group was aborted before it was done"));
+  return true;
+}
+
+void CallQueue::wait_for_backend(muster_work* work) {
+  const uint64_t deadline = now_ns() + group_.context.timeout_ns;
+  while (true) {
     // Everything outstanding is looked at: the call that is waited for may need another one to move
     // on.
-    while (!work->done) {
-      const std::vector<muster_work*> outstanding = started_;
-      for (muster_work* other : outstanding) progress(other);
-      if (!work->done) sched_yield();
+    const std::vector<muster_work*> outstanding = started_;
+    for (muster_work* other : outstanding) progress(other);
+    // As muster_host.wait, which nothing makes a backend's test come to.
+    if (work->done || give_up_if_aborted(work)) return;
+    if (now_ns() > deadline) {
+      return give_up(work, Status(MUSTER_DEADLINE_EXCEEDED,
+                                  fmt::format("backend {} has not ended it in {} ms",
+                                              work->backend->plugin->id(),
+                                              group_.context.timeout_ns / 1'000'000),
+                                  "look whether every rank makes the same calls in the same order, "
+                                  "and waits for them; the limit is [group] timeout_ms"));
     }
+    sched_yield();
+  }
+}
+
+void CallQueue::wait(muster_work* work) {
+  if (work->backend != nullptr) {
+    if (!work->done) wait_for_backend(work);
     return;
   }
   std::unique_lock<std::mutex> lock(mutex_);

@@ -36,7 +36,7 @@ class CallQueue {
 
   // Begins a prepared call. The work is the caller's.
   void start(muster_work* work);
-  // Looks once / until it is done.
+  // Looks once / until it is done, the group is aborted, or its time is over.
   bool test(muster_work* work);
   void wait(muster_work* work);
   // Waits until nothing is outstanding, and takes the group's queue attention away.
@@ -46,6 +46,9 @@ class CallQueue {
   Status ensure_thread();
   void run_thread();
   bool progress(muster_work* work);
+  void wait_for_backend(muster_work* work);
+  bool give_up_if_aborted(muster_work* work);
+  void give_up(muster_work* work, Status why);
 
   muster_group& group_;
   std::vector<muster_work*> started_;  // by backends with start/test; the group's thread only

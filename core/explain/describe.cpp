@@ -50,28 +50,51 @@ std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool failed_only) {
+bool is_configured_in_vain(const Record& record) {
+  return record.stage == Stage::kDiscover && !record.source.empty() &&
+         (record.verdict == "missing" || record.verdict == "unreadable");
+}
+
+namespace {
+
+struct Row {
+  std::string subject;
+  std::string stage;
+  std::string reason;
+  std::string source;
+};
+
+std::string failures_text(const std::vector<FoundPlugin>& found,
+                          const std::vector<Record>& records) {
+  std::vector<Row> rows;
+  for (const FoundPlugin& plugin : found) {
+    if (has_failed(plugin))
+      rows.push_back({plugin.path, stage_name(plugin.stage), plugin.reason, plugin.source});
+  }
+  const size_t plugins = rows.size();
+  for (const Record& record : records) {
+    if (is_configured_in_vain(record))
+      rows.push_back({record.subject, stage_name(record.stage), record.reason, record.source});
+  }
+  size_t wide = 4;
+  for (const Row& row : rows) wide = std::max(wide, row.subject.size());
+  std::string text;
+  if (!rows.empty()) text = fmt::format("{:<{}}  {:<9}  reason\n", "file", wide, "stage");
+  for (const Row& row : rows) {
+    text += fmt::format("{:<{}}  {:<9}  {}{}\n", row.subject, wide, row.stage, row.reason,
+                        row.source.empty() ? "" : fmt::format(" (by {})", row.source));
+  }
+  return text + fmt::format("{} of {} plugins cannot be used\n", plugins, found.size());
+}
+
+}  // namespace
+
+std::string describe_plugins_text(const std::vector<FoundPlugin>& found,
+                                  const std::vector<Record>& records, bool failed_only) {
+  if (failed_only) return failures_text(found, records);
   std::string text;
   size_t wide_id = 2;
-  size_t wide_path = 4;
-  for (const FoundPlugin& plugin : found) {
-    if (failed_only && !has_failed(plugin)) continue;
-    wide_id = std::max(wide_id, plugin.entry.id.size());
-    wide_path = std::max(wide_path, plugin.path.size());
-  }
-  size_t shown = 0;
-  if (failed_only) {
-    if (std::any_of(found.begin(), found.end(), has_failed))
-      text += fmt::format("{:<{}}  {:<9}  reason\n", "file", wide_path, "stage");
-    for (const FoundPlugin& plugin : found) {
-      if (!has_failed(plugin)) continue;
-      ++shown;
-      text += fmt::format("{:<{}}  {:<9}  {}{}\n", plugin.path, wide_path, stage_name(plugin.stage),
-                          plugin.reason,
-                          plugin.source.empty() ? "" : fmt::format(" (by {})", plugin.source));
-    }
-    return text + fmt::format("{} of {} plugins cannot be used\n", shown, found.size());
-  }
+  for (const FoundPlugin& plugin : found) wide_id = std::max(wide_id, plugin.entry.id.size());
   size_t usable = 0;
   text += fmt::format("{:<{}}  {:<5}  {:<12}  {:<10}  from\n", "id", wide_id, "abi", "state",
                       "version");

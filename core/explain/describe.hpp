@@ -18,8 +18,13 @@ namespace muster {
 std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
                                   const std::vector<Record>& records, bool failed_only = false,
                                   const std::vector<KernelsInUse>& kernels = {});
-// The same for people.
-std::string describe_plugins_text(const std::vector<FoundPlugin>& found, bool failed_only);
+// The same for people; of the records, with failed_only, what the configuration names and is not
+// there.
+std::string describe_plugins_text(const std::vector<FoundPlugin>& found,
+                                  const std::vector<Record>& records, bool failed_only);
+// Whether a record is of something that the configuration names and that discovery did not get: a
+// directory, a plugin.
+bool is_configured_in_vain(const Record& record);
 
 // A line per family and algorithm: which instruction set, from which pack.
 std::string describe_kernels_text(const std::vector<KernelsInUse>& kernels);

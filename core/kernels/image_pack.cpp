@@ -47,10 +47,16 @@ Status not_written(const std::string& file) {
 
 Status check_pack_name(const std::string& file) {
   const std::filesystem::path path(file);
-  if (path.extension() == ".so" && is_identifier(path.stem().string())) return Status();
+  if (path.extension() != ".so" || !is_identifier(path.stem().string())) {
+    return Status(MUSTER_INVALID_ARGUMENT,
+                  fmt::format("a pack cannot be called '{}'", path.filename().string()),
+                  "use lower case letters, digits and _, and the ending .so");
+  }
+  const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
+  if (access(folder.c_str(), W_OK | X_OK) == 0) return Status();
   return Status(MUSTER_INVALID_ARGUMENT,
-                fmt::format("a pack cannot be called '{}'", path.filename().string()),
-                "use lower case letters, digits and _, and the ending .so");
+                fmt::format("no pack can be written to {}: {}", folder, std::strerror(errno)),
+                "name a file in a directory that exists and that you may write to");
 }
 
 Status write_image_pack(const Config& config, const std::vector<PackedImage>& images,

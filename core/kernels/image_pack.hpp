@@ -17,7 +17,7 @@ struct PackedImage {
   std::string image;
 };
 
-// Whether a file may be called so.
+// Whether a file may be called so and be written where it is to be.
 Status check_pack_name(const std::string& file);
 
 // Writes a plugin through the system's compiler; its id is the file's name without ".so". The file

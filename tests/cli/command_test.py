@@ -89,6 +89,19 @@ class Command(support.Case):
         data = self.json("doctor", schema="muster.doctor/1", code=1)
         self.assertFalse(data["healthy"])
 
+    def test_given_a_backend_that_is_not_there_when_asked_about_then_doctor_and_list_name_where_it_is_configured(self):
+        path = self.configure('[backend.acme]\npriority = 3\n[backend.other]\nmode = "off"\n')
+        for verb in (("doctor",), ("list", "--failed")):
+            with self.subTest(verb=verb):
+                text = self.muster(*verb, code=1 if verb[0] == "doctor" else 0).stdout
+                self.assertRegex(text, rf"(?m)(acme +discover|{path}:\d+:1: acme:).*no plugin with this id")
+                self.assertNotIn("other", text)
+
+    def test_given_a_directory_that_is_not_there_when_the_failed_are_listed_then_it_is_named_with_its_variable(self):
+        self.environment["MUSTER_PLUGINS_PATH"] = f"{self.root}/nowhere"
+        text = self.muster("list", "--failed").stdout
+        self.assertRegex(text, rf"(?m)^{self.root}/nowhere +discover +.*No such file.*\(by MUSTER_PLUGINS_PATH\)$")
+
     def test_given_a_broken_configuration_when_the_doctor_is_asked_then_it_names_it(self):
         path = self.write("wrong.toml", "[nothing]\n")
         self.environment["MUSTER_CONFIG"] = str(path)

@@ -144,9 +144,11 @@ class Machine(support.Case):
 
     def test_given_a_wrong_description_when_read_then_the_mistake_is_named(self):
         for text, said in (("{}", "no JSON object with a list of ranks"), ('{"ranks": [{"cuont": 8}]}', "no key 'cuont'"),
-                           ('{"ranks": [{"count": 0}]}', "a count is 1 to 65536"), ('{"ranks": [1]}', "a rank is no object"),
-                           ('{"ranks": [{"plugins": {"nccl": {"fact": {}}}}]}', "plugin nccl has no key 'fact'"),
-                           ('{"ranks": [{"device": "first"}]}', "cannot be read")):
+                           ('{"ranks": [{"count": 0}]}', "a count is 1 to 65536"), ('{"ranks": [1]}', "entry 1 of ranks: it is no object"),
+                           ('{"ranks": [{"plugins": {"nccl": {"fact": {}}}}]}', "plugin nccl: there is no key 'fact'"),
+                           ('{"ranks": [{}, {"device": "first"}]}', "entry 2 of ranks: 'device' is a string, not a number"),
+                           ('{"ranks": [{"plugins": {"nccl": {"facts": {"a": 1}}}}]}', "entry 1 of ranks: a rank's record"),
+                           ('{"ranks": [\n  {]}', "parse error at line 2, column 4")):
             with self.subTest(text=text):
                 file = self.write("wrong.json", text)
                 self.assertIn(said, self.muster("explain", "all_reduce", "--describe", file, code=1).stderr)

@@ -64,6 +64,9 @@ class Replay(support.Case):
                 rows = self.rows(self.muster("replay", name, "--ranks", "2", "--tokens", "16").stdout)
                 self.assertEqual({"0"}, {row["wrong"] for row in rows})
 
+    def test_given_a_negative_number_of_tokens_when_replayed_then_it_is_refused_by_its_name(self):
+        self.assertIn("--tokens", self.muster("replay", "llama-3.1-8b", "--tokens", "-3", code=2).stderr)
+
     def test_given_a_layout_when_a_mixture_of_experts_is_replayed_then_tokens_travel_by_role_with_wrong_0(self):
         data = self.json("replay", "qwen3-30b-a3b", "--ranks", "2", "--layout", "tp=2,ep=2", "--tokens", "32",
                          schema="muster.replay/1")

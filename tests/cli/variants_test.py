@@ -137,6 +137,11 @@ class Packs(Case):
         self.environment["TOY_SOURCE"] = "fedcba9876543210"
         self.assertEqual({"missing"}, {row["state"] for row in self.states(*ARCH, "--list").values()})
 
+    def test_given_a_directory_that_is_not_there_when_packing_then_it_is_refused_before_anything_is_built(self):
+        said = self.muster("precompile", *ARCH, "--pack", self.root / "nowhere" / "pack.so", code=1)
+        self.assertIn(f"no pack can be written to {self.root}/nowhere: No such file", said.stderr)
+        self.assertEqual("", said.stdout)
+
     def test_given_a_name_that_is_no_id_when_packing_then_it_is_refused_before_anything_is_built(self):
         self.assertIn("lower case", self.muster("precompile", *ARCH, "--pack", self.root / "No-Pack.so", code=1).stderr)
         self.assertEqual([], self.builds())

@@ -184,24 +184,9 @@ void set_text(char (&field)[kSize], const std::string& text) {
   std::memcpy(field, text.data(), text.size());
 }
 
-// Goes round the slots, so that an entry that a runtime still holds is reused as late as possible.
-MockSlot* take_slot(BackendMock* owner) {
-  for (size_t tried = 0; tried < kMaxMocks; ++tried) {
-    const size_t index = next_slot.fetch_add(1) % kMaxMocks;
-    BackendMock* none = nullptr;
-    if (!slots[index].owner.compare_exchange_strong(none, owner)) continue;
-    slots[index].entry.open = kOpens[index];
-    return &slots[index];
-  }
-  throw std::runtime_error("mock: " + std::to_string(kMaxMocks) + " mocks are alive already");
-}
-
-}  // namespace
-
-BackendMock::BackendMock(const std::string& id, int32_t priority, uint32_t optional,
-                         const std::string& version)
-    : slot_(take_slot(this)) {
-  muster_entry& entry = slot_->entry;
+// Throws for texts that do not fit, while no slot has been taken yet.
+muster_entry make_entry(const std::string& id, const std::string& version) {
+  muster_entry entry{};
   entry.magic = MUSTER_PLUGIN_MAGIC;
   entry.struct_size = MUSTER_PLUGIN_ENTRY_SIZE;
   entry.abi_major = MUSTER_ABI_MAJOR;
@@ -214,6 +199,27 @@ BackendMock::BackendMock(const std::string& id, int32_t priority, uint32_t optio
   set_text(entry.interfaces, MUSTER_BACKEND_INTERFACE);
   entry.close = close;
   entry.get_interface = get_interface;
+  return entry;
+}
+
+// Goes round the slots, so that an entry that a runtime still holds is reused as late as possible.
+MockSlot* take_slot(BackendMock* owner, const muster_entry& entry) {
+  for (size_t tried = 0; tried < kMaxMocks; ++tried) {
+    const size_t index = next_slot.fetch_add(1) % kMaxMocks;
+    BackendMock* none = nullptr;
+    if (!slots[index].owner.compare_exchange_strong(none, owner)) continue;
+    slots[index].entry = entry;
+    slots[index].entry.open = kOpens[index];
+    return &slots[index];
+  }
+  throw std::runtime_error("mock: " + std::to_string(kMaxMocks) + " mocks are alive already");
+}
+
+}  // namespace
+
+BackendMock::BackendMock(const std::string& id, int32_t priority, uint32_t optional,
+                         const std::string& version)
+    : slot_(take_slot(this, make_entry(id, version))) {
   slot_->table = make_table(priority, optional);
 
   ON_CALL(*this, offer).WillByDefault([optional](plugin::Query query) {

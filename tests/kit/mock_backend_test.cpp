@@ -287,8 +287,11 @@ TEST(MockBackend, GivenADestroyedMockWhenItsEntryIsOpenedThenThatIsAStatus) {
   EXPECT_EQ(instance, nullptr);
 }
 
-TEST(MockBackend, GivenAnIdThatDoesNotFitThenConstructionThrows) {
-  EXPECT_THROW(MockBackend(std::string(64, 'x')), std::length_error);
+TEST(MockBackend, GivenAnIdThatDoesNotFitThenConstructionThrowsAndTakesNoPlace) {
+  for (size_t i = 0; i <= kMaxMocks; ++i) {
+    EXPECT_THROW(MockBackend(std::string(64, 'x')), std::length_error);
+  }
+  EXPECT_NO_THROW(MockBackend("fits"));
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ class Shell(unittest.TestCase):
             self.assertTrue(os.access(path, os.X_OK), path)
 
     def test_given_the_scripts_with_arguments_when_called_wrongly_then_they_say_so(self):
-        for command in (["packaging/test", "--nonsense"], ["packaging/test", "--sanitize", "memory"],
+        for command in (["packaging/quickstart", "--nonsense"], ["packaging/test", "--nonsense"],
+                        ["packaging/test", "--sanitize", "memory"],
                         ["packaging/test", "--build-dir"], ["packaging/dev/format", "--nonsense"],
                         ["packaging/dev/lint", "--nonsense"], ["packaging/deb", "--nonsense"], ["packaging/new-plugin"]):
             result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)

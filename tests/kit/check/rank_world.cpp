@@ -63,7 +63,7 @@ muster_call call_of(const ranks::Case& c, uint32_t rank, uint32_t size, ranks::C
 
 void need(const ranks::Said& said, const std::string& what) {
   if (!said.ok()) {
-    throw Failed(fmt::format("{}: {}: {}", what, muster_code_name(said.code), said.message));
+    throw Failed(fmt::format("{}: {}", what, said.message));
   }
 }
 

@@ -13,7 +13,9 @@ Report::Report(const Setup& setup, const std::string& version, bool json,
                std::vector<std::string> expected)
     : setup_(setup), version_(version), json_(json), expected_(std::move(expected)) {
   if (json_) return;
-  fmt::print("{}: {} {}, {} ranks{}, seed {}\n", setup.plugin, setup.id, version, setup.ranks,
+  // A file that cannot be read says neither.
+  const std::string who = setup.id.empty() ? "" : fmt::format("{} {}, ", setup.id, version);
+  fmt::print("{}: {}{} ranks{}, seed {}\n", setup.plugin, who, setup.ranks,
              setup.mpirun ? " of mpirun" : "", setup.seed);
 }
 

@@ -35,9 +35,11 @@ std::vector<Pointer> functions_of(const Table& table, size_t first) {
 }
 
 TEST(TagLines, GivenABackendWithEverySlotThenTheGuardStandsBeforeEachOfThem) {
-  MockBackend mock("guarded", 50,
-                   testing::kMockStart | testing::kMockBatch | testing::kMockMemory |
-                       testing::kMockCapture | testing::kMockAsyncError | testing::kMockAbort);
+  // As long as the process, which guards one plugin.
+  static MockBackend mock("guarded", 50,
+                          testing::kMockStart | testing::kMockBatch | testing::kMockMemory |
+                              testing::kMockCapture | testing::kMockAsyncError |
+                              testing::kMockAbort);
   const muster_entry* const guarded = guard_plugin(*mock.entry());
   FakeHost host;
   muster_instance* instance = nullptr;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <type_traits>
 
@@ -86,80 +87,96 @@ void FaultGroup::wait(muster_wait_word& word, uint64_t at_least, uint32_t peer) 
   group_.wait(&word, at_least, peer);
 }
 
-// One chunk of every rank: read is called with each rank and its data.
-template <typename Read>
-void FaultGroup::step(const void* data, uint64_t bytes, Read&& read) {
-  Segment& own = segments_.of(rank_);
-  for (uint32_t r = 0; r < size_; ++r) wait(segments_.of(r).drained, epoch_, r);
-  ++epoch_;
-  if (bytes != 0) std::memcpy(own.data, data, bytes);
-  group_.signal(&own.filled, epoch_);
-  for (uint32_t r = 0; r < size_; ++r) wait(segments_.of(r).filled, epoch_, r);
-  read();
-  group_.signal(&own.drained, epoch_);
+bool FaultGroup::arrived(muster_wait_word Segment::*word, uint64_t at_least, bool may_wait) {
+  for (uint32_t r = 0; r < size_; ++r) {
+    muster_wait_word& of_rank = segments_.of(r).*word;
+    if (may_wait) {
+      wait(of_rank, at_least, r);
+    } else if (__atomic_load_n(&of_rank.value, __ATOMIC_ACQUIRE) < at_least) {
+      if (group_.host().get()->peer_alive(group_.get(), r) == 0) {
+        plugin::fail(MUSTER_PEER_LOST, "rank " + std::to_string(r) + " is gone");
+      }
+      return false;
+    }
+  }
+  return true;
 }
 
-void FaultGroup::copy_chunks(const muster_call& call) {
-  const uint64_t total = call.count * bytes_of(call);
-  const bool gathers = call.op == MUSTER_ALL_GATHER;
-  const uint32_t rank = behaviour_.is("global rank", rank_) ? rank_of_process.load() : rank_;
-  const auto* const in = static_cast<const std::byte*>(call.send);
-  auto* const out = static_cast<std::byte*>(call.recv);
-  uint64_t at = 0;
+bool FaultGroup::advance(Transfer& transfer, bool may_wait) {
+  Segment& own = segments_.of(rank_);
+  const uint64_t total = transfer.call.count * bytes_of(transfer.call);
   do {
-    const uint64_t bytes = std::min(total - at, Segment::kChunk);
-    const bool sends = gathers || (rank == call.root && in != nullptr);
-    step(sends ? in + at : nullptr, sends ? bytes : 0, [&] {
-      for (uint32_t r = 0; r < size_ && bytes != 0; ++r) {
-        if (gathers) std::memcpy(out + r * total + at, segments_.of(r).data, bytes);
-        if (!gathers && r == call.root) std::memcpy(out + at, segments_.of(r).data, bytes);
-      }
-    });
-    at += bytes;
-  } while (at < total);
+    if (!transfer.given) {
+      if (!arrived(&Segment::drained, epoch_, may_wait)) return false;
+      give_chunk(transfer);
+      group_.signal(&own.filled, ++epoch_);
+      transfer.given = true;
+    }
+    if (!arrived(&Segment::filled, epoch_, may_wait)) return false;
+    take_chunk(transfer);
+    group_.signal(&own.drained, epoch_);
+    transfer.given = false;
+    transfer.at += std::min(total - transfer.at, Segment::kChunk);
+  } while (transfer.at < total);
+  transfer.done = true;
+  return true;
+}
+
+void FaultGroup::give_chunk(const Transfer& transfer) {
+  const muster_call& call = transfer.call;
+  const auto* const in = static_cast<const std::byte*>(call.send);
+  const uint64_t bytes =
+      std::min(call.count * bytes_of(call) - transfer.at, uint64_t{Segment::kChunk});
+  const uint32_t rank = behaviour_.is("global rank", rank_) ? rank_of_process.load() : rank_;
+  const bool sends = call.op != MUSTER_BROADCAST || rank == call.root;
+  if (sends && bytes != 0 && in != nullptr) {
+    std::memcpy(segments_.of(rank_).data, in + transfer.at, bytes);
+  }
+}
+
+void FaultGroup::take_chunk(const Transfer& transfer) {
+  const muster_call& call = transfer.call;
+  if (call.op == MUSTER_BARRIER) return;
+  if (call.op == MUSTER_ALL_REDUCE) {
+    return call.dtype == MUSTER_F32 ? sum_chunk<float>(transfer) : sum_chunk<int32_t>(transfer);
+  }
+  const uint64_t total = call.count * bytes_of(call);
+  const uint64_t bytes = std::min(total - transfer.at, Segment::kChunk);
+  auto* const out = static_cast<std::byte*>(call.recv);
+  if (bytes == 0) return;
+  if (call.op == MUSTER_BROADCAST) {
+    std::memcpy(out + transfer.at, segments_.of(call.root).data, bytes);
+    return;
+  }
+  for (uint32_t r = 0; r < size_; ++r) {
+    std::memcpy(out + r * total + transfer.at, segments_.of(r).data, bytes);
+  }
 }
 
 template <typename T>
-void FaultGroup::sum(const muster_call& call) {
+void FaultGroup::sum_chunk(const Transfer& transfer) {
   using Sum = std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::common_type<T>>;
   using Number = typename Sum::type;
-  constexpr uint64_t kElements = Segment::kChunk / sizeof(T);
-  const auto* const in = static_cast<const T*>(call.send);
+  const muster_call& call = transfer.call;
   auto* const out = static_cast<T*>(call.recv);
   const T factor = call.scalar == nullptr ? T{1} : *static_cast<const T*>(call.scalar);
-  uint64_t at = 0;
-  do {
-    const uint64_t count = std::min(call.count - at, kElements);
-    step(in + at, count * sizeof(T), [&] {
-      for (uint64_t i = 0; i < count; ++i) {
-        // The order of additions, which a class of determinism is about.
-        uint64_t first = 0;
-        if (behaviour_.is("own order", rank_)) first = rank_;
-        if (behaviour_.is("order by position", rank_)) first = at + i;
-        if (behaviour_.is("order by call", rank_)) first = calls_;
-        Number result{0};
-        for (uint32_t r = 0; r < size_; ++r) {
-          const uint32_t source = static_cast<uint32_t>((first + r) % size_);
-          T value;
-          std::memcpy(&value, segments_.of(source).data + i * sizeof(T), sizeof(T));
-          result = static_cast<Number>(result +
-                                       static_cast<Number>(value) * static_cast<Number>(factor));
-        }
-        out[at + i] = static_cast<T>(result);
-      }
-    });
-    at += count;
-  } while (at < call.count);
-}
-
-void FaultGroup::move(const muster_call& call) {
-  switch (call.op) {
-    case MUSTER_BARRIER:
-      return step(nullptr, 0, [] {});
-    case MUSTER_ALL_REDUCE:
-      return call.dtype == MUSTER_F32 ? sum<float>(call) : sum<int32_t>(call);
-    default:
-      return copy_chunks(call);
+  const uint64_t at = transfer.at / sizeof(T);
+  const uint64_t count = std::min(call.count - at, uint64_t{Segment::kChunk / sizeof(T)});
+  for (uint64_t i = 0; i < count; ++i) {
+    // The order of additions, which a class of determinism is about.
+    uint64_t first = 0;
+    if (behaviour_.is("own order", rank_)) first = rank_;
+    if (behaviour_.is("order by position", rank_)) first = at + i;
+    if (behaviour_.is("order by call", rank_)) first = calls_;
+    Number result{0};
+    for (uint32_t r = 0; r < size_; ++r) {
+      const uint32_t source = static_cast<uint32_t>((first + r) % size_);
+      T value;
+      std::memcpy(&value, segments_.of(source).data + i * sizeof(T), sizeof(T));
+      result =
+          static_cast<Number>(result + static_cast<Number>(value) * static_cast<Number>(factor));
+    }
+    out[at + i] = static_cast<T>(result);
   }
 }
 
@@ -182,12 +199,8 @@ void FaultGroup::breach() {
   }
 }
 
-void FaultGroup::execute(const muster_call& call) {
-  const Inside inside;
-  behaviour_.act("execute", rank_, calls_);
-  if (behaviour_.is("one at a time", rank_) && inside.count > 1) {
-    plugin::fail(MUSTER_RESOURCE_EXHAUSTED, "another group of this process is in a call");
-  }
+// What fails before anything is done.
+void FaultGroup::refuse(const muster_call& call) const {
   if (behaviour_.is("fail at the limit", rank_) && call.op == MUSTER_ALL_REDUCE &&
       call.selection_bytes >= 4096) {
     plugin::fail(MUSTER_UNAVAILABLE, "too large after all");
@@ -198,10 +211,68 @@ void FaultGroup::execute(const muster_call& call) {
   if (phase_ == MUSTER_GRAPH_CAPTURE && call.phase == MUSTER_EAGER) {
     plugin::fail(MUSTER_FAILED_PRECONDITION, "the capture has not ended here");
   }
-  breach();
-  move(call);
+}
+
+void FaultGroup::finish(const muster_call& call) {
   spoil(call);
   ++calls_;
+}
+
+void FaultGroup::execute(const muster_call& call) {
+  const Inside inside;
+  behaviour_.act("execute", rank_, calls_);
+  if (behaviour_.is("one at a time", rank_) && inside.count > 1) {
+    plugin::fail(MUSTER_RESOURCE_EXHAUSTED, "another group of this process is in a call");
+  }
+  refuse(call);
+  breach();
+  Transfer transfer(call);
+  advance(transfer, true);
+  finish(call);
+}
+
+muster_request* FaultGroup::start(const muster_call& call) {
+  behaviour_.act("start", rank_, calls_);
+  refuse(call);
+  begun_.push_back(std::make_unique<Transfer>(call));
+  Transfer* const transfer = begun_.back().get();
+  if (behaviour_.is("wait in start", rank_)) {
+    wait(segments_.of((rank_ + 1) % size_).filled, epoch_ + 1, (rank_ + 1) % size_);
+  }
+  return reinterpret_cast<muster_request*>(transfer);
+}
+
+bool FaultGroup::test(muster_request* request) {
+  auto* const asked = reinterpret_cast<Transfer*>(request);
+  try {
+    behaviour_.act("test", rank_, calls_);
+    if (behaviour_.is("never done", rank_, calls_)) return false;
+    go_on();
+  } catch (...) {
+    forget(asked);
+    throw;
+  }
+  if (!asked->done) return false;
+  forget(asked);
+  return true;
+}
+
+// Everything that has begun, as far as the others have come.
+void FaultGroup::go_on() {
+  const bool last_first = behaviour_.is("last first", rank_);
+  for (size_t i = 0; i < begun_.size(); ++i) {
+    Transfer& transfer = *begun_[last_first ? begun_.size() - 1 - i : i];
+    if (transfer.done) continue;
+    if (!advance(transfer, false)) return;
+    finish(transfer.call);
+  }
+}
+
+void FaultGroup::forget(const Transfer* asked) {
+  const auto found = std::find_if(begun_.begin(), begun_.end(),
+                                  [&](const auto& transfer) { return transfer.get() == asked; });
+  if (behaviour_.is("keep the request", rank_)) static_cast<void>(found->release());
+  begun_.erase(found);
 }
 
 void* FaultGroup::memory_register(void* pointer, uint64_t bytes, muster_memory memory) {

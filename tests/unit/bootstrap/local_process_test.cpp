@@ -67,7 +67,7 @@ std::vector<uint32_t> everyone(const World& world) {
   return ranks;
 }
 
-TEST(LocalProcesses, GivenFourProcesses_WhenTheyJoinInSequence_ThenEachWorldServes) {
+TEST(LocalProcesses, GivenFourProcessesWhenTheyJoinInSequenceThenEachWorldServes) {
   size_t before = testing::open_fds();
   auto ends = as_processes(4, [](uint32_t rank) {
     for (uint32_t turn = 0; turn < 3; ++turn) {
@@ -87,7 +87,7 @@ TEST(LocalProcesses, GivenFourProcesses_WhenTheyJoinInSequence_ThenEachWorldServ
   EXPECT_EQ(testing::open_fds(), before);
 }
 
-TEST(LocalProcesses, GivenAKilledProcess_WhenOthersWaitForIt_ThenPeerLostNamesIt) {
+TEST(LocalProcesses, GivenAKilledProcessWhenOthersWaitForItThenPeerLostNamesIt) {
   auto ends = as_processes(3, [](uint32_t rank) {
     auto world = join();
     if (!world.ok() || !(*world)->barrier(everyone(**world), 1, far_deadline()).ok()) return 10;
@@ -101,7 +101,7 @@ TEST(LocalProcesses, GivenAKilledProcess_WhenOthersWaitForIt_ThenPeerLostNamesIt
   EXPECT_EQ(ends, (std::vector<int>{0, 128 + SIGKILL, 0}));
 }
 
-TEST(LocalProcesses, GivenAProcessThatJoined_WhenItStartsAnother_ThenTheSocketIsNotInherited) {
+TEST(LocalProcesses, GivenAProcessThatJoinedWhenItStartsAnotherThenTheSocketIsNotInherited) {
   auto ends = as_processes(1, [](uint32_t) {
     int fd = std::atoi(std::getenv("MUSTER_LOCAL_FD"));
     fcntl(fd, F_SETFD, 0);
@@ -112,7 +112,7 @@ TEST(LocalProcesses, GivenAProcessThatJoined_WhenItStartsAnother_ThenTheSocketIs
   EXPECT_EQ(ends, (std::vector<int>{0}));
 }
 
-TEST(LocalProcesses, GivenAForkOfAJoinedProcess_WhenItUsesTheWorld_ThenItIsRefused) {
+TEST(LocalProcesses, GivenAForkOfAJoinedProcessWhenItUsesTheWorldThenItIsRefused) {
   auto ends = as_processes(1, [](uint32_t) {
     auto world = join();
     if (!world.ok()) return 10;
@@ -141,7 +141,7 @@ void expect_refused(int fd, const char* why) {
             0);
 }
 
-TEST(LocalProcesses, GivenADescriptorThatIsNotTheSocket_WhenJoining_ThenTheStatusSaysSo) {
+TEST(LocalProcesses, GivenADescriptorThatIsNotTheSocketWhenJoiningThenTheStatusSaysSo) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   expect_refused(ends[0], "which is not the socket of muster run");
@@ -150,7 +150,7 @@ TEST(LocalProcesses, GivenADescriptorThatIsNotTheSocket_WhenJoining_ThenTheStatu
   expect_refused(ends[0], "which is not the socket of muster run");
 }
 
-TEST(LocalProcesses, GivenIncompleteVariables_WhenAsked_ThenItIsNotAvailable) {
+TEST(LocalProcesses, GivenIncompleteVariablesWhenAskedThenItIsNotAvailable) {
   EXPECT_EQ(end_of(forked([] {
               unsetenv("MUSTER_LOCAL_FD");
               if (local_bootstrap()->available(nullptr) != 0) return 10;

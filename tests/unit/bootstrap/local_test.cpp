@@ -61,7 +61,7 @@ class Local : public ::testing::Test {
   std::thread serving_;
 };
 
-TEST_F(Local, GivenBigValues_WhenAllAskAll_ThenEveryByteArrives) {
+TEST_F(Local, GivenBigValuesWhenAllAskAllThenEveryByteArrives) {
   constexpr size_t kBytes = 1 << 20;
   as_threads(kSize, [&](uint32_t self) {
     uint32_t generation = join(self);
@@ -74,7 +74,7 @@ TEST_F(Local, GivenBigValues_WhenAllAskAll_ThenEveryByteArrives) {
   });
 }
 
-TEST_F(Local, GivenManyThreadsOnOneConnection_WhenTheyAskInAnyOrder_ThenEachGetsItsOwnAnswer) {
+TEST_F(Local, GivenManyThreadsOnOneConnectionWhenTheyAskInAnyOrderThenEachGetsItsOwnAnswer) {
   uint32_t asked = join(0);
   uint32_t given = join(1);
   // Threads 0 to 7 wait for what threads 8 to 15 put, the last first.
@@ -90,7 +90,7 @@ TEST_F(Local, GivenManyThreadsOnOneConnection_WhenTheyAskInAnyOrder_ThenEachGets
   });
 }
 
-TEST_F(Local, GivenSeveralGenerations_WhenTheSameKeyIsPut_ThenEachHasItsOwnValue) {
+TEST_F(Local, GivenSeveralGenerationsWhenTheSameKeyIsPutThenEachHasItsOwnValue) {
   for (uint32_t turn = 1; turn <= 3; ++turn) {
     uint32_t writer = join(0);
     uint32_t reader = join(1);
@@ -105,7 +105,7 @@ TEST_F(Local, GivenSeveralGenerations_WhenTheSameKeyIsPut_ThenEachHasItsOwnValue
   }
 }
 
-TEST_F(Local, GivenNobodyPuts_WhenTheDeadlinePasses_ThenItNamesTheRankAndTheConnectionServesOn) {
+TEST_F(Local, GivenNobodyPutsWhenTheDeadlinePassesThenItNamesTheRankAndTheConnectionServesOn) {
   uint32_t generation = join(0);
   auto late = rank(0).get(generation, 3, "key", near_deadline());
   EXPECT_EQ(late.status().code(), uint32_t{MUSTER_DEADLINE_EXCEEDED});
@@ -114,7 +114,7 @@ TEST_F(Local, GivenNobodyPuts_WhenTheDeadlinePasses_ThenItNamesTheRankAndTheConn
   EXPECT_EQ(rank(0).get(generation, 3, "key", far_deadline()).value(), "late");
 }
 
-TEST_F(Local, GivenAPendingGet_WhenTheRankLeaves_ThenPeerLostNamesIt) {
+TEST_F(Local, GivenAPendingGetWhenTheRankLeavesThenPeerLostNamesIt) {
   uint32_t generation = join(0);
   uint32_t leaver = join(2);
   as_threads(2, [&](uint32_t thread) {
@@ -128,7 +128,7 @@ TEST_F(Local, GivenAPendingGet_WhenTheRankLeaves_ThenPeerLostNamesIt) {
   });
 }
 
-TEST_F(Local, GivenAPendingGet_WhenTheConnectionCloses_ThenPeerLostNamesTheRank) {
+TEST_F(Local, GivenAPendingGetWhenTheConnectionClosesThenPeerLostNamesTheRank) {
   uint32_t generation = join(0);
   join(2);
   as_threads(2, [&](uint32_t thread) {
@@ -144,7 +144,7 @@ TEST_F(Local, GivenAPendingGet_WhenTheConnectionCloses_ThenPeerLostNamesTheRank)
   EXPECT_EQ(later.status().code(), uint32_t{MUSTER_PEER_LOST});
 }
 
-TEST_F(Local, GivenTheLauncherIsGone_WhenAsking_ThenTheStatusSaysSo) {
+TEST_F(Local, GivenTheLauncherIsGoneWhenAskingThenTheStatusSaysSo) {
   uint32_t generation = join(0);
   over_ = true;
   serving_.join();
@@ -156,7 +156,26 @@ TEST_F(Local, GivenTheLauncherIsGone_WhenAsking_ThenTheStatusSaysSo) {
   serving_ = std::thread([] {});
 }
 
-TEST_F(Local, GivenWrongRequests_WhenAsked_ThenEachIsRefused) {
+TEST_F(Local, GivenValuesForSoManyReadersWhenAllHaveReadThenOnlyTheOthersAreHeld) {
+  const uint32_t generation = join(0);
+  for (uint32_t reader : {1, 2}) ASSERT_EQ(join(reader), generation);
+  ASSERT_TRUE(rank(0).put(generation, "for anybody", "x").ok());
+  ASSERT_TRUE(rank(0).put(generation, "for #x", "x").ok());
+  for (int turn = 0; turn < 50; ++turn) {
+    const std::string key = "turn " + std::to_string(turn) + "#2";
+    ASSERT_TRUE(rank(0).put(generation, key, key).ok());
+    for (uint32_t reader : {1, 2}) {
+      EXPECT_EQ(rank(reader).get(generation, 0, key, far_deadline()).value(), key);
+      EXPECT_EQ(rank(reader).get(generation, 0, "for anybody", far_deadline()).value(), "x");
+    }
+  }
+  over_ = true;
+  serving_.join();
+  EXPECT_EQ(server_->held(), 2u);
+  serving_ = std::thread([] {});
+}
+
+TEST_F(Local, GivenWrongRequestsWhenAskedThenEachIsRefused) {
   uint32_t generation = join(0);
   EXPECT_EQ(rank(0).get(generation, kSize, "key", far_deadline()).status().code(),
             uint32_t{MUSTER_INVALID_ARGUMENT});
@@ -168,7 +187,7 @@ TEST_F(Local, GivenWrongRequests_WhenAsked_ThenEachIsRefused) {
             uint32_t{MUSTER_OUT_OF_RANGE});
 }
 
-TEST(LocalStream, GivenAServer_WhenSomebodySpeaksNonsense_ThenOnlyThatRankIsGone) {
+TEST(LocalStream, GivenAServerWhenSomebodySpeaksNonsenseThenOnlyThatRankIsGone) {
   auto server = std::move(*LocalServer::create(2));
   UniqueFd stranger = std::move(*server->connect_rank(0));
   LocalConnection rank(std::move(*server->connect_rank(1)), 1);
@@ -189,7 +208,7 @@ TEST(LocalStream, GivenAServer_WhenSomebodySpeaksNonsense_ThenOnlyThatRankIsGone
   serving.join();
 }
 
-TEST(LocalStream, GivenBytesInAnyPieces_WhenRead_ThenTheFramesAreWhole) {
+TEST(LocalStream, GivenBytesInAnyPiecesWhenReadThenTheFramesAreWhole) {
   LocalFrame first{.verb = LocalVerb::kPut, .id = 7, .key = "key", .value = "value"};
   LocalFrame second{.verb = LocalVerb::kGet, .id = 8, .rank = 3, .key = "other"};
   std::string bytes = first.encode() + second.encode();

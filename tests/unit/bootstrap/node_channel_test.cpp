@@ -99,7 +99,7 @@ class NodeChannelOf : public ::testing::Test {
   size_t fds_before_ = 0;
 };
 
-TEST_F(NodeChannelOf, GivenSixteenThreads_WhenTheyExchangeAtOnce_ThenEachHasAllInListOrder) {
+TEST_F(NodeChannelOf, GivenSixteenThreadsWhenTheyExchangeAtOnceThenEachHasAllInListOrder) {
   Channels all = channels(16);
   std::vector<uint32_t> ranks = first(16);
   std::rotate(ranks.begin(), ranks.begin() + 5, ranks.end());
@@ -110,7 +110,7 @@ TEST_F(NodeChannelOf, GivenSixteenThreads_WhenTheyExchangeAtOnce_ThenEachHasAllI
   });
 }
 
-TEST_F(NodeChannelOf, GivenTwoGroupsPerRank_WhenCreatedInOppositeOrders_ThenNeitherWaits) {
+TEST_F(NodeChannelOf, GivenTwoGroupsPerRankWhenCreatedInOppositeOrdersThenNeitherWaits) {
   constexpr uint32_t kSize = 4;
   constexpr uint64_t kTurns = 20;
   Channels all = channels(kSize);
@@ -124,7 +124,7 @@ TEST_F(NodeChannelOf, GivenTwoGroupsPerRank_WhenCreatedInOppositeOrders_ThenNeit
   });
 }
 
-TEST_F(NodeChannelOf, GivenGroupsThatOverlap_WhenOneRankRunsAhead_ThenNothingIsMixed) {
+TEST_F(NodeChannelOf, GivenGroupsThatOverlapWhenOneRankRunsAheadThenNothingIsMixed) {
   Channels all = channels(3);
   // Ranks 0 and 1 finish the exchanges of three tags while rank 2 has not begun its one.
   std::barrier<> done(3);
@@ -140,14 +140,14 @@ TEST_F(NodeChannelOf, GivenGroupsThatOverlap_WhenOneRankRunsAhead_ThenNothingIsM
   });
 }
 
-TEST_F(NodeChannelOf, GivenOneRank_WhenItExchanges_ThenItsOwnComeBackDuplicated) {
+TEST_F(NodeChannelOf, GivenOneRankWhenItExchangesThenItsOwnComeBackDuplicated) {
   Channels all = channels(1);
   EXPECT_TRUE(all[0]->connect(first(1), far_deadline()).ok());
   EXPECT_TRUE(exchange(*all[0], 0, {0}, 1, 3));
   EXPECT_TRUE(all[0]->alive(0));
 }
 
-TEST_F(NodeChannelOf, GivenConnectedRanks_WhenOneCloses_ThenItIsNotAliveForTheOthers) {
+TEST_F(NodeChannelOf, GivenConnectedRanksWhenOneClosesThenItIsNotAliveForTheOthers) {
   Channels all = channels(3);
   EXPECT_TRUE(all[0]->alive(2));
   as_threads(3, [&](uint32_t rank) {
@@ -165,7 +165,7 @@ TEST_F(NodeChannelOf, GivenConnectedRanks_WhenOneCloses_ThenItIsNotAliveForTheOt
   EXPECT_THAT(lost.status().cause(), HasSubstr("world rank 2 has hung up"));
 }
 
-TEST_F(NodeChannelOf, GivenARankThatClosedBeforeItConnected_WhenWaitedFor_ThenItIsLostEarly) {
+TEST_F(NodeChannelOf, GivenARankThatClosedBeforeItConnectedWhenWaitedForThenItIsLostEarly) {
   Channels all = channels(2);
   all[1].reset();
   Status accepting = all[0]->connect(first(2), far_deadline());
@@ -178,7 +178,7 @@ TEST_F(NodeChannelOf, GivenARankThatClosedBeforeItConnected_WhenWaitedFor_ThenIt
   EXPECT_THAT(connecting.cause(), HasSubstr("world rank 0"));
 }
 
-TEST_F(NodeChannelOf, GivenARankThatNeverComes_WhenTheDeadlinePasses_ThenItIsNamed) {
+TEST_F(NodeChannelOf, GivenARankThatNeverComesWhenTheDeadlinePassesThenItIsNamed) {
   Channels all = channels(2);
   Status connecting = all[0]->connect(first(2), near_deadline());
   EXPECT_EQ(connecting.code(), uint32_t{MUSTER_DEADLINE_EXCEEDED});
@@ -190,7 +190,7 @@ TEST_F(NodeChannelOf, GivenARankThatNeverComes_WhenTheDeadlinePasses_ThenItIsNam
   EXPECT_THAT(exchanging.status().cause(), HasSubstr("world rank 0 to exchange descriptors"));
 }
 
-TEST_F(NodeChannelOf, GivenAnExchangeThatFailed_WhenTheNextComes_ThenStaleOnesAreNotMixedIn) {
+TEST_F(NodeChannelOf, GivenAnExchangeThatFailedWhenTheNextComesThenStaleOnesAreNotMixedIn) {
   Channels all = channels(2);
   UniqueFd file = file_of(12345);
   std::vector<int> fds{file.get()};
@@ -202,7 +202,7 @@ TEST_F(NodeChannelOf, GivenAnExchangeThatFailed_WhenTheNextComes_ThenStaleOnesAr
   as_threads(2, [&](uint32_t rank) { EXPECT_TRUE(exchange(*all[rank], rank, {0, 1}, 1, 1)); });
 }
 
-TEST_F(NodeChannelOf, GivenDifferentCounts_WhenExchanged_ThenBothSayWhoGaveWhat) {
+TEST_F(NodeChannelOf, GivenDifferentCountsWhenExchangedThenBothSayWhoGaveWhat) {
   Channels all = channels(2);
   as_threads(2, [&](uint32_t rank) {
     UniqueFd file = file_of(rank);
@@ -214,7 +214,7 @@ TEST_F(NodeChannelOf, GivenDifferentCounts_WhenExchanged_ThenBothSayWhoGaveWhat)
   });
 }
 
-TEST_F(NodeChannelOf, GivenWrongArguments_WhenCalled_ThenTheyAreRefused) {
+TEST_F(NodeChannelOf, GivenWrongArgumentsWhenCalledThenTheyAreRefused) {
   Channels all = channels(2);
   NodeChannel& channel = *all[0];
   auto code = [&](std::vector<uint32_t> ranks) {
@@ -234,7 +234,7 @@ TEST_F(NodeChannelOf, GivenWrongArguments_WhenCalled_ThenTheyAreRefused) {
             uint32_t{MUSTER_INVALID_ARGUMENT});
 }
 
-TEST_F(NodeChannelOf, GivenStrangers_WhenRanksMeet_ThenTheyAreIgnored) {
+TEST_F(NodeChannelOf, GivenStrangersWhenRanksMeetThenTheyAreIgnored) {
   Channels all = channels(3);
   std::string address = all[0]->address();
   std::string name = address.substr(0, address.find(':'));
@@ -255,7 +255,7 @@ TEST_F(NodeChannelOf, GivenStrangers_WhenRanksMeet_ThenTheyAreIgnored) {
   for (int i = 1; i < 4; ++i) EXPECT_TRUE(has_hung_up(strangers[i].get()));
 }
 
-TEST_F(NodeChannelOf, GivenProcesses_WhenTheyExchange_ThenTheFilesAreShared) {
+TEST_F(NodeChannelOf, GivenProcessesWhenTheyExchangeThenTheFilesAreShared) {
   constexpr uint32_t kSize = 5;
   Channels all = channels(kSize);
   std::vector<pid_t> children;
@@ -275,7 +275,7 @@ TEST_F(NodeChannelOf, GivenProcesses_WhenTheyExchange_ThenTheFilesAreShared) {
   for (pid_t child : children) EXPECT_EQ(end_of(child), 0);
 }
 
-TEST_F(NodeChannelOf, GivenAKilledProcess_WhenOthersLook_ThenItIsNotAlive) {
+TEST_F(NodeChannelOf, GivenAKilledProcessWhenOthersLookThenItIsNotAlive) {
   Channels all = channels(3);
   pid_t killed = forked([&] {
     all[0].reset();
@@ -295,7 +295,7 @@ TEST_F(NodeChannelOf, GivenAKilledProcess_WhenOthersLook_ThenItIsNotAlive) {
   EXPECT_EQ(end_of(killed), 128 + SIGKILL);
 }
 
-TEST_F(NodeChannelOf, GivenAProcessThatDiesInAnExchange_WhenOthersWait_ThenPeerLostNamesIt) {
+TEST_F(NodeChannelOf, GivenAProcessThatDiesInAnExchangeWhenOthersWaitThenPeerLostNamesIt) {
   Channels all = channels(2);
   pid_t killed = forked([&] {
     all[0].reset();
@@ -312,7 +312,7 @@ TEST_F(NodeChannelOf, GivenAProcessThatDiesInAnExchange_WhenOthersWait_ThenPeerL
   EXPECT_EQ(end_of(killed), 128 + SIGKILL);
 }
 
-TEST_F(NodeChannelOf, GivenNoDescriptorsLeft_WhenExchanging_ThenTheStatusSaysSoAndNoneLeaks) {
+TEST_F(NodeChannelOf, GivenNoDescriptorsLeftWhenExchangingThenTheStatusSaysSoAndNoneLeaks) {
   Channels all = channels(2);
   int limit_set[2];
   ASSERT_EQ(pipe2(limit_set, O_CLOEXEC), 0);

@@ -37,7 +37,7 @@ class Threads : public ::testing::Test {
   }();
 };
 
-TEST_F(Threads, GivenEightThreads_WhenTheyJoinSeveralTimes_ThenGenerationsNeverMix) {
+TEST_F(Threads, GivenEightThreadsWhenTheyJoinSeveralTimesThenGenerationsNeverMix) {
   as_threads(kSize, [&](uint32_t rank) {
     for (uint64_t turn = 0; turn < 5; ++turn) {
       auto world = join(rank);
@@ -53,7 +53,7 @@ TEST_F(Threads, GivenEightThreads_WhenTheyJoinSeveralTimes_ThenGenerationsNeverM
   });
 }
 
-TEST_F(Threads, GivenTwoWorldsAtOnce_WhenOneIsClosed_ThenTheOtherStillServes) {
+TEST_F(Threads, GivenTwoWorldsAtOnceWhenOneIsClosedThenTheOtherStillServes) {
   as_threads(kSize, [&](uint32_t rank) {
     auto first = join(rank);
     auto second = join(rank);
@@ -68,7 +68,7 @@ TEST_F(Threads, GivenTwoWorldsAtOnce_WhenOneIsClosed_ThenTheOtherStillServes) {
   });
 }
 
-TEST_F(Threads, GivenARankThatLeavesEarly_WhenOthersWaitForIt_ThenPeerLostNamesIt) {
+TEST_F(Threads, GivenARankThatLeavesEarlyWhenOthersWaitForItThenPeerLostNamesIt) {
   as_threads(kSize, [&](uint32_t rank) {
     auto world = join(rank);
     ASSERT_TRUE(world.ok());
@@ -79,7 +79,7 @@ TEST_F(Threads, GivenARankThatLeavesEarly_WhenOthersWaitForIt_ThenPeerLostNamesI
   });
 }
 
-TEST_F(Threads, GivenARankThatPutAndLeft_WhenOthersReadIt_ThenTheValueIsStillThere) {
+TEST_F(Threads, GivenARankThatPutAndLeftWhenOthersReadItThenTheValueIsStillThere) {
   std::vector<uint32_t> pair{0, 1};
   {
     auto root = join(0);
@@ -94,7 +94,25 @@ TEST_F(Threads, GivenARankThatPutAndLeft_WhenOthersReadIt_ThenTheValueIsStillThe
   EXPECT_THAT(more.status().cause(), HasSubstr("rank 0 has left the world"));
 }
 
-TEST_F(Threads, GivenAWrongSeat_WhenJoining_ThenItIsRefused) {
+TEST_F(Threads, GivenManyExchangesWhenAllHaveReadThenNothingIsHeld) {
+  as_threads(kSize, [&](uint32_t rank) {
+    auto world = join(rank);
+    ASSERT_TRUE(world.ok());
+    const std::vector<uint32_t> lone{rank};
+    for (int turn = 0; turn < 100; ++turn) {
+      ASSERT_TRUE((*world)->all_gather(all_, 1, "gathered", far_deadline()).ok());
+      ASSERT_TRUE((*world)->broadcast(all_, 1, 3, "broadcast", far_deadline()).ok());
+      ASSERT_TRUE((*world)->barrier(lone, 10 + rank, far_deadline()).ok());
+      ASSERT_TRUE((*world)->broadcast(lone, 10 + rank, 0, "to itself", far_deadline()).ok());
+    }
+    // Who passes a barrier knows that all have read what was before it.
+    ASSERT_TRUE((*world)->barrier(all_, 2, far_deadline()).ok());
+    EXPECT_LE(threads_held(threads_), 2 * kSize) << "of this barrier and the next one";
+    ASSERT_TRUE((*world)->barrier(all_, 2, far_deadline()).ok());
+  });
+}
+
+TEST_F(Threads, GivenAWrongSeatWhenJoiningThenItIsRefused) {
   EXPECT_EQ(join(kSize).status().code(), uint32_t{MUSTER_INVALID_ARGUMENT});
   EXPECT_THAT(join(kSize).status().cause(), HasSubstr("thread rank 8 is outside"));
   auto seatless = World::open(threads_bootstrap(), nullptr, "threads", far_deadline());
@@ -102,7 +120,7 @@ TEST_F(Threads, GivenAWrongSeat_WhenJoining_ThenItIsRefused) {
   EXPECT_EQ(threads_create(0).status().code(), uint32_t{MUSTER_INVALID_ARGUMENT});
 }
 
-TEST_F(Threads, GivenAKey_WhenPutTwice_ThenTheSecondIsRefused) {
+TEST_F(Threads, GivenAKeyWhenPutTwiceThenTheSecondIsRefused) {
   const muster_bootstrap* table = threads_bootstrap();
   ThreadsSeat seat{threads_, 0};
   muster_world* world = nullptr;

@@ -88,7 +88,7 @@ bool holds(const std::vector<uint32_t>& ranks, uint32_t rank) {
   return std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
 }
 
-TEST_P(WorldOver, GivenAnySubset_WhenGathered_ThenEveryMemberHasAllInListOrder) {
+TEST_P(WorldOver, GivenAnySubsetWhenGatheredThenEveryMemberHasAllInListOrder) {
   in_world(4, [](World& world) {
     for (const auto& ranks : subsets()) {
       if (!holds(ranks, world.rank())) continue;
@@ -108,7 +108,7 @@ TEST_P(WorldOver, GivenAnySubset_WhenGathered_ThenEveryMemberHasAllInListOrder) 
   });
 }
 
-TEST_P(WorldOver, GivenAnySubset_WhenBroadcast_ThenEveryMemberHasTheRootsBytes) {
+TEST_P(WorldOver, GivenAnySubsetWhenBroadcastThenEveryMemberHasTheRootsBytes) {
   in_world(4, [](World& world) {
     for (const auto& ranks : subsets()) {
       if (!holds(ranks, world.rank())) continue;
@@ -123,7 +123,7 @@ TEST_P(WorldOver, GivenAnySubset_WhenBroadcast_ThenEveryMemberHasTheRootsBytes) 
   });
 }
 
-TEST_P(WorldOver, GivenValues_WhenMinMax_ThenTheyAreReducedPerPosition) {
+TEST_P(WorldOver, GivenValuesWhenMinMaxThenTheyAreReducedPerPosition) {
   in_world(4, [](World& world) {
     std::vector<uint32_t> ranks{3, 0, 2, 1};
     std::vector<uint64_t> values{world.rank(), UINT64_MAX - world.rank(), 7};
@@ -138,7 +138,7 @@ TEST_P(WorldOver, GivenValues_WhenMinMax_ThenTheyAreReducedPerPosition) {
   });
 }
 
-TEST_P(WorldOver, GivenDifferentCounts_WhenMinMax_ThenTheOtherRankIsNamed) {
+TEST_P(WorldOver, GivenDifferentCountsWhenMinMaxThenTheOtherRankIsNamed) {
   in_world(2, [](World& world) {
     std::vector<uint64_t> values(1 + world.rank());
     std::vector<uint32_t> ranks{0, 1};
@@ -150,7 +150,7 @@ TEST_P(WorldOver, GivenDifferentCounts_WhenMinMax_ThenTheOtherRankIsNamed) {
   });
 }
 
-TEST_P(WorldOver, GivenABarrier_WhenOneLeavesIt_ThenAllHaveCome) {
+TEST_P(WorldOver, GivenABarrierWhenOneLeavesItThenAllHaveCome) {
   std::atomic<int> come = 0;
   in_world(4, [&](World& world) {
     std::vector<uint32_t> ranks{0, 1, 2, 3};
@@ -161,7 +161,7 @@ TEST_P(WorldOver, GivenABarrier_WhenOneLeavesIt_ThenAllHaveCome) {
   });
 }
 
-TEST_P(WorldOver, GivenAPeerThatHasLeft_WhenGathered_ThenPeerLostNamesIt) {
+TEST_P(WorldOver, GivenAPeerThatHasLeftWhenGatheredThenPeerLostNamesIt) {
   in_world(2, [](World& world) {
     std::vector<uint32_t> ranks{0, 1};
     if (world.rank() == 1) return;
@@ -172,7 +172,7 @@ TEST_P(WorldOver, GivenAPeerThatHasLeft_WhenGathered_ThenPeerLostNamesIt) {
   });
 }
 
-TEST_P(WorldOver, GivenAPeerThatNeverComes_WhenGathered_ThenTheDeadlineNamesIt) {
+TEST_P(WorldOver, GivenAPeerThatNeverComesWhenGatheredThenTheDeadlineNamesIt) {
   muster_bootstrap table = table_of(GetParam());
   muster_threads* threads = *threads_create(2);
   ThreadsSeat seat{threads, 0};
@@ -188,7 +188,7 @@ TEST_P(WorldOver, GivenAPeerThatNeverComes_WhenGathered_ThenTheDeadlineNamesIt) 
   threads_destroy(threads);
 }
 
-TEST_P(WorldOver, GivenWrongMembers_WhenExchanging_ThenNothingIsSent) {
+TEST_P(WorldOver, GivenWrongMembersWhenExchangingThenNothingIsSent) {
   in_world(1, [](World& world) {
     auto code = [&](std::vector<uint32_t> ranks) {
       return world.barrier(ranks, 1, far_deadline()).code();
@@ -215,7 +215,7 @@ Status open_status(const muster_bootstrap* table, muster_instance* instance = nu
   return world.take_status();
 }
 
-TEST(WorldOpen, GivenATableWithTooLittle_WhenOpened_ThenTheStatusSaysWhatIsMissing) {
+TEST(WorldOpen, GivenATableWithTooLittleWhenOpenedThenTheStatusSaysWhatIsMissing) {
   muster_bootstrap table = *single_bootstrap();
   table.all_gather = nullptr;
   table.get = threads_bootstrap()->get;
@@ -229,7 +229,7 @@ TEST(WorldOpen, GivenATableWithTooLittle_WhenOpened_ThenTheStatusSaysWhatIsMissi
   EXPECT_EQ(open_status(nullptr).code(), uint32_t{MUSTER_INVALID_ARGUMENT});
 }
 
-TEST(WorldOpen, GivenATableWithAnImpossibleRank_WhenOpened_ThenItIsRefusedAndClosed) {
+TEST(WorldOpen, GivenATableWithAnImpossibleRankWhenOpenedThenItIsRefusedAndClosed) {
   static int closed;
   closed = 0;
   muster_bootstrap table = *single_bootstrap();
@@ -242,7 +242,7 @@ TEST(WorldOpen, GivenATableWithAnImpossibleRank_WhenOpened_ThenItIsRefusedAndClo
   EXPECT_EQ(closed, 2);
 }
 
-TEST(WorldOpen, GivenATableThatFails_WhenOpened_ThenItsStatusIsGivenWithTheName) {
+TEST(WorldOpen, GivenATableThatFailsWhenOpenedThenItsStatusIsGivenWithTheName) {
   muster_bootstrap table = *single_bootstrap();
   table.open = [](muster_instance*, uint64_t, muster_world**) {
     return Status(MUSTER_UNAVAILABLE, "no server").release();
@@ -275,13 +275,13 @@ void give_twice(muster_bytes_sink sink, void* context) {
 }
 void give_beyond(muster_bytes_sink sink, void* context) { sink(context, 2, "a", 1); }
 
-TEST(WorldGather, GivenATableThatMiscounts_WhenGathered_ThenItIsCalledADefect) {
+TEST(WorldGather, GivenATableThatMiscountsWhenGatheredThenItIsCalledADefect) {
   EXPECT_THAT(gather_from<give_one>().cause(), HasSubstr("nothing was given for world rank 1"));
   EXPECT_THAT(gather_from<give_twice>().cause(), HasSubstr("gave index 0 twice"));
   EXPECT_THAT(gather_from<give_beyond>().cause(), HasSubstr("gave index 2 of 2"));
 }
 
-TEST(WorldSingle, GivenAWorldOfOne_WhenExchanging_ThenItsOwnBytesComeBack) {
+TEST(WorldSingle, GivenAWorldOfOneWhenExchangingThenItsOwnBytesComeBack) {
   auto world = World::open(single_bootstrap(), nullptr, "single", far_deadline());
   ASSERT_TRUE(world.ok());
   EXPECT_EQ((*world)->rank(), 0u);

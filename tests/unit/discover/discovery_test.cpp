@@ -244,6 +244,32 @@ TEST_F(Discover, GivenTwoHundredPluginsWhenListedThenAllAreFoundAndNoneIsOpened)
   EXPECT_EQ(traces(), 0u);
 }
 
+TEST_F(Discover, GivenBackendsThatNobodyBringsThenTheRecordsSayWhereTheyAreConfigured) {
+  put("good");
+  const auto at = [](uint32_t line) {
+    return Source{Source::Kind::kFile, "/etc/muster.toml", line, 1};
+  };
+  config.backends["good"].priority = Setting<int32_t>{3, at(1)};
+  config.backends["acme"].priority = Setting<int32_t>{3, at(2)};
+  config.backends["unwanted"].mode = Setting<Mode>{Mode::kOff, at(3)};
+  GroupSettings group;
+  group.backends["group_acme"].mode = Setting<Mode>{Mode::kPreferred, at(4)};
+  config.groups.push_back(group);
+  PolicyRule rule;
+  rule.source = at(5);
+  rule.prefer = {"good", "rule_acme"};
+  rule.forbid = {"unwanted"};
+  config.rules.push_back(rule);
+  find();
+  std::vector<std::string> missing;
+  for (const Record& record : records.all()) {
+    if (record.verdict == "missing") missing.push_back(record.subject + " by " + record.source);
+  }
+  EXPECT_THAT(missing,
+              ElementsAre("acme by /etc/muster.toml:2:1", "group_acme by /etc/muster.toml:4:1",
+                          "rule_acme by /etc/muster.toml:5:1"));
+}
+
 class OwnPlace : public PluginDirectory {};
 
 TEST_F(OwnPlace, GivenATestProgramWhenAskedThenItIsInTheBuildTree) {

@@ -154,6 +154,7 @@ std::atomic<int> child_signals{0};
 TEST_F(Probe, GivenAProgramThatWaitsForItsChildrenWhenProbedThenItSeesNone) {
   struct sigaction handler {};
   struct sigaction before {};
+  child_signals = 0;
   handler.sa_handler = [](int) { ++child_signals; };
   sigaction(SIGCHLD, &handler, &before);
   // A child of the program's own, so that wait(-1) has something to wait for.

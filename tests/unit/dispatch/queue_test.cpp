@@ -271,6 +271,45 @@ TEST(Queue, GivenAStartedCallThatFailsAtItsTestThenTheWorkTellsAndTheGroupIsBrok
   });
 }
 
+// A world whose backend starts calls and never reports one done.
+void with_endless_calls(const std::string& config, const std::function<void(api::Group&)>& body) {
+  IdleBackend mock("endless", 50, kMockStart);
+  ON_CALL(mock, test).WillByDefault(::testing::Return(false));
+  World(2)
+      .with(mock)
+      .config("check.known_answer = false\n" + config)
+      .run([&](api::Runtime& runtime, uint32_t) {
+        api::Group group(runtime);
+        body(group);
+        EXPECT_EQ(failure_of([&] { group.execute(call_of(2)); }).code, MUSTER_FAILED_PRECONDITION);
+      });
+}
+
+TEST(Queue, GivenAStartedCallThatIsNeverDoneThenItIsGivenUpWhenItsTimeIsOver) {
+  const CapturedLog log;
+  with_endless_calls("group.timeout_ms = 200", [](api::Group& group) {
+    api::Work first = group.start(call_of(1));
+    api::Work second = group.start(call_of(2));
+    const Failed failed = failure_of([&] { first.wait(); });
+    EXPECT_EQ(failed.code, MUSTER_DEADLINE_EXCEEDED);
+    EXPECT_THAT(failed.cause, HasSubstr("backend endless has not ended it in 200 ms"));
+    EXPECT_EQ(failure_of([&] { second.wait(); }).code, MUSTER_ABORTED);
+  });
+}
+
+TEST(Queue, GivenAStartedCallThatIsNeverDoneThenAnAbortEndsTheWait) {
+  const CapturedLog log;
+  with_endless_calls("", [](api::Group& group) {
+    api::Work first = group.start(call_of(1));
+    api::Work second = group.start(call_of(2));
+    EXPECT_FALSE(second.test());
+    std::thread aborts([&] { group.abort(); });
+    EXPECT_EQ(failure_of([&] { first.wait(); }).code, MUSTER_ABORTED);
+    aborts.join();
+    EXPECT_EQ(failure_of([&] { second.test(); }).code, MUSTER_ABORTED);
+  });
+}
+
 TEST(Queue, GivenACallThatNobodyOffersThenTheStartedWorkTells) {
   IdleBackend mock("fast");
   ON_CALL(mock, offer).WillByDefault([](plugin::Query query) {

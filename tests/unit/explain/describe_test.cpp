@@ -63,14 +63,26 @@ TEST(Describe, GivenTextThatIsNoUtf8ThenTheJsonIsStillValid) {
 }
 
 TEST(Describe, GivenPluginsThenTheTextHasOneLineForEach) {
-  const std::string text = describe_plugins_text(some_plugins(), false);
+  const std::string text = describe_plugins_text(some_plugins(), {}, false);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
   EXPECT_THAT(text, HasSubstr("3 plugins, 1 usable"));
   EXPECT_THAT(text, HasSubstr("(it is no ELF file)"));
 }
 
+TEST(Describe, GivenWhatIsConfiguredInVainThenItIsAmongTheFailuresAndCountsAsNoPlugin) {
+  const std::vector<Record> records = {
+      {Stage::kDiscover, "acme", "missing", "no plugin with this id", "/etc/muster.toml:2:1"},
+      {Stage::kDiscover, "/usr/lib/muster", "missing", "no such directory", ""},
+      {Stage::kCheck, "acme", "missing", "of another stage", "/etc/muster.toml:2:1"}};
+  const std::string text = describe_plugins_text(some_plugins(), records, true);
+  EXPECT_THAT(text, HasSubstr("no plugin with this id (by /etc/muster.toml:2:1)\n2 of 3 plugins"));
+  EXPECT_THAT(text, Not(HasSubstr("no such directory")));
+  EXPECT_THAT(text, Not(HasSubstr("of another stage")));
+  EXPECT_THAT(describe_plugins_text(some_plugins(), records, false), Not(HasSubstr("acme")));
+}
+
 TEST(Describe, GivenOnlyFailuresAreAskedForThenThoseSwitchedOffAreAmongThem) {
-  const std::string text = describe_plugins_text(some_plugins(), true);
+  const std::string text = describe_plugins_text(some_plugins(), {}, true);
   EXPECT_THAT(text, HasSubstr("bad.so"));
   EXPECT_THAT(text, HasSubstr("off.so"));
   EXPECT_THAT(text, Not(HasSubstr("good.so")));
