@@ -1,11 +1,13 @@
 // gpu_peer_tests: the cuda_peer backend on the devices of this machine, without the runtime.
 //
 //   gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] [--cache DIR] [--ranks N]
+//                  [--largest BYTES]
 //
 // Groups: correctness, fused, graph, stress, known (memory that all ranks know), shared (several
 // ranks on a device), absence, bench, bench_fused, tune. The last line is "N passed, M failed"; the
 // exit code is 0 only when nothing failed, 77 without a device. Every world has its own processes
 // and a limit of time.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +25,8 @@ struct Arguments {
   std::string only = "correctness,fused,graph,stress,known,shared,absence,bench";
   uint64_t stress = 100000;
   std::string cache;
-  uint32_t ranks = 0;  // of `shared`; 0: several numbers
+  uint32_t ranks = 0;             // of `shared`; 0: all numbers
+  uint64_t largest = UINT64_MAX;  // bytes of a buffer, for tools that make kernels slow
 
   bool has(const char* group) const {
     return ("," + only + ",").find(std::string(",") + group + ",") != std::string::npos;
@@ -64,23 +67,31 @@ class Program {
     run_world(spec, body, totals_);
   }
 
+  uint64_t at_most(uint64_t mebibytes) const {
+    return std::min(mebibytes << 20, arguments_.largest);
+  }
+
   void two_devices() {
-    const uint64_t largest = uint64_t{arguments_.quick ? 8u : 80u} << 20;
+    // Above 32 MiB lines, too, come to their places a second time.
+    const uint64_t largest = at_most(arguments_.quick ? 8 : 80);
     if (arguments_.has("correctness")) {
       go(world("2 devices, processes", 2, true, {}, 240),
          [&](Rank& r) { correctness(r, largest); });
       for (const char* const algorithm : {"one_shot_push", "two_shot_push", "staged"}) {
         go(world(std::string("2 devices, processes, ") + algorithm, 2, true,
                  {{"algorithm", algorithm}}, 120),
-           [&](Rank& r) { correctness(r, uint64_t{8} << 20); });
+           [&](Rank& r) {
+             const bool lines = std::strcmp(algorithm, "one_shot_push") == 0;
+             correctness(r, lines ? largest : at_most(8));
+           });
       }
       go(world("2 devices, threads", 2, false, {}, 120),
-         [&](Rank& r) { correctness(r, uint64_t{4} << 20); });
+         [&](Rank& r) { correctness(r, at_most(4)); });
       go(world("2 devices, processes, NaN", 2, true, {}, 60), all_bits_set);
       go(world("2 devices, processes, cudaIpc", 2, true, {{"memory", "ipc"}}, 120),
-         [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
+         [&](Rank& r) { correctness(r, at_most(2)); });
       go(world("2 devices, processes, plain launches", 2, true, {{"programmatic", "false"}}, 120),
-         [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
+         [&](Rank& r) { correctness(r, at_most(2)); });
     }
     if (arguments_.has("fused")) {
       go(world("2 devices, processes, fused", 2, true, {}, 120), fused);
@@ -114,14 +125,14 @@ class Program {
         go(world(std::string("2 devices, processes, known, ") + way.name + " " + algorithm, 2, true,
                  {{"algorithm", algorithm}}, 120),
            [&](Rank& r) {
-             correctness(r, uint64_t{*algorithm == '\0' && !arguments_.quick ? 80u : 8u} << 20,
+             correctness(r, at_most(*algorithm == '\0' && !arguments_.quick ? 80 : 8),
                          way.knowledge);
            });
       }
     }
     go(world("2 devices, threads, known", 2, false, {{"algorithm", "staged"}}, 120), [&](Rank& r) {
-      correctness(r, uint64_t{4} << 20, Knowledge::kPlain);
-      correctness(r, uint64_t{4} << 20, Knowledge::kVirtual);
+      correctness(r, at_most(4), Knowledge::kPlain);
+      correctness(r, at_most(4), Knowledge::kVirtual);
     });
     go(world("2 devices, processes, captured", 2, true, {{"algorithm", "staged"}}, 60), captured);
     go(world("2 devices, threads, captured", 2, false, {{"algorithm", "staged"}}, 60), captured);
@@ -131,12 +142,12 @@ class Program {
   // Ranks as threads, for kernels of different processes do not run on a device together.
   void shared_device() {
     const int all = devices_;
-    for (const uint32_t ranks : {2u, 3u, 4u, 5u, 8u}) {
+    for (uint32_t ranks = 2; ranks <= 8; ++ranks) {
       if (arguments_.ranks != 0 && arguments_.ranks != ranks) continue;
       devices_ = 1;
       go(world(std::to_string(ranks) + " ranks on one device", ranks, false, {}, 120),
          [&](Rank& r) {
-           correctness(r, uint64_t{4} << 20);
+           correctness(r, at_most(4));
            graphs(r);
            fused(r);
            all_bits_set(r);
@@ -145,12 +156,12 @@ class Program {
         for (const char* const algorithm : {"one_shot_push", "two_shot_push", "staged"}) {
           go(world(std::to_string(ranks) + " ranks on one device, " + algorithm, ranks, false,
                    {{"algorithm", algorithm}}, 120),
-             [&](Rank& r) { correctness(r, uint64_t{2} << 20); });
+             [&](Rank& r) { correctness(r, at_most(2)); });
         }
         for (const char* const algorithm : {"staged", "one_shot_pull"}) {
           go(world(std::to_string(ranks) + " ranks on one device, known, " + algorithm, ranks,
                    false, {{"algorithm", algorithm}}, 120),
-             [&](Rank& r) { correctness(r, uint64_t{2} << 20, Knowledge::kVirtual); });
+             [&](Rank& r) { correctness(r, at_most(2), Knowledge::kVirtual); });
         }
         go(world(std::to_string(ranks) + " ranks on one device, captured", ranks, false,
                  {{"algorithm", "staged"}}, 60),
@@ -161,7 +172,7 @@ class Program {
       devices_ = all;
       if (all >= 2 && ranks > 2) {
         go(world(std::to_string(ranks) + " ranks on two devices", ranks, false, {}, 120),
-           [&](Rank& r) { correctness(r, uint64_t{4} << 20); });
+           [&](Rank& r) { correctness(r, at_most(4)); });
       }
     }
     if (devices_ == 1 && arguments_.has("absence")) {
@@ -251,10 +262,12 @@ int run(int argc, char** argv) {
       arguments.cache = next, ++i;
     } else if (word == "--ranks") {
       arguments.ranks = static_cast<uint32_t>(std::atoi(next)), ++i;
+    } else if (word == "--largest") {
+      arguments.largest = std::strtoull(next, nullptr, 10), ++i;
     } else {
       std::fprintf(stderr,
                    "usage: gpu_peer_tests [--quick] [--only GROUP,...] [--stress N] "
-                   "[--cache DIR] [--ranks N]\n");
+                   "[--cache DIR] [--ranks N] [--largest BYTES]\n");
       return 2;
     }
   }
