@@ -173,9 +173,12 @@ void PeerGroup::join() {
   for (uint32_t r = 0; r < group_.size(); ++r) {
     args_.heap[r] = reinterpret_cast<Byte*>(memory_->of(r));
   }
-  args_.control = control_->on_device();
+  const Waiting waiting{control_->on_device(), group_.integer_option("wait_ms") * 1000000, 0};
+  std::vector<Word> words(sizeof(waiting) / sizeof(Word));
+  std::memcpy(words.data(), &waiting, sizeof(waiting));
+  words_->write(kWaitingAt, words);
+  args_.waiting = reinterpret_cast<Waiting*>(args_.heap[group_.rank()] + kWaitingAt);
   args_.rank = group_.rank();
-  args_.wait_ns = group_.integer_option("wait_ms") * 1000000;
 }
 
 Plan PeerGroup::plan_fused(const muster_call& call, uint64_t bytes, Args& args) const {

@@ -77,7 +77,7 @@ void expect_alike(const Heard& one, const Heard& other, const std::string& what)
   }
   const auto parameters = [](Args args) {
     for (Byte*& heap : args.heap) heap = nullptr;
-    args.control = nullptr;
+    args.waiting = nullptr;
     return args;
   };
   const Args a = parameters(one.args);
@@ -112,6 +112,19 @@ TEST(Launches, GivenACallMadeAgainThenItsLaunchHasTheOtherBuffersAndTheOtherStre
     again.args.recv = first.args.recv;
     again.config.stream = first.config.stream;
     expect_alike(again, first, "the rest");
+  });
+}
+
+TEST(Launches, GivenAGroupThenItsHeapSaysHowLongKernelsWait) {
+  run([](plugin::Group, PeerGroup& group) {
+    const Heard launch = launch_of(group, call_of(MUSTER_ALL_REDUCE, MUSTER_BF16, 512));
+    const Waiting& waiting = *launch.args.waiting;  // simulated device memory is the host's
+    EXPECT_EQ(waiting.wait_ns, 60'000'000'000u);
+    EXPECT_EQ(waiting.failed, 0u);
+    ASSERT_NE(waiting.control, nullptr);
+    EXPECT_EQ(waiting.control->abort, 0u);
+    group.abort();
+    EXPECT_EQ(waiting.control->abort, 1u);
   });
 }
 
