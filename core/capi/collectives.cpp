@@ -94,20 +94,20 @@ using FusedAllReduceRmsNorm =
     Operands<MUSTER_FUSED_ALL_REDUCE_RMSNORM, &muster_call::send, &muster_call::recv,
              &muster_call::count, &muster_call::dtype, &muster_call::redop, &muster_call::fused>;
 
-// As muster.hpp gives them to calls that are given none.
-bool says_nothing(const muster_call_options& options) {
-  return (options.flags | options.send_memory | options.recv_memory | options.stream.kind |
-          options.stream.device) == 0 &&
-         (options.stream.handle | options.max_bytes) == 0 && options.scalar == nullptr;
+// For every call, by a record on the stack.
+template <typename Operation, typename... Values>
+[[gnu::noinline]] muster_status* run_checked(muster_group& group,
+                                             const muster_call_options* options,
+                                             Values... operands) {
+  constexpr muster_op kOp = Operation::kOp;
+  muster_call call = make_call(kOp, options);
+  if constexpr (kOp == MUSTER_BARRIER) call.send_memory = call.recv_memory = MUSTER_HOST;
+  Operation::write(call, operands...);
+  return muster::checked_run<kOp>(group, call);
 }
 
-template <typename Operation, typename... Values>
-inline __attribute__((always_inline)) muster_status* run(muster_group* group,
-                                                         const muster_call_options* options,
-                                                         Values... operands);
-
-// For every call. Out of line, so that its stack and registers are no matter of plain calls; with
-// the parameters of the function itself, so that going there is a jump.
+// For calls that are not the plainest. Out of line, so that its stack and registers are no matter
+// of those; with the parameters of the function itself, so that going there is a jump.
 template <typename Operation, typename... Values>
 [[gnu::noinline]] muster_status* run_any(muster_group* group, Values... operands,
                                          const muster_call_options* options) {
@@ -116,12 +116,17 @@ template <typename Operation, typename... Values>
     const std::string function = fmt::format("muster_{}", muster::op_name(kOp));
     return muster::null_argument(function.c_str(), "group").release();
   }
-  if (options != nullptr && says_nothing(*options))
-    return run<Operation>(group, nullptr, operands...);
-  muster_call call = make_call(kOp, options);
-  if constexpr (kOp == MUSTER_BARRIER) call.send_memory = call.recv_memory = MUSTER_HOST;
-  Operation::write(call, operands...);
-  return muster::checked_run<kOp>(*group, call);
+  if constexpr (muster::op_has_plain_form(kOp) && kOp != MUSTER_BARRIER) {
+    if (options != nullptr && group->attention.load(std::memory_order_relaxed) == 0) {
+      const muster::plain::OnStream form{*options};
+      if (form.is_all()) {
+        return muster::run_plain<Operation>(
+            *group, form, [&] { return run_checked<Operation>(*group, options, operands...); },
+            operands...);
+      }
+    }
+  }
+  return run_checked<Operation>(*group, options, operands...);
 }
 
 template <typename Operation, typename... Values>
@@ -135,7 +140,7 @@ inline __attribute__((always_inline)) muster_status* run(muster_group* group,
     // One comparison for both: no options, no attention.
     if (group != nullptr && (reinterpret_cast<uintptr_t>(options) |
                              group->attention.load(std::memory_order_relaxed)) == 0) [[likely]] {
-      return muster::run_plain<Operation>(*group, any, operands...);
+      return muster::run_plain<Operation>(*group, muster::plain::Bare(), any, operands...);
     }
   }
   return any();

@@ -28,14 +28,17 @@ enum CallTraits : uint32_t {
   kTraitAny =
       1u << 31  // every call has it: a candidate with a further condition refuses it at first
 };
-inline uint32_t call_traits(const muster_call& call) {
+inline uint32_t call_traits(uint32_t call_flags, muster_stream_kind stream) {
   static_assert(uint32_t{MUSTER_CALL_IN_PLACE} == uint32_t{kTraitInPlace} &&
                 uint32_t{MUSTER_CALL_SYMMETRIC} == uint32_t{kTraitNotSymmetric} &&
                 uint32_t{MUSTER_CALL_QUANTISED} == uint32_t{kTraitQuantised});
   const uint32_t flags =
-      call.flags & (MUSTER_CALL_IN_PLACE | MUSTER_CALL_SYMMETRIC | MUSTER_CALL_QUANTISED);
+      call_flags & (MUSTER_CALL_IN_PLACE | MUSTER_CALL_SYMMETRIC | MUSTER_CALL_QUANTISED);
   return (flags ^ MUSTER_CALL_SYMMETRIC) | ((~flags & MUSTER_CALL_IN_PLACE) << 3) |
-         (kTraitStream << call.stream.kind) | kTraitAny;
+         (kTraitStream << stream) | kTraitAny;
+}
+inline uint32_t call_traits(const muster_call& call) {
+  return call_traits(call.flags, call.stream.kind);
 }
 
 constexpr uint16_t kComposed = UINT16_MAX;

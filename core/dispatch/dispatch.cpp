@@ -33,17 +33,16 @@ void muster_group::enter(muster_phase next) {
     plane = &table.linked_rows[muster::cell_index(slot, phase_class, MUSTER_OP_NONE,
                                                   MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE)];
   }
-  for (const bool in_place : {false, true}) {
-    for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
-      muster_call& call = plain_calls[in_place ? 1 : 0][op];
-      call = muster_call{};
-      call.struct_size = MUSTER_CALL_SIZE;
-      call.op = op;
-      call.send_memory = call.recv_memory =
-          op == MUSTER_BARRIER ? muster_memory{MUSTER_HOST} : memory;
-      call.phase = phase;
-      call.flags = in_place ? uint32_t{MUSTER_CALL_IN_PLACE} : 0u;
-    }
+  for (muster_op op = 0; op < MUSTER_OP_END; ++op) {
+    muster_call call{};
+    call.struct_size = MUSTER_CALL_SIZE;
+    call.op = op;
+    call.send_memory = call.recv_memory =
+        op == MUSTER_BARRIER ? muster_memory{MUSTER_HOST} : memory;
+    call.phase = phase;
+    plain_calls[0][op] = stream_calls[op] = call;
+    call.flags = MUSTER_CALL_IN_PLACE;
+    plain_calls[1][op] = call;
   }
 }
 

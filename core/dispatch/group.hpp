@@ -62,6 +62,8 @@ struct muster_group {
   // call gives. Each writes only that, since a group runs one call at a time and writing all of a
   // record costs more than all checks and the lookup.
   std::array<std::array<muster_call, MUSTER_OP_END>, 2> plain_calls;
+  // The same by operation, of calls that give a stream beside: each writes it, and its flags.
+  std::array<muster_call, MUSTER_OP_END> stream_calls;
 
   // ---- cold ----
   muster_runtime* runtime = nullptr;

@@ -1,5 +1,5 @@
-// The short form of the path of a call: no options, a group that needs no attention, operands as
-// nearly all programs give them.
+// The short form of the path of a call: no options, or none beside a stream and the promise of
+// symmetric memory; a group that needs no attention; operands as nearly all programs give them.
 //
 // It checks with as few instructions as it can that nothing is out of the ordinary, and leaves
 // whatever is to prepare_call (prepare.hpp), which knows every rule and has the words for it. So a
@@ -68,34 +68,82 @@ inline __attribute__((always_inline)) bool in_place(const muster_group& group,
 
 namespace plain {
 
+// A call without options.
+struct Bare {
+  template <bool InPlace>
+  bool refused_by(const Candidate& candidate) const {
+    return candidate.refuses_plain[InPlace ? 1 : 0] != 0;
+  }
+  template <bool InPlace>
+  muster_call& record(muster_group& group, muster_op op) const {
+    return group.plain_calls[InPlace ? 1 : 0][op];
+  }
+  template <bool InPlace>
+  muster_status* failed(muster_group& group, muster_op op, muster_status* status) const {
+    return plain_call_failed(group, op, InPlace, status);
+  }
+};
+
+// One whose options say its stream, and whether its buffers are symmetric.
+struct OnStream {
+  const muster_call_options& options;
+
+  // Whether they say no more.
+  bool is_all() const {
+    return (options.send_memory | options.recv_memory) == 0 && options.max_bytes == 0 &&
+           options.scalar == nullptr && options.stream.kind < MUSTER_STREAM_KIND_END;
+  }
+  template <bool InPlace>
+  uint32_t flags() const {
+    return (options.flags & MUSTER_CALL_SYMMETRIC) |
+           (InPlace ? uint32_t{MUSTER_CALL_IN_PLACE} : 0u);
+  }
+  template <bool InPlace>
+  bool refused_by(const Candidate& candidate) const {
+    return (candidate.refuses & call_traits(flags<InPlace>(), options.stream.kind)) != 0;
+  }
+  template <bool InPlace>
+  muster_call& record(muster_group& group, muster_op op) const {
+    muster_call& record = group.stream_calls[op];
+    record.flags = flags<InPlace>();
+    record.stream = options.stream;
+    return record;
+  }
+  template <bool InPlace>
+  muster_status* failed(muster_group& group, muster_op op, muster_status* status) const {
+    return call_failed(group, group.stream_calls[op], status);
+  }
+};
+
 // Looks the call up and runs it, or the other way when its first candidate may refuse it.
-template <typename Operation, bool InPlace, typename Otherwise, typename... Operands>
-inline __attribute__((always_inline)) muster_status* run_as(muster_group& group, const Band* band,
-                                                            uint64_t bytes, Otherwise otherwise,
+template <typename Operation, bool InPlace, typename Form, typename Otherwise, typename... Operands>
+inline __attribute__((always_inline)) muster_status* run_as(muster_group& group, Form form,
+                                                            const Band* band, uint64_t bytes,
+                                                            Otherwise otherwise,
                                                             Operands... operands) {
   constexpr muster_op kOp = Operation::kOp;
   if constexpr (!op_is_point_to_point(kOp)) {  // their rows begin with the band of unsized calls
     while (band->bytes_to < bytes) ++band;
   }
   const Candidate& candidate = *band->head;
-  if (candidate.refuses_plain[InPlace ? 1 : 0] != 0) [[unlikely]]
+  if (form.template refused_by<InPlace>(candidate)) [[unlikely]]
     return otherwise();
-  muster_call& record = group.plain_calls[InPlace ? 1 : 0][kOp];
+  muster_call& record = form.template record<InPlace>(group, kOp);
   Operation::write(record, operands...);
   if constexpr (kOp != MUSTER_BARRIER)
     record.selection_bytes = op_is_point_to_point(kOp) ? kUnsized : bytes;
   muster_status* const status = run_candidate(group, record, candidate, kOp, bytes);
   if (status != nullptr) [[unlikely]]
-    return plain_call_failed(group, kOp, InPlace, status);
+    return form.template failed<InPlace>(group, kOp, status);
   return nullptr;
 }
 
 }  // namespace plain
 
 // Runs the call, unless something is not as usual: then nothing has been done, and otherwise() runs
-// it, after prepare_call.
-template <typename Operation, typename Otherwise, typename... Operands>
-inline __attribute__((always_inline)) muster_status* run_plain(muster_group& group,
+// it, after prepare_call. form: plain::Bare, or a plain::OnStream that is all.
+template <typename Operation, typename Form, typename Otherwise, typename... Operands>
+inline __attribute__((always_inline)) muster_status* run_plain(muster_group& group, Form form,
                                                                Otherwise otherwise,
                                                                Operands... operands) {
   constexpr muster_op kOp = Operation::kOp;
@@ -111,7 +159,7 @@ inline __attribute__((always_inline)) muster_status* run_plain(muster_group& gro
   if constexpr (kOp == MUSTER_BARRIER) {  // it runs in host memory, whatever the group's is
     if (group.memory != MUSTER_HOST) [[unlikely]]
       return otherwise();
-    return plain::run_as<Operation, false>(group, band, 0, otherwise, operands...);
+    return plain::run_as<Operation, false>(group, form, band, 0, otherwise, operands...);
   } else {
     if (!plain::usual_operands<kOp>(group, call)) [[unlikely]]
       return otherwise();
@@ -119,10 +167,10 @@ inline __attribute__((always_inline)) muster_status* run_plain(muster_group& gro
     if (kOp != MUSTER_RECV && call.send == nullptr) [[unlikely]]
       return otherwise();
     if (plain::in_place<kOp>(group, call, bytes))
-      return plain::run_as<Operation, true>(group, band, bytes, otherwise, operands...);
+      return plain::run_as<Operation, true>(group, form, band, bytes, otherwise, operands...);
     if (kOp != MUSTER_SEND && call.recv == nullptr) [[unlikely]]
       return otherwise();
-    return plain::run_as<Operation, false>(group, band, bytes, otherwise, operands...);
+    return plain::run_as<Operation, false>(group, form, band, bytes, otherwise, operands...);
   }
 }
 

@@ -63,6 +63,7 @@ enum : int {
   kPointerMemoryType = 2,
   kPointerIsManaged = 8,
   kPointerDevice = 9,
+  kPointerHasIpc = 10,  // IS_LEGACY_CUDA_IPC_CAPABLE: plain memory of a device
 };
 enum : unsigned { kTypeHost = 1, kTypeDevice = 2, kTypeArray = 3, kTypeUnified = 4 };
 

@@ -48,6 +48,7 @@ class NullBackend {
       rule.redops = MUSTER_BIT(MUSTER_REDOP_END) - 1;
       rule.bytes_from = large ? 65537 : 0;
       rule.bytes_to = large ? UINT64_MAX : 65536;
+      rule.streams = MUSTER_BIT(MUSTER_STREAM_NONE) | MUSTER_BIT(MUSTER_STREAM_CUDA);
       rule.flags = MUSTER_RULE_UNSIZED;
       query.add(rule);
     }
@@ -184,6 +185,17 @@ void in_place(Turns& turns) {
     benchmark::DoNotOptimize(muster_all_reduce(g, out, out, 16, MUSTER_F32, MUSTER_SUM, nullptr));
 }
 
+// With options that say a stream, as calls on devices have.
+template <typename Turns>
+void on_stream(Turns& turns) {
+  muster_group* const g = group();
+  muster_call_options options = {};
+  options.struct_size = MUSTER_CALL_OPTIONS_SIZE;
+  options.stream = {MUSTER_STREAM_CUDA, 0, 1};
+  for ([[maybe_unused]] auto turn : turns)
+    benchmark::DoNotOptimize(muster_all_reduce(g, in, out, 16, MUSTER_F32, MUSTER_SUM, &options));
+}
+
 template <typename Turns>
 void all_gather(Turns& turns) {
   muster_group* const g = group();
@@ -233,6 +245,7 @@ constexpr Way kWays[] = {{"direct", direct, direct},
                          {"through_the_chain", through_the_chain, through_the_chain},
                          {"in_place", in_place, in_place},
                          {"all_gather", all_gather, all_gather},
+                         {"on_stream", on_stream, on_stream},
                          {"by_execute", by_execute, by_execute},
                          {"by_plan", by_plan, by_plan},
                          {"by_replay", by_replay, by_replay}};

@@ -49,7 +49,11 @@ Verdict Allocation::look(cu::DeviceHandle device, cu::DevicePointer pointer, boo
   if (cuda.address_range(&card_.begin, &bytes, pointer) != 0) return Verdict::kNotDevice;
   card_.bytes = bytes;
   cuda.context_current(&card_.context);
-  if (cuda.memory_retain(&card_.handle, cu::host_pointer(card_.begin)) == 0) {
+  // Asked first, so that nothing fails that tools would report; older drivers do not know it.
+  int plain = 0;
+  const bool asked = cuda.pointer_attribute(&plain, cu::kPointerHasIpc, pointer) == 0;
+  if (!(asked && plain != 0) &&
+      cuda.memory_retain(&card_.handle, cu::host_pointer(card_.begin)) == 0) {
     if (in_process) return Verdict::kShared;
     const bool exported = cuda.memory_export(&fd_, card_.handle, cu::kHandleFileDescriptor, 0) == 0;
     if (!exported) fd_ = -1;

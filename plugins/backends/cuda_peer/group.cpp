@@ -173,47 +173,12 @@ void PeerGroup::join() {
   for (uint32_t r = 0; r < group_.size(); ++r) {
     args_.heap[r] = reinterpret_cast<Byte*>(memory_->of(r));
   }
-  args_.control = control_->on_device();
+  const Waiting waiting{control_->on_device(), group_.integer_option("wait_ms") * 1000000, 0};
+  std::vector<Word> words(sizeof(waiting) / sizeof(Word));
+  std::memcpy(words.data(), &waiting, sizeof(waiting));
+  words_->write(kWaitingAt, words);
+  args_.waiting = reinterpret_cast<Waiting*>(args_.heap[group_.rank()] + kWaitingAt);
   args_.rank = group_.rank();
-  args_.wait_ns = group_.integer_option("wait_ms") * 1000000;
-}
-
-void PeerGroup::launch(const Plan& plan, const muster_call& call, Args& args) const {
-  const cu::Driver& cuda = cu::driver();
-  cu::LaunchAttribute attributes[2] = {};
-  uint32_t attribute_count = 0;
-  if (programmatic_) {
-    attributes[attribute_count].id = cu::kProgrammatic;
-    attributes[attribute_count++].value.programmatic = 1;
-  }
-  if (plan.cluster > 1) {
-    attributes[attribute_count].id = cu::kClusterDimension;
-    attributes[attribute_count].value.cluster[0] = plan.cluster;
-    attributes[attribute_count].value.cluster[1] = 1;
-    attributes[attribute_count++].value.cluster[2] = 1;
-  }
-  cu::LaunchConfig config{};
-  config.grid[0] = plan.blocks;
-  config.grid[1] = config.grid[2] = 1;
-  config.block[0] = plan.threads;
-  config.block[1] = config.block[2] = 1;
-  config.stream = reinterpret_cast<cu::Stream>(call.stream.handle);
-  config.shared_bytes = plan.shared_bytes;
-  config.attributes = attributes;
-  config.attribute_count = attribute_count;
-  void* parameters[] = {&args};
-  const cu::Function function = kernels_->of(plan.kernel, call.dtype);
-  if (function == nullptr) {
-    plugin::fail(MUSTER_UNIMPLEMENTED,
-                 std::string(kernel_symbol(plan.kernel)) + " is not ready on this rank");
-  }
-  cu::Context now = nullptr;
-  cuda.context_current(&now);
-  const bool switched = now != context_.get();
-  if (switched) cuda.check(cuda.context_push(context_.get()), "cuCtxPushCurrent");
-  const cu::Result result = cuda.launch(&config, function, parameters, nullptr);
-  if (switched) cuda.context_pop(&now);
-  cuda.check(result, kernel_symbol(plan.kernel));
 }
 
 Plan PeerGroup::plan_fused(const muster_call& call, uint64_t bytes, Args& args) const {
@@ -252,6 +217,7 @@ Region* PeerGroup::register_piece(Piece piece) {
   SharedPieces shared = share_pieces(group_, context_.device(), {piece});
   const SharedPiece& only = shared.pieces.front();
   if (!only.refused.empty()) plugin::fail(MUSTER_UNAVAILABLE, only.refused);
+  kept_.forget();
   return regions_->add(piece, only, std::move(shared.mappings), true);
 }
 
@@ -261,6 +227,7 @@ void PeerGroup::memory_deregister(void* region) {
     // Kernels of this rank may still reach for the others' parts; once they have ended, the others
     // no longer reach for this one's.
     cu::driver().context_synchronize();
+    kept_.forget();
     regions_->remove(static_cast<const Region*>(region));
   } catch (const std::exception&) {
     // Without a context the mappings are gone with the device.
@@ -276,24 +243,35 @@ void PeerGroup::capture_end(bool ok) {
   });
 }
 
-void PeerGroup::tell(const muster_call& call, const Plan& plan, Args& args) {
+bool PeerGroup::tell(const muster_call& call, const Plan& plan, Args& args) {
   const Telling telling = telling_of(plan.kernel, call, group_.rank(), group_.size());
   args.told = telling.needed ? kToldNothing : kToldNotNeeded;
-  if (telling.reach == Telling::Reach::kNone || !direct_) return;
+  if (telling.reach == Telling::Reach::kNone) return false;
+  if (!direct_) return true;
   const bool tells = telling.needed && telling.possible;
   if (tells) args.told = regions_->told(telling.buffer, telling.bytes);
   const bool captured = call.phase == MUSTER_GRAPH_CAPTURE || call.phase == MUSTER_GRAPH_PIECEWISE;
   const bool promised = (call.flags & MUSTER_CALL_SYMMETRIC) != 0;
   if (!captured || promised || !register_captured_ || telling.reach != Telling::Reach::kStore) {
-    return;
+    return true;
   }
   // Every rank takes a slot, whether it has something to say or not: slots are matched by number.
   const Word* const slot = captures_->slot(telling.buffer, telling.bytes);
   if (tells && args.told == kToldNothing) args.told_at = slot;
+  return true;
 }
 
 void PeerGroup::execute(const muster_call& call) {
   if (control_->failed()) control_->fail();
+  if (Launch* const kept = kept_.find(call)) {
+    kept->aim(call);
+    cu::raising([&] { kept->run(cuda_, context_.get()); });
+  } else {
+    execute_anew(call);
+  }
+}
+
+void PeerGroup::execute_anew(const muster_call& call) {
   if (!is_offered(call)) {
     plugin::fail(MUSTER_UNIMPLEMENTED, std::string("cuda_peer does not offer ") +
                                            muster_op_name(call.op) + " of " +
@@ -305,20 +283,23 @@ void PeerGroup::execute(const muster_call& call) {
   const Plan plan = call.op == MUSTER_FUSED_ALL_REDUCE_RMSNORM
                         ? plan_fused(call, bytes, args)
                         : plan_of(call.op, bytes, group_.size(), algorithm_of(call, bytes), room_);
-  args.send = static_cast<const Byte*>(call.send);
-  args.recv = static_cast<Byte*>(call.recv);
-  // The root of a broadcast need not receive.
-  if (args.recv == nullptr) args.recv = const_cast<Byte*>(args.send);
-  tell(call, plan, args);
-  args.bytes = plan.bytes;
-  args.piece = plan.piece;
-  args.step_bytes = plan.step_bytes;
-  args.lag = plan.lag;
-  args.once = plan.once;
+  const cu::Function function = kernels_->of(plan.kernel, call.dtype);
+  if (function == nullptr) {
+    plugin::fail(MUSTER_UNIMPLEMENTED,
+                 std::string(kernel_symbol(plan.kernel)) + " is not ready on this rank");
+  }
   args.root = call.root;
   args.redop = call.redop;
   args.scale = scalar_of(call);
-  cu::raising([&] { launch(plan, call, args); });
+  const bool tells = tell(call, plan, args);
+  const bool keep = !tells && KeptLaunches::can_keep(call);
+  Launch once;
+  Launch& launch = keep ? kept_.place(call) : once;
+  launch.args = args;
+  launch.shape(plan, function, programmatic_);
+  launch.aim(call);
+  if (keep) kept_.kept(call);
+  cu::raising([&] { launch.run(cuda_, context_.get()); });
 }
 
 void PeerGroup::async_error() const {

@@ -14,6 +14,7 @@
 #include "plugins/backends/cuda_peer/bands.hpp"
 #include "plugins/backends/cuda_peer/captures.hpp"
 #include "plugins/backends/cuda_peer/control_page.hpp"
+#include "plugins/backends/cuda_peer/kept_launches.hpp"
 #include "plugins/backends/cuda_peer/kernels.hpp"
 #include "plugins/backends/cuda_peer/peer_memory.hpp"
 #include "plugins/backends/cuda_peer/plan.hpp"
@@ -56,13 +57,16 @@ class PeerGroup {
   void agree_on_room();
   Algorithm algorithm_of(const muster_call& call, uint64_t bytes) const;
   Region* register_piece(Piece piece);
-  // Says in `args` what this rank tells the others of its buffers.
-  void tell(const muster_call& call, const Plan& plan, Args& args);
+  // Of a call that was not made before, or whose launch depends on where its buffers lie.
+  void execute_anew(const muster_call& call);
+  // Says in `args` what this rank tells the others of its buffers; false: nothing, wherever they
+  // lie.
+  bool tell(const muster_call& call, const Plan& plan, Args& args);
   Plan plan_fused(const muster_call& call, uint64_t bytes, Args& args) const;
-  void launch(const Plan& plan, const muster_call& call, Args& args) const;
 
   plugin::Group group_;
   PrimaryContext context_;
+  const cu::Driver& cuda_ = cu::driver();
   std::unique_ptr<Kernels> kernels_;
   std::unique_ptr<ControlPage> control_;
   std::unique_ptr<PeerMemory> memory_;
@@ -73,6 +77,8 @@ class PeerGroup {
   Bands bands_;
   Room room_{};
   Args args_{};  // what is the same in every call
+  // Of what no rank tells of; algorithms of promised calls depend on what is registered.
+  KeptLaunches kept_;
   uint32_t multiprocessors_ = 0;
   bool programmatic_ = false;
   bool direct_ = false;  // buffers that all know are stored into

@@ -143,6 +143,10 @@ SIMULATED cuDeviceGetAttribute(int* value, int attribute, DeviceHandle) {
       return *value = number("SIMULATED_CUDA_VMM", 1), kSuccess;
     case kRdmaOfVirtualMemorySupported:
       return *value = 1, kSuccess;
+    case kMultiprocessors:
+      return *value = 132, kSuccess;
+    case kMostSharedBytes:
+      return *value = 227 << 10, kSuccess;
     default:
       return kInvalidValue;
   }

@@ -118,6 +118,9 @@ SIMULATED cuPointerGetAttribute(void* out, int attribute, DevicePointer pointer)
     case kPointerMemoryType:
       *static_cast<unsigned*>(out) = kTypeDevice;
       return kSuccess;
+    case kPointerHasIpc:
+      *static_cast<int*>(out) = range->physical == nullptr ? 1 : 0;
+      return kSuccess;
     case kPointerIsManaged:
       *static_cast<int*>(out) = 0;
       return kSuccess;

@@ -1,5 +1,6 @@
 // Ranks as threads over the simulated driver, rank r on device r, with a runtime of the test's
-// making: no more of it than what shares memory uses.
+// making: no more of it than this backend uses. Options have their defaults; every image is there,
+// and empty.
 #ifndef MUSTER_TESTS_UNIT_CUDA_PEER_THREAD_GROUP_HPP
 #define MUSTER_TESTS_UNIT_CUDA_PEER_THREAD_GROUP_HPP
 
@@ -9,13 +10,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "muster/plugin.hpp"
+#include "muster/variants.hpp"
 #include "plugins/backends/cuda_peer/driver.hpp"
+#include "plugins/backends/cuda_peer/settings.hpp"
 
 namespace muster::cuda_peer {
 
@@ -85,7 +88,25 @@ class ThreadGroup {
         own.all.barrier_.arrive_and_wait();
         return nullptr;
       };
+      group_option = [](const muster_host_group*, const char* key) -> const char* {
+        for (const muster_option& each : Declared::kOptions)
+          if (std::strcmp(each.name, key) == 0) return each.default_value;
+        return nullptr;
+      };
+      get_interface = [](const muster_host*, const char* name) -> const void* {
+        return std::strcmp(name, MUSTER_IMAGES_INTERFACE) == 0 ? &kImages : nullptr;
+      };
     }
+    static constexpr muster_images kImages = {
+        MUSTER_IMAGES_SIZE, 0,
+        [](const muster_host*, const muster_variant*) -> muster_image_state {
+          return MUSTER_IMAGE_READY;
+        },
+        [](const muster_host*, const muster_variant*,
+           const muster_image_sink* sink) -> muster_status* {
+          sink->image(sink->context, "", 1);
+          return nullptr;
+        }};
     ThreadGroup& all;
     muster_group_info info{};
   };

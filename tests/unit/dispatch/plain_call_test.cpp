@@ -30,32 +30,42 @@ struct Outcome {
   muster_call call{};
 };
 
-// Calls the function of the operation.
+// Calls the function of the operation, with options when the call says more than operands.
 muster_status* by_function(muster_group* group, const muster_call& c) {
+  muster_call_options said{};
+  said.struct_size = MUSTER_CALL_OPTIONS_SIZE;
+  said.flags = c.flags;
+  said.send_memory = c.send_memory;
+  said.recv_memory = c.recv_memory;
+  said.stream = c.stream;
+  said.scalar = c.scalar;
+  const bool says = (c.flags | c.stream.kind | c.stream.device | c.stream.handle) != 0 ||
+                    c.scalar != nullptr || c.send_memory != MUSTER_MEMORY_DEFAULT;
+  const muster_call_options* const options = says ? &said : nullptr;
   switch (c.op) {
     case MUSTER_ALL_REDUCE:
-      return muster_all_reduce(group, c.send, c.recv, c.count, c.dtype, c.redop, nullptr);
+      return muster_all_reduce(group, c.send, c.recv, c.count, c.dtype, c.redop, options);
     case MUSTER_REDUCE:
-      return muster_reduce(group, c.send, c.recv, c.count, c.dtype, c.redop, c.root, nullptr);
+      return muster_reduce(group, c.send, c.recv, c.count, c.dtype, c.redop, c.root, options);
     case MUSTER_REDUCE_SCATTER:
-      return muster_reduce_scatter(group, c.send, c.recv, c.count, c.dtype, c.redop, nullptr);
+      return muster_reduce_scatter(group, c.send, c.recv, c.count, c.dtype, c.redop, options);
     case MUSTER_BROADCAST:
-      return muster_broadcast(group, c.send, c.recv, c.count, c.dtype, c.root, nullptr);
+      return muster_broadcast(group, c.send, c.recv, c.count, c.dtype, c.root, options);
     case MUSTER_ALL_GATHER:
-      return muster_all_gather(group, c.send, c.recv, c.count, c.dtype, nullptr);
+      return muster_all_gather(group, c.send, c.recv, c.count, c.dtype, options);
     case MUSTER_GATHER:
-      return muster_gather(group, c.send, c.recv, c.count, c.dtype, c.root, nullptr);
+      return muster_gather(group, c.send, c.recv, c.count, c.dtype, c.root, options);
     case MUSTER_SCATTER:
-      return muster_scatter(group, c.send, c.recv, c.count, c.dtype, c.root, nullptr);
+      return muster_scatter(group, c.send, c.recv, c.count, c.dtype, c.root, options);
     case MUSTER_ALL_TO_ALL:
-      return muster_all_to_all(group, c.send, c.recv, c.count, c.dtype, nullptr);
+      return muster_all_to_all(group, c.send, c.recv, c.count, c.dtype, options);
     case MUSTER_SEND:
-      return muster_send(group, c.send, c.count, c.dtype, c.peer, nullptr);
+      return muster_send(group, c.send, c.count, c.dtype, c.peer, options);
     case MUSTER_RECV:
-      return muster_recv(group, c.recv, c.count, c.dtype, c.peer, nullptr);
+      return muster_recv(group, c.recv, c.count, c.dtype, c.peer, options);
     case MUSTER_SEND_RECV:
       return muster_send_recv(group, c.send, c.count, c.peer, c.recv, c.recv_count, c.recv_peer,
-                              c.dtype, nullptr);
+                              c.dtype, options);
     default:
       return muster_barrier(group);
   }
@@ -81,6 +91,7 @@ class RandomCalls {
       if (one_in(2)) call.send = base + kRank * part;
       if (one_in(4)) call = with(call, base, base + kRank * part);
     }
+    if (one_in(3)) give_options(call);
     if (call.op == MUSTER_SEND) call.recv = nullptr;
     if (call.op == MUSTER_RECV) call.send = nullptr;
     if (op_is_rooted(call.op)) call.root = below(kRanks + 1);
@@ -93,6 +104,12 @@ class RandomCalls {
   }
 
  private:
+  void give_options(muster_call& call) {
+    if (!one_in(3)) call.stream = {below(MUSTER_STREAM_KIND_END + 1), below(2), below(3)};
+    if (one_in(2)) call.flags = below(8);
+    if (one_in(12)) call.send_memory = call.recv_memory = MUSTER_HOST;
+    if (one_in(12)) call.scalar = memory_;
+  }
   static muster_call with(muster_call call, const void* send, void* recv) {
     call.send = send;
     call.recv = recv;
@@ -113,9 +130,10 @@ class RandomCalls {
 };
 
 std::string text_of(const muster_call& c) {
-  return fmt::format("{} {} {} count {} root {} peer {} {} flags {} selection {} send {} recv {}",
-                     op_name(c.op), c.dtype, c.redop, c.count, c.root, c.peer, c.recv_peer, c.flags,
-                     c.selection_bytes, c.send, c.recv);
+  return fmt::format(
+      "{} {} {} count {} root {} peer {} {} flags {} stream {} {} selection {} send {} recv {}",
+      op_name(c.op), c.dtype, c.redop, c.count, c.root, c.peer, c.recv_peer, c.flags, c.stream.kind,
+      c.stream.handle, c.selection_bytes, c.send, c.recv);
 }
 
 using Counters = std::map<std::tuple<muster_op, std::string>, std::pair<uint64_t, uint64_t>>;
@@ -129,7 +147,8 @@ Counters counters_of(api::Group& group) {
   return counters;
 }
 
-// Three backends: one takes multiples of 64 bytes, one small calls out of place, one the rest.
+// Three backends: one takes multiples of 64 bytes, and symmetric calls on a stream; one small calls
+// out of place, without a stream; one the rest, but not on every kind of stream.
 class PlainCall : public ::testing::Test {
  protected:
   PlainCall() {
@@ -145,7 +164,11 @@ class PlainCall : public ::testing::Test {
     multiple.ops = MUSTER_BIT(MUSTER_ALL_REDUCE) | MUSTER_BIT(MUSTER_ALL_TO_ALL);
     multiple.bytes_multiple = 64;
     multiple.flags = 0;
-    offers(multiples_, multiple);
+    muster_rule symmetric = MockBackend::everything();
+    symmetric.ops = MUSTER_BIT(MUSTER_ALL_GATHER) | MUSTER_BIT(MUSTER_BROADCAST);
+    symmetric.flags = MUSTER_RULE_SYMMETRIC;
+    symmetric.streams = MUSTER_BIT(MUSTER_STREAM_CUDA);
+    offers(multiples_, multiple, symmetric);
     muster_rule small = MockBackend::everything();
     small.ops &=
         ~(MUSTER_BIT(MUSTER_REDUCE) | MUSTER_BIT(MUSTER_BROADCAST) | MUSTER_BIT(MUSTER_GATHER) |
@@ -155,14 +178,19 @@ class PlainCall : public ::testing::Test {
     small.bytes_from = 2;
     small.bytes_to = 512;
     small.flags = 0;
+    small.streams = MUSTER_BIT(MUSTER_STREAM_NONE);
     offers(small_, small);
     muster_rule rest = MockBackend::everything();
     rest.phases = MUSTER_BIT(MUSTER_PHASE_END) - 1;
+    rest.streams = MUSTER_BIT(MUSTER_STREAM_NONE) | MUSTER_BIT(MUSTER_STREAM_CUDA);
     offers(rest_, rest);
   }
 
-  static void offers(MockBackend& mock, const muster_rule& rule) {
-    ON_CALL(mock, offer).WillByDefault([rule](plugin::Query query) { query.add(rule); });
+  template <typename... Rules>
+  static void offers(MockBackend& mock, const Rules&... rules) {
+    ON_CALL(mock, offer).WillByDefault([rules...](plugin::Query query) {
+      (query.add(rules), ...);
+    });
   }
 
   Outcome outcome_of(muster_status* status) {
@@ -260,13 +288,18 @@ TEST_F(PlainCall, GivenACallWithOptionsBeforeThenThePlainOneKnowsNothingOfThem) 
     muster_call_options options{};
     options.struct_size = MUSTER_CALL_OPTIONS_SIZE;
     options.flags = MUSTER_CALL_SYMMETRIC;
-    const auto flags_with = [&](const muster_call_options* o) {
+    const auto call_with = [&](const muster_call_options* o) {
       return outcome_of(
                  muster_all_reduce(group.get(), data, data + 2, 2, MUSTER_I32, MUSTER_SUM, o))
-          .call.flags;
+          .call;
     };
-    EXPECT_EQ(flags_with(&options), uint32_t{MUSTER_CALL_SYMMETRIC});
-    EXPECT_EQ(flags_with(nullptr), 0u);
+    EXPECT_EQ(call_with(&options).flags, uint32_t{MUSTER_CALL_SYMMETRIC});
+    EXPECT_EQ(call_with(nullptr).flags, 0u);
+    options.stream = {MUSTER_STREAM_CUDA, 0, 64};
+    options.flags = 0;
+    EXPECT_EQ(call_with(&options).stream.handle, 64u);
+    EXPECT_EQ(call_with(&options).flags, 0u);
+    EXPECT_EQ(call_with(nullptr).stream.kind, uint32_t{MUSTER_STREAM_NONE});
   });
 }
 

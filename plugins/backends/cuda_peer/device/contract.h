@@ -3,7 +3,8 @@
  *
  * The heap of a rank, offsets from its base, all of it zero before the first kernel:
  *
- *   counters   one pair per channel: epochs of lines, steps of stages. Own kernels only.
+ *   counters   one set per channel: epochs of lines, steps of stages, turns of marks; at the end of
+ *              their page, what kernels that wait long must know. Own kernels only.
  *   regions    per piece of registered memory and rank: where it begins in this rank's addresses
  *   told       per captured call: what it tells of its buffer, filled in when the capture ends
  *   flags      per channel and source rank, 128 bytes: how many steps that rank has shown, and what
@@ -60,6 +61,14 @@ struct Counters {
 
 constexpr Word kCountersBytes = 8192;
 
+/* Of all waits of a rank, filled in by the host when the group connects. */
+struct Waiting {
+  Control* control;
+  Word wait_ns; /* how long one may take */
+  Word failed;  /* 1 once one has failed, written by a kernel */
+};
+constexpr Word kWaitingAt = kCountersBytes - sizeof(Waiting);
+
 /* What a rank tells of a buffer that its peers may reach: the region that holds it and where it
  * begins in there. */
 constexpr unsigned kRegions = 4096;
@@ -109,8 +118,8 @@ struct Heap {
   }
   constexpr Word bytes() const { return marks(kMarkSlots, 1); }
 };
-static_assert(kStageChannels <= kLineChannels && sizeof(Counters) * kLineChannels <= kCountersBytes,
-              "counters overlap the flags");
+static_assert(kStageChannels <= kLineChannels && sizeof(Counters) * kLineChannels <= kWaitingAt,
+              "counters overlap what follows them");
 
 /* One launch. `bytes` and `count` are of one rank's share as the operation counts it. */
 struct Args {
@@ -121,13 +130,12 @@ struct Args {
   Byte* residual_out;    // fused only, may be null
   const Byte* weight;    // fused only
   float* scales;         // fused, quantised only
-  Control* control;
-  const Word* told_at;  // of a captured call; null: told says it
-  Word told;            // of recv when it is stored into, of send when it is pulled from
-  Word bytes;           // of the buffer that is divided: one piece of gathering, all of all_reduce
-  Word piece;           // bytes of a piece in two shots; bytes of a rank's share elsewhere
-  Word step_bytes;      // staged only: bytes of a piece per step, a multiple of 128
-  Word wait_ns;         // how long a wait may take
+  Waiting* waiting;      // in this rank's heap
+  const Word* told_at;   // of a captured call; null: told says it
+  Word told;             // of recv when it is stored into, of send when it is pulled from
+  Word bytes;            // of the buffer that is divided: one piece of gathering, all of all_reduce
+  Word piece;            // bytes of a piece in two shots; bytes of a rank's share elsewhere
+  Word step_bytes;       // staged only: bytes of a piece per step, a multiple of 128
   unsigned rank;
   unsigned root;
   unsigned redop;

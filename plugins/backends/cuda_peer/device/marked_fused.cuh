@@ -60,9 +60,7 @@ __device__ __forceinline__ void all_reduce_rmsnorm_marked(const Args& args) {
   begin_in_order();
   marks.begin();
   const auto read_own = [&](Word number, Packet (&own)[U]) {
-    packets.read(args.send + number * row_bytes + packets.offset, aligned, own);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) own[u] = marks.unmarked(own[u]);
+    marks.read(packets, args.send + number * row_bytes + packets.offset, aligned, own);
   };
   Packet own[U];
   read_own(first, own);

@@ -12,22 +12,17 @@ __device__ __forceinline__ void all_reduce_marked(const Args& args) {
   const MarkedPackets<U> packets(Word(blockIdx.x) * stride * U + threadIdx.x * 16, stride,
                                  args.bytes);
   Marks<N> marks(args, packets.offset);
-  const bool aligned = multiple_of(16, args.send, args.recv, 0);
-  const Byte* from = args.send + packets.offset;
-  Byte* to = args.recv + packets.offset;
-  asm volatile("" : "+l"(from), "+l"(to));
+  const Ends ends(args, packets.offset, 16, 0);
   begin_in_order();
   marks.begin();
   Packet own[U];
-  packets.read(from, aligned, own);
-#pragma unroll
-  for (unsigned u = 0; u < U; ++u) own[u] = marks.unmarked(own[u]);
+  marks.read(packets, ends.from, ends.aligned, own);
   marks.choose_slot();
   marks.send(packets, 0, own);
   Packet got[N][U];
   marks.take(packets, 0, own, got);
   combine_once<T, N, U>(args, got, own);
-  packets.write(to, aligned, own);
+  packets.write(ends.to, ends.aligned, own);
   marks.put_back(packets, 0);
   marks.end();
 }
@@ -54,9 +49,7 @@ __device__ __forceinline__ void all_reduce_marked_stream(const Args& args) {
   const auto send = [&](Word i) {
     const MarkedPackets<U> packets = packets_of(i);
     Packet own[U];
-    packets.read(args.send + packets.offset, aligned, own);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) own[u] = marks.unmarked(own[u]);
+    marks.read(packets, args.send + packets.offset, aligned, own);
     marks.send(packets, place_sent * each, own);
     if (++place_sent == ring) place_sent = 0;
   };
@@ -69,9 +62,7 @@ __device__ __forceinline__ void all_reduce_marked_stream(const Args& args) {
     Packet own[U];
     Packet got[N][U];
     marks.look(packets, place * each, got);
-    packets.read(args.send + packets.offset, aligned, own);
-#pragma unroll
-    for (unsigned u = 0; u < U; ++u) own[u] = marks.unmarked(own[u]);
+    marks.read(packets, args.send + packets.offset, aligned, own);
     marks.complete(packets, place * each, own, got);
     combine_once<T, N, U>(args, got, own);
     packets.write(args.recv + packets.offset, aligned, own);

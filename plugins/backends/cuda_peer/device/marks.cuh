@@ -134,6 +134,14 @@ class Marks {
     return p;
   }
 
+  // An operand of this rank, as it may be sent.
+  template <unsigned U>
+  __device__ __forceinline__ static void read(const MarkedPackets<U>& packets, const Byte* at,
+                                              bool aligned, Packet (&p)[U]) {
+    packets.read(at, aligned, p);
+#pragma unroll
+    for (unsigned u = 0; u < U; ++u) p[u] = unmarked(p[u]);
+  }
   // To every peer, `skip` bytes behind this thread's place.
   template <unsigned U>
   __device__ __forceinline__ void send(const MarkedPackets<U>& packets, Word skip,
@@ -212,9 +220,10 @@ class Marks {
       }
     }
   }
-  // What was put back comes before all that this thread sends from now on.
+  // What was put back comes before all that this thread sends from now on, for whoever takes it and
+  // sends in turn: a thread of another device.
   __device__ __forceinline__ static void fence() {
-    asm volatile("fence.acq_rel.gpu;" ::: "memory");
+    asm volatile("fence.acq_rel.sys;" ::: "memory");
   }
 
  private:

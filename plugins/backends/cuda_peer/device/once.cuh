@@ -29,6 +29,21 @@ __device__ __forceinline__ void load_shared_if(bool wanted, const Byte* at, Pack
       : "memory");
 }
 
+// Where a thread's first packet lies in the program's buffers. Addresses are ready from here on: the
+// compiler may not put them off.
+struct Ends {
+  const bool aligned;  // both, and `apart`, are multiples of `unit`
+  const Byte* from;
+  Byte* to;
+
+  __device__ __forceinline__ Ends(const Args& args, Word offset, Word unit, Word apart)
+      : aligned(multiple_of(unit, args.send, args.recv, apart)),
+        from(args.send + offset),
+        to(args.recv + offset) {
+    asm volatile("" : "+l"(from), "+l"(to));
+  }
+};
+
 // U packets of a thread, one of each of its lines, in a message of `bytes` that begins at line
 // `first` of it: where they lie from its begin, and what there is of each.
 template <unsigned U>
@@ -237,25 +252,30 @@ __device__ __forceinline__ void combine_once(const Args& args, const Packet (&go
   }
 }
 
+// Takes what all have sent, and stores what comes of it; own: this rank's.
+template <typename T, unsigned N, unsigned U>
+__device__ __forceinline__ void reduce_once(Once<N, U>& once, const Args& args,
+                                            const OncePackets<U>& packets, const Ends& ends,
+                                            Packet (&own)[U]) {
+  Packet got[N][U];
+  once.take(packets.valid, own, got);
+  combine_once<T, N, U>(args, got, own);
+  packets.write(ends.to, ends.aligned, own);
+  once.end();
+}
+
 // Everybody sends everything to everybody.
 template <typename T, unsigned N, unsigned U>
 __device__ __forceinline__ void all_reduce_once(const Args& args) {
   Once<N, U> once(args);
   const OncePackets<U> packets(Word(blockIdx.x) * (once.seat.groups * U), args.bytes, once.seat);
-  const bool aligned = multiple_of(8, args.send, args.recv, 0);
-  const Byte* from = args.send + packets.offset;
-  Byte* to = args.recv + packets.offset;
-  asm volatile("" : "+l"(from), "+l"(to));
+  const Ends ends(args, packets.offset, 8, 0);
   begin_in_order();
   once.begin();
   Packet own[U];
-  packets.read(from, aligned, own);
+  packets.read(ends.from, ends.aligned, own);
   once.send(packets.valid, own);
-  Packet got[N][U];
-  once.take(packets.valid, own, got);
-  combine_once<T, N, U>(args, got, own);
-  packets.write(to, aligned, own);
-  once.end();
+  reduce_once<T>(once, args, packets, ends, own);
 }
 
 // Each rank reduces one piece and keeps it.
@@ -263,21 +283,14 @@ template <typename T, unsigned N, unsigned U>
 __device__ __forceinline__ void reduce_scatter_once(const Args& args) {
   Once<N, U> once(args);
   const OncePackets<U> packets(Word(blockIdx.x) * (once.seat.groups * U), args.piece, once.seat);
-  const bool aligned = multiple_of(8, args.send, args.recv, args.piece);
-  const Byte* from = args.send + packets.offset;
-  Byte* to = args.recv + packets.offset;
-  asm volatile("" : "+l"(from), "+l"(to));
+  const Ends ends(args, packets.offset, 8, args.piece);
   begin_in_order();
   once.begin();
   Packet own[U];
   once.send_each(packets.valid, [&](unsigned rank, Packet (&p)[U]) {
-    packets.read(from + rank * args.piece, aligned, p);
+    packets.read(ends.from + rank * args.piece, ends.aligned, p);
   }, own);
-  Packet got[N][U];
-  once.take(packets.valid, own, got);
-  combine_once<T, N, U>(args, got, own);
-  packets.write(to, aligned, own);
-  once.end();
+  reduce_once<T>(once, args, packets, ends, own);
 }
 
 // In one round or in several.

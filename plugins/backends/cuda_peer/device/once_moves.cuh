@@ -12,21 +12,18 @@ template <unsigned N, Move kMove>
 __device__ __forceinline__ void move_once(const Args& args) {
   Once<N, 1> once(args);
   const OncePackets<1> packets(Word(blockIdx.x) * once.seat.groups, args.piece, once.seat);
-  const bool aligned = multiple_of(8, args.send, args.recv, args.piece);
   const bool sends = kMove != Move::kBroadcast || args.rank == args.root;
-  const Byte* from = args.send + packets.offset;
-  Byte* to = args.recv + packets.offset;
-  asm volatile("" : "+l"(from), "+l"(to));
+  const Ends ends(args, packets.offset, 8, args.piece);
   begin_in_order();
   once.begin();
   Packet own[1] = {{0, 0}};
   if (kMove == Move::kAllToAll) {
     once.send_each(packets.valid, [&](unsigned rank, Packet (&p)[1]) {
-      packets.read(from + rank * args.piece, aligned, p);
+      packets.read(ends.from + rank * args.piece, ends.aligned, p);
     }, own);
   } else {
     const bool valid[1] = {sends ? packets.valid[0] : once.seat.group == 0};
-    if (sends) packets.read(from, aligned, own);
+    if (sends) packets.read(ends.from, ends.aligned, own);
     once.send(valid, own);
   }
   Packet got[N][1];
@@ -40,7 +37,8 @@ __device__ __forceinline__ void move_once(const Args& args) {
   for (unsigned k = 0; k < N; ++k) {
     const unsigned source = once.source_of(k);
     if (kMove == Move::kBroadcast && source != args.root) continue;
-    packets.write(to + (kMove == Move::kBroadcast ? 0 : source * args.piece), aligned, got[k]);
+    packets.write(ends.to + (kMove == Move::kBroadcast ? 0 : source * args.piece), ends.aligned,
+                  got[k]);
   }
   once.end();
 }

@@ -106,29 +106,27 @@ __device__ __forceinline__ void pull(Pulls<N>& pulls, const Args& args, Word shi
   const long long stride = static_cast<long long>(gridDim.x) * blockDim.x * 16;
   const long long first = static_cast<long long>(blockIdx.x) * blockDim.x * 16;
   for (long long base = first; base < bytes; base += stride * U) {
+    const auto offset = [&](unsigned u) { return base + u * stride + threadIdx.x * 16; };
     Packet got[N][U];
-#pragma unroll
-    for (unsigned s = 0; s < N; ++s) {
-#pragma unroll
-      for (unsigned u = 0; u < U; ++u) {
-        const long long o = base + u * stride + threadIdx.x * 16;
-        got[s][u] = {0, 0};
-        if (wanted(s) && o < bytes) got[s][u] = pulls.read(s, shift + o, bytes - o, aligned);
-      }
-    }
-    if (guarded) {
-      Word seen = 0;
+    const auto each = [&](const auto& body) {
 #pragma unroll
       for (unsigned s = 0; s < N; ++s) {
 #pragma unroll
-        for (unsigned u = 0; u < U; ++u) seen ^= got[s][u].low ^ got[s][u].high;
+        for (unsigned u = 0; u < U; ++u) body(s, offset(u), got[s][u]);
       }
+    };
+    each([&](unsigned s, long long o, Packet& p) {
+      p = {0, 0};
+      if (wanted(s) && o < bytes) p = pulls.read(s, shift + o, bytes - o, aligned);
+    });
+    if (guarded) {
+      Word seen = 0;
+      each([&](unsigned, long long, const Packet& p) { seen ^= p.low ^ p.high; });
       pulls.leave_with(seen);
     }
 #pragma unroll
     for (unsigned u = 0; u < U; ++u) {
-      const long long o = base + u * stride + threadIdx.x * 16;
-      if (o < bytes) use(o, bytes - o, got, u);
+      if (offset(u) < bytes) use(offset(u), bytes - offset(u), got, u);
     }
   }
   if (!guarded) pulls.leave();

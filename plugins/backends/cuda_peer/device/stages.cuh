@@ -28,7 +28,7 @@ namespace muster::cuda_peer {
 
 // In shared memory.
 struct StageBoard {
-  unsigned shown;        // how many calls of show the signalling warp has seen
+  unsigned shown;        // how many calls of show the signalling warp has seen; by atomics
   unsigned direct;       // all ranks have told of a buffer
   Byte* at[kMaxRanks];   // where it is
 };
@@ -77,8 +77,11 @@ class Stages {
   // Movers: what was written of a step may be shown. The signalling warp is at most two such calls
   // behind, for two barriers take turns.
   __device__ __forceinline__ void show() {
-    while (*static_cast<volatile unsigned*>(&board_->shown) + 1 < called_) {
+    if (threadIdx.x % 32 == 0) {
+      while (atomicOr(&board_->shown, 0u) + 1 < called_) {
+      }
     }
+    __syncwarp();
     if (called_++ % 2 == 0) {
       asm volatile("bar.arrive 1, %0;" ::"r"(blockDim.x) : "memory");
     } else {
@@ -102,7 +105,7 @@ class Stages {
       asm volatile("bar.sync 2, %0;" ::"r"(blockDim.x) : "memory");
     }
     const unsigned to = threadIdx.x % 32;
-    if (to == 0) *static_cast<volatile unsigned*>(&board_->shown) = called_;
+    if (to == 0) atomicExch(&board_->shown, called_);
     if (quiet && direct()) return;
     if (to < N && to != args_.rank) {
       Byte* const flag = args_.heap[to] + Heap{N}.flag(kind, blockIdx.x, args_.rank);

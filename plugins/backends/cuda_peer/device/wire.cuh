@@ -29,6 +29,9 @@ __device__ __forceinline__ Word load_word(const void* at) {
   asm volatile("ld.volatile.global.u64 %0, [%1];" : "=l"(w) : "l"(at) : "memory");
   return w;
 }
+__device__ __forceinline__ void store_word(void* at, Word w) {
+  asm volatile("st.volatile.global.u64 [%0], %1;" ::"l"(at), "l"(w) : "memory");
+}
 __device__ __forceinline__ Word load_acquire(const void* at) {
   Word w;
   asm volatile("ld.acquire.sys.global.u64 %0, [%1];" : "=l"(w) : "l"(at) : "memory");
@@ -48,38 +51,46 @@ __device__ __forceinline__ void begin_in_order() {
 #endif
 }
 
-// Bounds the waits of one kernel. A wait that fails leaves its cause in the control page; from then
-// on nothing in this kernel waits, and the next kernels give up at their first long look.
+// Bounds the waits of one kernel. A wait that fails leaves its cause in the control page, and
+// says so in the rank's heap; from then on nothing in this kernel waits, and the next kernels give up at
+// their first long look.
+//
+// The control page lies in host memory. While the links are full a load from there takes a tenth of a
+// millisecond and holds up what arrives meanwhile, in all blocks at once: it is looked at now and
+// then only, by waits that are far longer than any that ends well should be.
 class Patience {
  public:
   __device__ explicit Patience(const Args& args) : args_(args) {}
 
   // Called by a whole warp after each look in vain: false when there is no use in looking on.
   __device__ __forceinline__ bool again(unsigned peer) {
-    if (++looks_ % kLooks == 0) started_ = look_around(args_.control, args_.wait_ns, started_, peer);
+    if (++looks_ % kLooks == 0) started_ = look_around(args_.waiting, looks_, started_, peer);
     return started_ != kFailed;
   }
 
  private:
-  static constexpr unsigned kLooks = 1024;
+  static constexpr unsigned kLooks = 1024;              // about half a millisecond
+  static constexpr unsigned kLooksAtHost = 64 * kLooks;  // for an abort
   static constexpr Word kFailed = ~Word(0);
 
   // When the waiting began, kFailed when it is over.
-  __device__ __noinline__ static Word look_around(Control* control, Word wait_ns, Word started,
+  __device__ __noinline__ static Word look_around(Waiting* waiting, unsigned looks, Word started,
                                                   unsigned peer) {
     Word now;
     asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
     if (started == 0) started = now;
-    const bool aborted = load_word(&control->abort) != 0;
-    const bool known = load_word(&control->error) != 0;
-    const bool late = started != kFailed && now - started > wait_ns;
+    Control* const control = waiting->control;
+    const bool known = load_word(&waiting->failed) != 0;
+    const bool late = started != kFailed && now - started > waiting->wait_ns;
+    const bool aborted = looks % kLooksAtHost == 0 && load_word(&control->abort) != 0;
     // The lanes of a warp stay together.
     if (!__any_sync(0xffffffffu, started == kFailed || aborted || late || known)) return started;
     if (!known && threadIdx.x % 32 == 0) {
       const Word kind = aborted ? kErrorAborted : kErrorTimeout;
-      asm volatile("st.volatile.global.u64 [%0], %1;" ::"l"(&control->error),
-                   "l"(Word(1) << 32 | kind << 8 | peer)
-                   : "memory");
+      if (load_word(&control->error) == 0) {
+        store_word(&control->error, Word(1) << 32 | kind << 8 | peer);
+      }
+      store_word(&waiting->failed, 1);
     }
     return kFailed;
   }
