@@ -1,5 +1,6 @@
-// Bytes per second of the host kernels: sums of two sources, per instruction set and algorithm,
-// beside memcpy. Bytes are those of the result.
+// Bytes per second of the host kernels: sums of two, four and eight sources, per instruction set
+// and algorithm, beside memcpy; and averages of bool, whose sums are no counting. Bytes are those
+// of the result.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -17,6 +18,15 @@ using muster::KernelSource;
 struct Free {
   void operator()(void* memory) const { std::free(memory); }
 };
+// What is measured.
+struct Pair {
+  muster_dtype dtype;
+  muster_redop redop;
+};
+constexpr Pair kPairs[] = {{MUSTER_F32, MUSTER_SUM},  {MUSTER_BF16, MUSTER_SUM},
+                           {MUSTER_F16, MUSTER_SUM},  {MUSTER_U8, MUSTER_SUM},
+                           {MUSTER_BOOL, MUSTER_SUM}, {MUSTER_BOOL, MUSTER_AVG}};
+
 using Memory = std::unique_ptr<unsigned char, Free>;
 
 Memory filled(uint64_t bytes) {
@@ -35,7 +45,7 @@ void copy(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * bytes));
 }
 
-void sum(benchmark::State& state, muster_host_reduce kernel, muster_dtype dtype, uint32_t n) {
+void combine(benchmark::State& state, muster_host_reduce kernel, muster_dtype dtype, uint32_t n) {
   const auto bytes = static_cast<uint64_t>(state.range(0));
   std::vector<Memory> memory;
   std::vector<const void*> sources;
@@ -44,7 +54,7 @@ void sum(benchmark::State& state, muster_host_reduce kernel, muster_dtype dtype,
     if (s < n) sources.push_back(memory.back().get());
   }
   for (auto _ : state) {
-    kernel(memory[n].get(), sources.data(), n, bytes / muster_dtype_size(dtype), nullptr, 0);
+    kernel(memory[n].get(), sources.data(), n, bytes / muster_dtype_size(dtype), nullptr, n);
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * bytes));
@@ -63,15 +73,17 @@ int main(int argc, char** argv) {
     const KernelSource& source = *kept.back();
     if (!source.usable()) continue;
     for (const char* algorithm : {"cached", "streaming"}) {
-      for (const muster_dtype dtype : {MUSTER_F32, MUSTER_BF16, MUSTER_F16, MUSTER_U8}) {
-        for (const uint32_t n : {2u, 8u}) {
-          const muster_kernel_key key{MUSTER_KERNEL_KEY_SIZE,    dtype,     MUSTER_SUM, 0,
-                                      MUSTER_FAMILY_HOST_REDUCE, algorithm, nullptr};
+      for (const Pair& pair : kPairs) {
+        for (const uint32_t n : {2u, 4u, 8u}) {
+          const muster_kernel_key key{MUSTER_KERNEL_KEY_SIZE,    pair.dtype, pair.redop, 0,
+                                      MUSTER_FAMILY_HOST_REDUCE, algorithm,  nullptr};
           const auto kernel = reinterpret_cast<muster_host_reduce>(source.find(key));
-          const std::string label = name + "/" + algorithm + "/" + muster::dtype_name(dtype) +
+          const std::string label = name + "/" + algorithm + "/" + muster::dtype_name(pair.dtype) +
+                                    (pair.redop == MUSTER_SUM ? "" : "_avg") +
                                     "/sources:" + std::to_string(n);
-          sized(benchmark::RegisterBenchmark(
-              label.c_str(), [=](benchmark::State& state) { sum(state, kernel, dtype, n); }));
+          sized(benchmark::RegisterBenchmark(label.c_str(), [=](benchmark::State& state) {
+            combine(state, kernel, pair.dtype, n);
+          }));
         }
       }
     }

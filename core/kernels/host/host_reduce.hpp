@@ -49,7 +49,7 @@ constexpr bool computes(muster_redop redop) { return redop != MUSTER_MIN && redo
 template <typename Step, muster_redop kRedop>
 typename Step::Sum first_value(typename Step::Sum value) {
   if constexpr (kRedop >= MUSTER_LAND) {
-    return static_cast<typename Step::Sum>(value != 0);
+    return Step::truth(value);
   } else {
     return value;
   }
@@ -179,7 +179,11 @@ template <typename Element, muster_redop kRedop>
 [[gnu::noinline]] void reduce_part(Part part) {
   if (kRedop == MUSTER_AVG && part.divisor < 2) return reduce_part<Element, MUSTER_SUM>(part);
   using Wide = typename WideStep<Element, kRedop>::Type;
-  if constexpr (Wide::kElements > 1) reduce_steps<Wide, kRedop>(part);
+  if constexpr (std::is_same_v<Wide, BoolRegister> && kRedop == MUSTER_AVG) {
+    if (part.divisor <= Wide::kLargestDivisor) reduce_steps<Wide, kRedop>(part);
+  } else if constexpr (Wide::kElements > 1) {
+    reduce_steps<Wide, kRedop>(part);
+  }
   reduce_steps<OneElement<Element>, kRedop>(part);
 }
 

@@ -4,8 +4,8 @@
 // store_rounded takes what arithmetic gave, store_chosen what is an element of a source as it was.
 //
 // A step of one element is what the compiler makes vectors of. Steps of a whole register are for
-// what compilers make slow code of: the narrow loads and stores of 16-bit floats, and minima and
-// maxima of more than two floats.
+// what compilers make slow code of: the narrow loads and stores of 16-bit floats, minima and maxima
+// of more than two floats, and truth values, which are combined as 32-bit integers.
 #ifndef MUSTER_CORE_KERNELS_HOST_STEPS_HPP
 #define MUSTER_CORE_KERNELS_HOST_STEPS_HPP
 
@@ -40,6 +40,7 @@ struct OneElement {
   static Sum multiply(Sum a, Sum b) { return Element::multiply(a, b); }
   static Sum divide(Sum a, uint64_t divisor) { return Element::divide(a, divisor); }
   static Sum same(Sum value) { return value; }
+  static Sum truth(Sum value) { return static_cast<Sum>(value != 0); }
   template <muster_redop kRedop>
   static Sum combine(Sum a, Sum b) {
     return kernels::combine<Element, kRedop>(a, b);
@@ -69,6 +70,38 @@ struct NativeRegister {
   template <muster_redop kRedop>
   static Sum combine(Sum a, Sum b) {
     return combine_lanes<kRedop>(a, b);
+  }
+};
+
+// Truth values, one a byte, always 0 or 1: what adds is or, what multiplies is and. An average
+// counts them; the count stays at 255, so that it says nothing of larger divisors.
+struct BoolRegister {
+  using Element = Bool;
+  using Sum = Bytes;
+  static constexpr uint64_t kElements = kRegister;
+  static constexpr uint64_t kLargestDivisor = 255;
+  static Sum load(const unsigned char* from) { return (Sum)(load_at<Sum>(from, 0) != 0) & 1; }
+  static void store_rounded(unsigned char* to, Sum sum) { store_at(to, 0, sum); }
+  static void store_chosen(unsigned char* to, Sum sum) { store_at(to, 0, sum); }
+  static Sum multiply(Sum a, Sum b) { return a & b; }
+  static Sum divide(Sum a, uint64_t divisor) {
+    return (Sum)(a >= same(static_cast<uint32_t>(divisor))) & 1;
+  }
+  static Sum same(uint32_t value) { return Sum{} + static_cast<uint8_t>(value); }
+  static Sum truth(Sum value) { return value; }
+  template <muster_redop kRedop>
+  static Sum combine(Sum a, Sum b) {
+    if constexpr (kRedop == MUSTER_AVG) {
+      const Sum count = a + b;
+      return count | (Sum)(count < a);
+    } else if constexpr (kRedop == MUSTER_BXOR || kRedop == MUSTER_LXOR) {
+      return a ^ b;
+    } else if constexpr (kRedop == MUSTER_PROD || kRedop == MUSTER_MIN || kRedop == MUSTER_BAND ||
+                         kRedop == MUSTER_LAND) {
+      return a & b;
+    } else {
+      return a | b;
+    }
   }
 };
 
@@ -155,6 +188,10 @@ struct F16Register : OneRegister<F16> {
 template <typename Element, muster_redop kRedop>
 struct WideStep {
   using Type = OneElement<Element>;
+};
+template <muster_redop kRedop>
+struct WideStep<Bool, kRedop> {
+  using Type = BoolRegister;
 };
 template <muster_redop kRedop>
 struct WideStep<Bf16, kRedop> {

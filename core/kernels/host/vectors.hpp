@@ -31,6 +31,7 @@ inline constexpr uint64_t kRegister = 16;
 typedef float Floats __attribute__((vector_size(kRegister)));
 typedef double Doubles __attribute__((vector_size(kRegister)));
 typedef uint32_t Words __attribute__((vector_size(kRegister)));
+typedef uint8_t Bytes __attribute__((vector_size(kRegister)));
 typedef uint16_t HalfWords __attribute__((vector_size(kRegister)));
 
 // Two registers of f32: the values of one register of 16-bit floats, in the order that suits them.

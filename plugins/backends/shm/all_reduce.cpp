@@ -1,33 +1,24 @@
 // all_reduce and reduce. Tiny: data in the cards. One shot: every rank shows its data, and whoever
 // needs the result reduces all of it. Two shot, in chunks: every rank shows what the others need of
-// its chunk, reduces one slice of it, and whoever needs the result collects the slices.
+// its chunk, reduces one slice of it, and whoever needs the result collects the slices; where all
+// operands can be looked into, direct.hpp.
 //
 // Sources are combined in rank order in all three, so an element has the same bits at any size.
 #include <algorithm>
 
 #include "plugins/backends/shm/collectives.hpp"
+#include "plugins/backends/shm/direct.hpp"
+#include "plugins/backends/shm/reduction.hpp"
 
 namespace muster::shm {
 namespace {
 
-constexpr uint32_t kEveryone = UINT32_MAX;
 // A slice is reduced and passed on in blocks that stay in the nearest cache.
 constexpr uint64_t kBlockBytes = 8192;
 
-struct Reduction {
-  muster_host_reduce kernel;
-  const muster_call& call;
-  uint64_t element;
-  uint64_t bytes;
-  uint32_t receiver;  // a rank, or kEveryone
-
-  bool received_by(uint32_t rank) const { return receiver == kEveryone || receiver == rank; }
-  bool in_place() const { return call.send == call.recv; }
-};
-
 void publish(Stage& stage, const Reduction& reduction, uint64_t step) {
   // Of a rooted operation not every rank waits for the others.
-  if (reduction.receiver == kEveryone) {
+  if (reduction.receiver == Reduction::kEveryone) {
     stage.publish_unfenced(step);
   } else {
     stage.publish(step);
@@ -80,28 +71,6 @@ void one_shot(State& state, const Reduction& reduction) {
   if (!send.staged()) stage.await_done(step);
 }
 
-// The elements of one step, shared out. Slices begin at cache lines, so that no two ranks write to
-// one.
-struct Slices {
-  Slices(uint64_t from, uint64_t count, uint64_t element, uint32_t size)
-      : from(from),
-        count(count),
-        element(element),
-        per_rank(((count + size - 1) / size + kCacheLine / element - 1) / (kCacheLine / element) *
-                 (kCacheLine / element)) {}
-  uint64_t begin(uint32_t rank) const { return std::min(count, rank * per_rank); }
-  uint64_t length(uint32_t rank) const { return begin(rank + 1) - begin(rank); }
-  // In bytes: within the step's slot, and within the operand.
-  uint64_t in_slot(uint32_t rank) const { return begin(rank) * element; }
-  uint64_t in_operand(uint32_t rank) const { return (from + begin(rank)) * element; }
-  uint64_t bytes(uint32_t rank) const { return length(rank) * element; }
-
-  uint64_t from;  // elements of the operand before this step
-  uint64_t count;
-  uint64_t element;
-  uint64_t per_rank;
-};
-
 class TwoShot {
  public:
   TwoShot(State& state, const Reduction& reduction)
@@ -115,7 +84,7 @@ class TwoShot {
         receives_(reduction.received_by(rank_)) {
     own_.send = state.operands.tell(call_.send, reduction.bytes);
     // Of a rooted operation nobody collects from the root.
-    if (reduction.receiver == kEveryone)
+    if (reduction.receiver == Reduction::kEveryone)
       own_.recv = state.operands.tell(call_.recv, reduction.bytes);
   }
 
@@ -123,6 +92,12 @@ class TwoShot {
   void run() {
     first_ = stage_.begin(steps_);
     show(0);
+    if (reaches_all()) {
+      reduce_into_all(state_, reduction_);
+      stage_.finish(first_ + steps_ - 1);
+      stage_.await_done(first_ + steps_ - 1);
+      return;
+    }
     for (uint64_t i = 0; i < steps_; ++i) {
       if (i + 1 < steps_) show(i + 1);
       reduce(i);
@@ -139,6 +114,25 @@ class TwoShot {
   Slices slices(uint64_t i) const {
     const uint64_t from = i * most_;
     return {from, std::min(most_, call_.count - from), reduction_.element, stage_.size()};
+  }
+
+  // Whether every rank's operands can be looked into: then all ranks see that they can, and there
+  // are no further steps. Asked only by who has told where its own are.
+  bool reaches_all() {
+    if (own_.send.staged() || own_.recv.staged()) return false;
+    bool all = true;
+    for (uint32_t k = 1; k < stage_.size(); ++k) {
+      const uint32_t r = stage_.peer(k);
+      find_operands(r, stage_.read(r, first_));
+      all = all && state_.peer_send[r] != nullptr && state_.peer_recv[r] != nullptr;
+    }
+    return all;
+  }
+
+  void find_operands(uint32_t rank, const Card& card) {
+    const Operands told = operands_of(card);
+    state_.peer_send[rank] = state_.operands.find(rank, told.send, reduction_.bytes);
+    state_.peer_recv[rank] = state_.operands.find(rank, told.recv, reduction_.bytes);
   }
 
   void show(uint64_t i) {
@@ -161,11 +155,7 @@ class TwoShot {
     for (uint32_t k = 1; k < stage_.size(); ++k) {
       const uint32_t r = stage_.peer(k);
       const Card& card = stage_.read(r, step);
-      if (i == 0) {
-        const Operands told = operands_of(card);
-        state_.peer_send[r] = state_.operands.find(r, told.send, reduction_.bytes);
-        state_.peer_recv[r] = state_.operands.find(r, told.recv, reduction_.bytes);
-      }
+      if (i == 0) find_operands(r, card);
       const std::byte* const direct = state_.peer_send[r];
       state_.sources[r] = direct != nullptr ? direct + of.in_operand(rank_)
                                             : stage_.slot(r, step) + of.in_slot(rank_);
@@ -247,7 +237,7 @@ void run(State& state, const muster_call& call, uint32_t receiver, uint64_t one_
 }  // namespace
 
 void all_reduce(State& state, const muster_call& call) {
-  run(state, call, kEveryone, state.settings.bands.all_reduce);
+  run(state, call, Reduction::kEveryone, state.settings.bands.all_reduce);
 }
 void reduce(State& state, const muster_call& call) {
   run(state, call, call.root, state.settings.bands.reduce);

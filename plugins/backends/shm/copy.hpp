@@ -9,6 +9,7 @@
 #include "muster/kernels.h"
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/claiming_copy.hpp"
+#include "plugins/backends/shm/unfenced_copy.hpp"
 
 namespace muster::shm {
 
@@ -40,6 +41,7 @@ class CopyTable {
     stream_bytes_ = stream_bytes;
     far_bytes_ = far_bytes;
     claiming_ = claiming_copy();
+    unfenced_ = unfenced_copy();
     streaming_ = host.kernel<muster_host_copy>(MUSTER_FAMILY_HOST_COPY, MUSTER_DTYPE_NONE,
                                                MUSTER_REDOP_NONE, MUSTER_ALGORITHM_STREAMING);
     if (streaming_ == nullptr) stream_bytes_ = far_bytes_ = UINT64_MAX;
@@ -70,6 +72,9 @@ class CopyTable {
       copy_bytes(to, from, bytes);
     }
   }
+  // Whether a result of `whole` bytes is written by around(), block by block; then fence_copies().
+  bool goes_around(uint64_t whole) const { return whole >= stream_bytes_ && unfenced_ != nullptr; }
+  void around(void* to, const void* from, uint64_t bytes) const { unfenced_(to, from, bytes); }
   // This rank's own part of it. In place there is nothing to do.
   void own(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
     if (to != from && bytes != 0) result(to, from, bytes, whole);
@@ -82,6 +87,7 @@ class CopyTable {
 
   muster_host_copy streaming_ = nullptr;
   muster_host_copy claiming_ = nullptr;
+  muster_host_copy unfenced_ = nullptr;
   uint64_t stream_bytes_ = UINT64_MAX;
   uint64_t far_bytes_ = UINT64_MAX;
 };

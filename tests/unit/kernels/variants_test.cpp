@@ -189,6 +189,21 @@ TEST_P(Variants, GivenAnAverageWithoutADivisorThenItIsTheSum) {
   });
 }
 
+TEST_P(Variants, GivenMoreTruthsThanAByteCountsThenTheirAverageIsRight) {
+  for (const uint32_t n : {254u, 255u, 256u, 300u, 511u}) {
+    std::vector<Bytes> sources(n, Bytes(150, 1));
+    for (uint32_t i = 0; i < 100; ++i) sources[i * 7 % n][i] = 0;
+    const auto kernel =
+        find<muster_host_reduce>("host_reduce/1", "cached", MUSTER_BOOL, MUSTER_AVG);
+    for (const uint64_t divisor : {uint64_t{n} - 1, uint64_t{n}, uint64_t{n} + 1}) {
+      Operands operands(sources, 0);
+      kernel(operands.at(n), operands.sources(), n, 150, nullptr, divisor);
+      const Bytes expected = reduce_reference(MUSTER_BOOL, MUSTER_AVG, sources, nullptr, divisor);
+      ASSERT_EQ(first_wrong(MUSTER_BOOL, expected, operands.at(n)), -1) << n << " by " << divisor;
+    }
+  }
+}
+
 TEST_P(Variants, GivenASixteenBitFloatOfEveryValueThenSumsAndChoicesAgree) {
   Bytes all(65536 * 2);
   for (uint32_t i = 0; i < 65536; ++i) {

@@ -43,6 +43,13 @@ TEST(Copies, GivenAnyLengthWhenLinesAreClaimedAheadThenItIsExactAndNothingElseIs
   expect_exact(copy, 2000);
 }
 
+TEST(Copies, GivenAnyLengthWhenItGoesAroundTheCachesThenItIsExactAndNothingElseIsTouched) {
+  const muster_host_copy copy = unfenced_copy();
+  if (copy == nullptr) GTEST_SKIP() << "this processor has none";
+  expect_exact(copy, 2000);
+  fence_copies();
+}
+
 TEST(Copies, GivenNothingWhenBuffersAreNullThenNothingHappens) {
   copy_bytes(nullptr, nullptr, 0);
   copy_in_streams(nullptr, nullptr, 0);

@@ -48,6 +48,25 @@ TEST(ShmMemory, GivenAnAllocationThenItIsMappedAndCallsOnItAreRight) {
   });
 }
 
+// Each rank writes to the results of all, around the caches where they do not replace sources.
+TEST(ShmMemory, GivenSomeRanksInPlaceWhenResultsAreWrittenToEachThenTheyAreRight) {
+  World(3)
+      .with(&muster_plugin_entry)
+      .config("backend.shm.options.stream_bytes = 65536")
+      .run([](api::Runtime& runtime, uint32_t) {
+        api::Group group(runtime);
+        constexpr uint64_t kCount = 40'003;
+        const api::Buffer<int> memory(group, 3 * kCount);
+        int* const first = memory.data();
+        int* const second = memory.data() + kCount + 3;
+        for (uint32_t round = 0; round < 4; ++round) {
+          reduce(group, first, group.rank() == round ? first : second, kCount);
+          reduce(group, second + 1, group.rank() < round ? second + 1 : first + 2, kCount - 9);
+          reduce(group, first, second, 10'000);
+        }
+      });
+}
+
 TEST(ShmMemory, GivenMemoryOfTheProgramThenItIsCopiedAndThatIsNoFailure) {
   on_ranks(2, [](api::Runtime& runtime, api::Group& group) {
     std::vector<int> own(20'000);

@@ -165,6 +165,15 @@ TEST_P(Operations, GivenRanksThatAreFarThenRandomOperationsAreExact) {
   run_on(ranks(), options, exchanges);
 }
 
+TEST_P(Operations, GivenResultsThatGoAroundTheCachesThenRandomOperationsAreExact) {
+  std::mt19937_64 random(815 + ranks());
+  std::vector<Exchange> exchanges;
+  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, ranks(), 20000));
+  Options options = small();
+  options["stream_bytes"] = "2000";
+  run_on(ranks(), options, exchanges);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Operations,
                          testing::Combine(testing::Values(2u, 3u, 5u, 8u),
                                           testing::Values(uint64_t{0}, uint64_t{1} << 30)));
