@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "plugins/backends/shm/collectives.hpp"
+#include "plugins/backends/shm/one_way.hpp"
 
 namespace muster::shm {
 namespace {
@@ -60,24 +61,37 @@ void one_shot(State& state, const Reduction& reduction) {
   const Operand send =
       reduction.in_place() ? Operand{} : state.operands.tell(call.send, reduction.bytes);
   Card& own = stage.claim(step);
+  if (send.staged()) stage.show(stage.slot(step), call.send, reduction.bytes);
   write_operands(own, {send, {}});
-  if (send.staged() && reduction.receiver != state.rank()) {
-    stage.show(stage.slot(step), call.send, reduction.bytes);
+  stage.publish_unfenced(step);
+  state.sources[state.rank()] = call.send;
+  for (uint32_t i = 1; i < stage.size(); ++i) {
+    const uint32_t r = stage.peer(i);
+    const Operand told = operands_of(stage.read(r, step)).send;
+    const std::byte* const direct = state.operands.find(r, told, reduction.bytes);
+    state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
   }
-  publish(stage, reduction, step);
-  if (reduction.received_by(state.rank())) {
-    state.sources[state.rank()] = call.send;
-    for (uint32_t i = 1; i < stage.size(); ++i) {
-      const uint32_t r = stage.peer(i);
-      const Operand told = operands_of(stage.read(r, step)).send;
-      const std::byte* const direct = state.operands.find(r, told, reduction.bytes);
-      state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
-    }
-    reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
-                     stage.size());
-  }
+  reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
+                   stage.size());
   stage.finish(step);
   if (!send.staged()) stage.await_done(step);
+}
+
+// One shot of a rooted operation, in steps.
+void one_shot_to_root(State& state, const Reduction& reduction) {
+  constexpr uint64_t kLeast = 32768;
+  const muster_call& call = reduction.call;
+  OneWay way(state, reduction.bytes, kLeast);
+  if (reduction.receiver != state.rank()) return way.show(call.send);
+  way.take([&](uint64_t offset, uint64_t bytes) {
+    state.sources[state.rank()] = at(call.send, offset);
+    for (uint32_t i = 1; i < state.size(); ++i) {
+      const uint32_t r = state.stage.peer(i);
+      state.sources[r] = way.shown(r);
+    }
+    reduction.kernel(at(call.recv, offset), state.sources.data(), state.size(),
+                     bytes / reduction.element, call.scalar, state.size());
+  });
 }
 
 // The elements of one step, shared out. Slices begin at cache lines, so that no two ranks write to
@@ -114,9 +128,12 @@ class TwoShot {
         steps_((call_.count + most_ - 1) / most_),
         receives_(reduction.received_by(rank_)) {
     own_.send = state.operands.tell(call_.send, reduction.bytes);
-    // Of a rooted operation nobody collects from the root.
-    if (reduction.receiver == kEveryone)
+    if (reduction.receiver == kEveryone) {
       own_.recv = state.operands.tell(call_.recv, reduction.bytes);
+    } else {  // nobody collects from the root
+      own_.far = stage_.shows_far() ? 1 : 0;
+      if (!receives_) state.told_far = own_.far != 0;
+    }
   }
 
   // Each step is shown one step ahead, and its results are collected one step behind.
@@ -143,7 +160,7 @@ class TwoShot {
 
   void show(uint64_t i) {
     const uint64_t step = first_ + i;
-    write_operands(stage_.claim(step), own_);
+    Card& card = stage_.claim(step);
     if (own_.send.staged()) {
       const Slices of = slices(i);
       std::byte* const slot = stage_.slot(step);
@@ -152,6 +169,7 @@ class TwoShot {
         stage_.show(slot + of.in_slot(r), at(call_.send, of.in_operand(r)), of.bytes(r));
       }
     }
+    write_operands(card, own_);
     stage_.publish(step);
   }
 
@@ -163,6 +181,7 @@ class TwoShot {
       const Card& card = stage_.read(r, step);
       if (i == 0) {
         const Operands told = operands_of(card);
+        if (reduction_.receiver == rank_) state_.told_far = told.far != 0;
         state_.peer_send[r] = state_.operands.find(r, told.send, reduction_.bytes);
         state_.peer_recv[r] = state_.operands.find(r, told.recv, reduction_.bytes);
       }
@@ -240,7 +259,14 @@ void run(State& state, const muster_call& call, uint32_t receiver, uint64_t one_
   const uint64_t element = element_bytes(call);
   const Reduction reduction{state.kernels.of(call), call, element, call.count * element, receiver};
   if (reduction.bytes <= kCardBytes) return tiny(state, reduction);
-  if (reduction.bytes <= one_shot_bytes) return one_shot(state, reduction);
+  if (receiver != kEveryone) {
+    // Of two ranks far apart one shot sends less over the long way, whatever the size: in two the
+    // root shows half, and takes it back reduced. Within one cache two share the work.
+    const bool two_far = state.size() == 2 && state.told_far;
+    if (reduction.bytes <= one_shot_bytes || two_far) return one_shot_to_root(state, reduction);
+  } else if (reduction.bytes <= one_shot_bytes) {
+    return one_shot(state, reduction);
+  }
   TwoShot(state, reduction).run();
 }
 
