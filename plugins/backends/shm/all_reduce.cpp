@@ -61,23 +61,27 @@ void one_shot(State& state, const Reduction& reduction) {
   const Operand send =
       reduction.in_place() ? Operand{} : state.operands.tell(call.send, reduction.bytes);
   Card& own = stage.claim(step);
-  if (send.staged()) stage.show(stage.slot(step), call.send, reduction.bytes);
-  write_operands(own, {send, {}});
-  stage.publish_unfenced(step);
-  state.sources[state.rank()] = call.send;
-  for (uint32_t i = 1; i < stage.size(); ++i) {
-    const uint32_t r = stage.peer(i);
-    const Operand told = operands_of(stage.read(r, step)).send;
-    const std::byte* const direct = state.operands.find(r, told, reduction.bytes);
-    state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
+  if (send.staged() && reduction.receiver != state.rank()) {
+    stage.show(stage.slot(step), call.send, reduction.bytes);
   }
-  reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
-                   stage.size());
+  write_operands(own, {send, {}});
+  publish(stage, reduction, step);
+  if (reduction.received_by(state.rank())) {
+    state.sources[state.rank()] = call.send;
+    for (uint32_t i = 1; i < stage.size(); ++i) {
+      const uint32_t r = stage.peer(i);
+      const Operand told = operands_of(stage.read(r, step)).send;
+      const std::byte* const direct = state.operands.find(r, told, reduction.bytes);
+      state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
+    }
+    reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
+                     stage.size());
+  }
   stage.finish(step);
   if (!send.staged()) stage.await_done(step);
 }
 
-// One shot of a rooted operation, in steps.
+// One shot of a rooted operation, of any size, in steps.
 void one_shot_to_root(State& state, const Reduction& reduction) {
   constexpr uint64_t kLeast = 32768;
   const muster_call& call = reduction.call;
@@ -259,13 +263,11 @@ void run(State& state, const muster_call& call, uint32_t receiver, uint64_t one_
   const uint64_t element = element_bytes(call);
   const Reduction reduction{state.kernels.of(call), call, element, call.count * element, receiver};
   if (reduction.bytes <= kCardBytes) return tiny(state, reduction);
-  if (receiver != kEveryone) {
-    // Of two ranks far apart one shot sends less over the long way, whatever the size: in two the
-    // root shows half, and takes it back reduced. Within one cache two share the work.
-    const bool two_far = state.size() == 2 && state.told_far;
-    if (reduction.bytes <= one_shot_bytes || two_far) return one_shot_to_root(state, reduction);
-  } else if (reduction.bytes <= one_shot_bytes) {
-    return one_shot(state, reduction);
+  if (reduction.bytes <= one_shot_bytes) return one_shot(state, reduction);
+  // Of two ranks far apart one shot sends less over the long way, whatever the size: in two the
+  // root shows half, and takes it back reduced. Within one cache two share the work.
+  if (receiver != kEveryone && state.size() == 2 && state.told_far) {
+    return one_shot_to_root(state, reduction);
   }
   TwoShot(state, reduction).run();
 }
