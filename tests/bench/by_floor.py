@@ -27,8 +27,8 @@ def class_of(floor):
 
 def contenders(options, sizes):
     """The command of muster and of each peer, as `muster bench` starts them."""
-    asked = [options.muster, "bench", options.operation, "--sizes", sizes, "--compare", options.peers,
-             "--seconds", str(options.seconds), "--dry-run", "--json"]
+    asked = [options.muster, "bench", options.operation, "--sizes", sizes, "--compare",
+             options.peers or "openmpi", "--seconds", str(options.seconds), "--dry-run", "--json"]
     if options.in_place:
         asked.append("--in-place")
     printed = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
@@ -41,14 +41,14 @@ def main():
     parser.add_argument("muster")
     parser.add_argument("operation")
     parser.add_argument("--sizes", default="8,1024,8192,65536,262144,1048576", help="in bytes")
-    parser.add_argument("--peers", default="openmpi,mpich")
+    parser.add_argument("--peers", default="openmpi,mpich", help="empty: muster alone")
     parser.add_argument("--in-place", action="store_true")
     parser.add_argument("--turns", type=int, default=4, help="how often each is started")
     parser.add_argument("--rows", type=int, default=6, help="of each size per turn")
     parser.add_argument("--seconds", type=float, default=0.02, help="for a row")
     options = parser.parse_args()
     commands = contenders(options, ",".join([options.sizes] * options.rows))
-    names = ["muster"] + options.peers.split(",")
+    names = ["muster"] + [name for name in options.peers.split(",") if name]
     seen = {}  # (size, class, name): medians
     for _ in range(options.turns):
         for name, command in zip(names, commands):

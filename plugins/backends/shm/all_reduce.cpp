@@ -8,6 +8,7 @@
 
 #include "plugins/backends/shm/collectives.hpp"
 #include "plugins/backends/shm/direct.hpp"
+#include "plugins/backends/shm/one_way.hpp"
 #include "plugins/backends/shm/reduction.hpp"
 
 namespace muster::shm {
@@ -51,10 +52,10 @@ void one_shot(State& state, const Reduction& reduction) {
   const Operand send =
       reduction.in_place() ? Operand{} : state.operands.tell(call.send, reduction.bytes);
   Card& own = stage.claim(step);
-  write_operands(own, {send, {}});
   if (send.staged() && reduction.receiver != state.rank()) {
     stage.show(stage.slot(step), call.send, reduction.bytes);
   }
+  write_operands(own, {send, {}});
   publish(stage, reduction, step);
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;
@@ -71,6 +72,23 @@ void one_shot(State& state, const Reduction& reduction) {
   if (!send.staged()) stage.await_done(step);
 }
 
+// One shot of a rooted operation, of any size, in steps.
+void one_shot_to_root(State& state, const Reduction& reduction) {
+  constexpr uint64_t kLeast = 32768;
+  const muster_call& call = reduction.call;
+  OneWay way(state, reduction.bytes, kLeast);
+  if (reduction.receiver != state.rank()) return way.show(call.send);
+  way.take([&](uint64_t offset, uint64_t bytes) {
+    state.sources[state.rank()] = at(call.send, offset);
+    for (uint32_t i = 1; i < state.size(); ++i) {
+      const uint32_t r = state.stage.peer(i);
+      state.sources[r] = way.shown(r);
+    }
+    reduction.kernel(at(call.recv, offset), state.sources.data(), state.size(),
+                     bytes / reduction.element, call.scalar, state.size());
+  });
+}
+
 class TwoShot {
  public:
   TwoShot(State& state, const Reduction& reduction)
@@ -83,9 +101,12 @@ class TwoShot {
         steps_((call_.count + most_ - 1) / most_),
         receives_(reduction.received_by(rank_)) {
     own_.send = state.operands.tell(call_.send, reduction.bytes);
-    // Of a rooted operation nobody collects from the root.
-    if (reduction.receiver == Reduction::kEveryone)
+    if (reduction.receiver == Reduction::kEveryone) {
       own_.recv = state.operands.tell(call_.recv, reduction.bytes);
+    } else {  // nobody collects from the root
+      own_.far = stage_.shows_far() ? 1 : 0;
+      if (!receives_) state.told_far = own_.far != 0;
+    }
   }
 
   // Each step is shown one step ahead, and its results are collected one step behind.
@@ -137,7 +158,7 @@ class TwoShot {
 
   void show(uint64_t i) {
     const uint64_t step = first_ + i;
-    write_operands(stage_.claim(step), own_);
+    Card& card = stage_.claim(step);
     if (own_.send.staged()) {
       const Slices of = slices(i);
       std::byte* const slot = stage_.slot(step);
@@ -146,6 +167,7 @@ class TwoShot {
         stage_.show(slot + of.in_slot(r), at(call_.send, of.in_operand(r)), of.bytes(r));
       }
     }
+    write_operands(card, own_);
     stage_.publish(step);
   }
 
@@ -155,7 +177,10 @@ class TwoShot {
     for (uint32_t k = 1; k < stage_.size(); ++k) {
       const uint32_t r = stage_.peer(k);
       const Card& card = stage_.read(r, step);
-      if (i == 0) find_operands(r, card);
+      if (i == 0) {
+        find_operands(r, card);
+        if (reduction_.receiver == rank_) state_.told_far = operands_of(card).far != 0;
+      }
       const std::byte* const direct = state_.peer_send[r];
       state_.sources[r] = direct != nullptr ? direct + of.in_operand(rank_)
                                             : stage_.slot(r, step) + of.in_slot(rank_);
@@ -231,6 +256,11 @@ void run(State& state, const muster_call& call, uint32_t receiver, uint64_t one_
   const Reduction reduction{state.kernels.of(call), call, element, call.count * element, receiver};
   if (reduction.bytes <= kCardBytes) return tiny(state, reduction);
   if (reduction.bytes <= one_shot_bytes) return one_shot(state, reduction);
+  // Of two ranks far apart one shot sends less over the long way, whatever the size: in two the
+  // root shows half, and takes it back reduced. Within one cache two share the work.
+  if (receiver != Reduction::kEveryone && state.size() == 2 && state.told_far) {
+    return one_shot_to_root(state, reduction);
+  }
   TwoShot(state, reduction).run();
 }
 

@@ -55,6 +55,9 @@ struct State {
   std::vector<std::byte*> peer_send;
   std::vector<std::byte*> peer_recv;
   std::vector<Transfer> transfers;
+  // Of two ranks, what the one that showed said of the distance in the last operation that went one
+  // way, or to a root: so both know.
+  bool told_far = false;
 
   // Room of this rank alone for sums on their way; of the largest size asked for so far.
   std::byte* sums_of(uint64_t bytes) {

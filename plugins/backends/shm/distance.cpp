@@ -16,13 +16,14 @@ uint64_t nanoseconds(Clock::duration duration) {
 }  // namespace
 
 uint64_t Distance::look(uint32_t peer, const uint64_t& word, uint64_t seen) {
-  unlooked_ = 0;
   const auto start = Clock::now();
   const uint64_t value = __atomic_load_n(&word, __ATOMIC_ACQUIRE);
   const auto stop = Clock::now();
   const uint64_t clock = nanoseconds(Clock::now() - stop);
   const uint64_t took = nanoseconds(stop - start);
-  if (value != seen) judge(peer, took > clock ? took - clock : 1);
+  if (value == seen) return value;  // said nothing, so the next look is due
+  unlooked_ = 0;
+  judge(peer, took > clock ? took - clock : 1);
   return value;
 }
 

@@ -2,9 +2,12 @@
 #include <algorithm>
 
 #include "plugins/backends/shm/collectives.hpp"
+#include "plugins/backends/shm/one_way.hpp"
 
 namespace muster::shm {
 namespace {
+
+constexpr uint64_t kLargeStep = 65536;
 
 // Every block fits into a card.
 void tiny(State& state, const muster_call& call, const Blocks& blocks) {
@@ -17,26 +20,49 @@ void tiny(State& state, const muster_call& call, const Blocks& blocks) {
     copy_bytes(at(call.recv, blocks[r].offset), stage.read(r, step).data, blocks[r].bytes);
   }
   stage.finish(step);
+  const Block& own = blocks[state.rank()];
+  state.copies.own(at(call.recv, own.offset), call.send, own.bytes, own.bytes);
 }
 
-// In chunks. `takes`: this rank needs the blocks of the others.
-void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64_t whole,
-             bool takes) {
+// Into a slot and into the own place in the result: in parts that stay in a near cache.
+void show_along(State& state, std::byte* slot, std::byte* result, const std::byte* from,
+                uint64_t bytes) {
+  constexpr uint64_t kPartBytes = 32768;
+  for (uint64_t offset = 0; offset < bytes; offset += kPartBytes) {
+    const uint64_t part = std::min(kPartBytes, bytes - offset);
+    state.stage.show(slot + offset, from + offset, part);
+    state.copies.own(result + offset, from + offset, part, 0);
+  }
+}
+
+// In chunks.
+void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64_t whole) {
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
-  const uint64_t most = stage.slot_bytes();
+  // Where results do not fit the caches, the slots in use had better do.
+  const bool large = whole >= state.settings.stream_bytes;
+  const uint64_t most = large ? std::min(stage.slot_bytes(), kLargeStep) : stage.slot_bytes();
   const Operands own = {
       blocks[rank].bytes == 0 ? Operand{} : state.operands.tell(call.send, blocks[rank].bytes), {}};
+  // Between far cores the own block is put in its place along with being shown, part by part, so
+  // that it is read from the farther caches once. Elsewhere both copies are faster one by one.
+  const bool along = own.send.staged() && stage.shows_far() && !large;
   uint64_t last = 0;
   const auto show = [&](uint64_t step, uint64_t i) {
-    write_operands(stage.claim(step), own);
+    Card& card = stage.claim(step);
     const Piece piece = blocks.piece(rank, i * most, most);
-    if (own.send.staged()) stage.show(stage.slot(step), at(call.send, i * most), piece.bytes);
+    const std::byte* const from = at(call.send, i * most);
+    if (along) {
+      show_along(state, stage.slot(step), at(call.recv, piece.at), from, piece.bytes);
+    } else if (own.send.staged()) {
+      stage.show(stage.slot(step), from, piece.bytes);
+    }
+    write_operands(card, own);
     stage.publish(step);
   };
   const auto take = [&](uint64_t step, uint64_t i) {
     last = step;
-    for (uint32_t k = 1; takes && k < stage.size(); ++k) {
+    for (uint32_t k = 1; k < stage.size(); ++k) {
       const uint32_t r = stage.peer(k);
       const Piece piece = blocks.piece(r, i * most, most);
       if (piece.bytes == 0 && i != 0) continue;
@@ -50,6 +76,9 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
     }
   };
   pipeline(stage, (blocks.largest() + most - 1) / most, show, take);
+  if (!along) {
+    state.copies.own(at(call.recv, blocks[rank].offset), call.send, blocks[rank].bytes, whole);
+  }
   if (!own.send.staged()) stage.await_done(last);
 }
 
@@ -66,11 +95,8 @@ void all_gather(State& state, const muster_call& call) {
   if (blocks.largest() <= kCardBytes) {
     tiny(state, call, blocks);
   } else {
-    chunked(state, call, blocks, state.size() * blocks.largest(), true);
+    chunked(state, call, blocks, state.size() * blocks.largest());
   }
-  const Block& own = blocks[state.rank()];
-  state.copies.own(at(call.recv, own.offset), call.send, own.bytes,
-                   state.size() * blocks.largest());
 }
 
 void gather(State& state, const muster_call& call) {
@@ -79,27 +105,31 @@ void gather(State& state, const muster_call& call) {
   Stage& stage = state.stage;
   const bool is_root = state.rank() == call.root;
   const auto take_own = [&] {
-    if (!is_root) return;
     state.copies.own(at(call.recv, call.root * bytes), call.send, bytes, state.size() * bytes);
   };
   if (bytes > kCardBytes) {
-    take_own();  // while the others show their first chunks
-    state.recv_blocks.assign(element_bytes(call), call.count);
-    chunked(state, call, state.recv_blocks, state.size() * bytes, is_root);
-  } else {
-    const uint64_t step = stage.begin(1);
-    if (is_root) {
+    OneWay way(state, bytes, kPage);
+    if (!is_root) return way.show(call.send);
+    take_own();  // while the others show their first steps
+    return way.take([&](uint64_t offset, uint64_t length) {
       for (uint32_t i = 1; i < stage.size(); ++i) {
         const uint32_t r = stage.peer(i);
-        copy_bytes(at(call.recv, r * bytes), stage.read(r, step).data, bytes);
+        stage.take(at(call.recv, r * bytes + offset), way.shown(r), length, state.size() * bytes);
       }
-    } else {
-      copy_bytes(stage.claim(step).data, call.send, bytes);
-      stage.publish(step);
-    }
-    stage.finish(step);
-    take_own();
+    });
   }
+  const uint64_t step = stage.begin(1);
+  if (is_root) {
+    for (uint32_t i = 1; i < stage.size(); ++i) {
+      const uint32_t r = stage.peer(i);
+      copy_bytes(at(call.recv, r * bytes), stage.read(r, step).data, bytes);
+    }
+  } else {
+    copy_bytes(stage.claim(step).data, call.send, bytes);
+    stage.publish(step);
+  }
+  stage.finish(step);
+  if (is_root) take_own();
 }
 
 }  // namespace muster::shm

@@ -61,7 +61,6 @@ bool Mailbox::push(Channel channel, Transfer& transfer) {
   }
   BoxHeader& box = own().box(channel, peer, at.written);
   const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
-  box.message_bytes = transfer.bytes;
   const std::byte* const from = transfer.data + transfer.moved;
   if (length <= kHeaderBytes) {
     copy_bytes(box.data, from, length);
@@ -73,6 +72,7 @@ bool Mailbox::push(Channel channel, Transfer& transfer) {
   }
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
+  box.message_bytes = transfer.bytes;
   __atomic_store_n(&box.filled, ++at.written, __ATOMIC_RELEASE);
   owe_ring(peer);
   return true;
@@ -82,6 +82,8 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   const uint32_t peer = transfer.peer;
   uint64_t& consumed = position(channel, peer).consumed;
   BoxHeader& box = (*segments_)[peer].box(channel, group_.rank(), consumed);
+  // Asked for with every look, it comes along with the header, not after it.
+  __builtin_prefetch(SegmentView::payload(box));
   if (__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) != consumed + 1) return false;
   if (box.message_bytes != transfer.bytes) {
     plugin::fail(MUSTER_MISMATCH,

@@ -34,6 +34,7 @@ struct Operand {
 struct Operands {
   Operand send;
   Operand recv;
+  uint32_t far = 0;  // whether the other ranks seem far to this one (distance.hpp)
 };
 static_assert(sizeof(Operands) <= kCardBytes);
 

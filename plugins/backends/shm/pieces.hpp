@@ -26,7 +26,7 @@ class Pieces {
 
   // Shows every other rank its piece of step i.
   void show(uint64_t step, uint64_t i) const {
-    write_operands(stage_.claim(step), {told_, {}});
+    Card& card = stage_.claim(step);
     if (told_.staged()) {
       std::byte* const slot = stage_.slot(step);
       for (uint32_t k = 1; k < stage_.size(); ++k) {
@@ -35,6 +35,7 @@ class Pieces {
         stage_.show(slot + r * most_, at(send_, piece.at), piece.bytes);
       }
     }
+    write_operands(card, {told_, {}});
     stage_.publish(step);
   }
   // What another rank shows this one in step i. `extent`: bytes of its operand.

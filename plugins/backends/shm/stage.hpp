@@ -87,7 +87,7 @@ class Stage {
   // Another rank's card of a step, once it is published.
   const Card& read(uint32_t peer, uint64_t step) {
     Card& card = (*segments_)[peer].card(step);
-    wait(card.word, step, peer);
+    wait(card.word, step, peer, slot(peer, step));
     if (known_done_[peer] < before_) known_done_[peer] = before_;
     return card;
   }
@@ -120,9 +120,12 @@ class Stage {
     unfenced_ = nullptr;
   }
   void wake_slowly();
-  void wait(muster_wait_word& word, uint64_t at_least, uint32_t peer) {
+  // along: a line that is read next. Asked for with every look it comes along with the word, not
+  // after it.
+  void wait(muster_wait_word& word, uint64_t at_least, uint32_t peer, const void* along = nullptr) {
     // Without a pause at first: it would cost more than the way of a cache line.
     for (int i = 0; i < kEagerLooks; ++i) {
+      if (along != nullptr) __builtin_prefetch(along);
       if (__atomic_load_n(&word.value, __ATOMIC_ACQUIRE) >= at_least) return;
     }
     wait_slowly(word, at_least, peer);

@@ -63,6 +63,8 @@ TEST(Distance, GivenBytesThatAreShownThenALookIsDueOnceThereAreEnough) {
   EXPECT_FALSE(distance.due(1000));
   EXPECT_TRUE(distance.due(1 << 20));
   EXPECT_EQ(1u, distance.look(1, word, 1));
+  EXPECT_TRUE(distance.due(0)) << "a look at what has not changed says nothing";
+  EXPECT_EQ(1u, distance.look(1, word, 0));
   EXPECT_FALSE(distance.due(1000));
 }
 

@@ -174,6 +174,41 @@ TEST_P(Operations, GivenResultsThatGoAroundTheCachesThenRandomOperationsAreExact
   run_on(ranks(), options, exchanges);
 }
 
+// Two far ranks reduce to a root in one shot at any size. What both know of the distance changes
+// with who showed last, and after the first looks: they must go the same way all the time.
+TEST_P(Operations, GivenFarRanksAndChangingRootsThenAllGoTheSameWay) {
+  std::vector<Exchange> exchanges;
+  Exchange x;
+  x.size = ranks();
+  for (x.seed = 1; x.seed <= 60; ++x.seed) {
+    constexpr muster_op kOps[] = {MUSTER_REDUCE, MUSTER_REDUCE, MUSTER_GATHER, MUSTER_REDUCE,
+                                  MUSTER_BROADCAST};
+    x.op = kOps[x.seed % 5];
+    x.redop = x.op == MUSTER_REDUCE ? MUSTER_SUM : MUSTER_REDOP_NONE;
+    x.root = static_cast<uint32_t>(x.seed / 3) % x.size;
+    x.count = 3000 + 4000 * (x.seed % 4);
+    x.in_place = x.seed % 7 == 0;
+    exchanges.push_back(x);
+  }
+  Options options = small();
+  options["far_ns"] = "1";
+  run_on(ranks(), options, exchanges);
+}
+
+// Results that do not fit the caches are gathered in smaller steps than a slot holds.
+TEST_P(Operations, GivenResultsWrittenAroundTheCachesThenGathersAreExact) {
+  std::vector<Exchange> exchanges;
+  Exchange x;
+  x.size = ranks();
+  for (x.seed = 1; x.seed <= 8; ++x.seed) {
+    x.op = x.seed % 2 == 0 ? MUSTER_ALL_GATHER : MUSTER_ALL_GATHERV;
+    x.count = 15000 + 3000 * x.seed;
+    x.in_place = x.seed % 3 == 0;
+    exchanges.push_back(x);
+  }
+  run_on(ranks(), {{"stream_bytes", "4096"}, {"direct_bytes", direct_bytes()}}, exchanges);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Operations,
                          testing::Combine(testing::Values(2u, 3u, 5u, 8u),
                                           testing::Values(uint64_t{0}, uint64_t{1} << 30)));
