@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/base/json_text.hpp"
 #include "core/explain/describe.hpp"
 #include "core/query/devices.hpp"
 
@@ -40,7 +41,7 @@ Status complete(const std::string& path, Json& rank) {
   nothing.node = "this-node";
   nothing.process = "0";
   nothing.device = -1;
-  Json whole = Json::parse(encode(nothing));
+  Json whole = parse_json(encode(nothing));
   whole["count"] = 1;
   std::string unknown = fill_in(rank, whole);
   if (!unknown.empty()) return not_described(path, fmt::format("there is no key '{}'", unknown));
@@ -64,7 +65,7 @@ Result<std::vector<RankRecord>> described_ranks(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  Json json = Json::parse(text.str(), nullptr, false);
+  Json json = parse_json_or_discard(text.str());
   if (!file) return not_described(path, "it cannot be read");
   if (!json.is_object() || !json.contains("ranks") || !json["ranks"].is_array() ||
       json["ranks"].empty()) {
@@ -73,7 +74,7 @@ Result<std::vector<RankRecord>> described_ranks(const std::string& path) {
   for (Json& rank : json["ranks"]) {
     MUSTER_TRY(complete(path, rank));
     const auto count = rank["count"].get<int64_t>();
-    Result<RankRecord> record = decode_rank_record(rank.dump());
+    Result<RankRecord> record = decode_rank_record(json_text(rank));
     if (!record.ok()) return record.take_status().within(path);
     if (records.size() + static_cast<size_t>(count) > kMostRanks)
       return not_described(path, fmt::format("it has more than {} ranks", kMostRanks));
@@ -91,9 +92,9 @@ std::string description_json(const std::vector<RankRecord>& world) {
   nlohmann::ordered_json json = {{"schema", "muster.description/1"},
                                  {"ranks", nlohmann::ordered_json::array()}};
   for (const RankRecord& record : world) {
-    json["ranks"].push_back(nlohmann::ordered_json::parse(encode(record)));
+    json["ranks"].push_back(parse_ordered_json(encode(record)));
   }
-  return json.dump(2);
+  return json_text(json, 2);
 }
 
 std::vector<RankRecord> ranks_like_this(uint32_t count, const std::string& bootstrap,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/survey.hpp"
 #include "core/explain/describe.hpp"
@@ -23,7 +24,7 @@ int print_paths(const Survey& survey, bool json) {
   if (json) {
     const nlohmann::ordered_json out = {{"schema", "muster.paths/1"},
                                         {"directories", survey.directories}};
-    std::puts(out.dump(2).c_str());
+    std::puts(json_text(out, 2).c_str());
     return kOk;
   }
   for (const std::string& directory : survey.directories) std::puts(directory.c_str());
