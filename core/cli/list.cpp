@@ -1,4 +1,5 @@
 // `muster list`: what was found, in which state, and why something cannot be used.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>

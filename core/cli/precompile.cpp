@@ -2,6 +2,7 @@
 // its compiler, those of devices by the plugins that declare them.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
