@@ -6,15 +6,12 @@
 #include <charconv>
 #include <exception>
 #include <map>
-#include <sstream>
-#include <toml.hpp>
 
 #include "config/toml_keys.hpp"
+#include "config/toml_text.hpp"
 
 namespace muster {
 namespace {
-
-using Toml = toml::basic_value<toml::discard_comments, std::map, std::vector>;
 
 TextPosition position_of(const toml::source_location& location) {
   return {static_cast<uint32_t>(location.line()), static_cast<uint32_t>(location.column())};
@@ -205,8 +202,7 @@ Result<TomlNode> parse_toml(std::string_view text, const std::string& name) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   const TomlKeys keys(text);
   try {
-    std::istringstream stream{without_comment_lines(text)};
-    const Toml toml = toml::parse<toml::discard_comments, std::map, std::vector>(stream, "toml");
+    const Toml toml = parse_toml_text(without_comment_lines(text), "toml");
     Conversion conversion(keys);
     TomlNode root = conversion.table(toml, {{0, 0}, SIZE_MAX, 0});
     if (conversion.problem) {

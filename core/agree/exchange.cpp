@@ -5,17 +5,17 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
+
 namespace muster {
 namespace {
 
 using Json = nlohmann::json;
 
-std::string pack(const std::vector<std::string>& texts) {
-  return Json(texts).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string pack(const std::vector<std::string>& texts) { return json_text(Json(texts)); }
 
 Result<std::vector<std::string>> unpack(const std::string& bytes, size_t count, size_t rank) {
-  const Json json = Json::parse(bytes, nullptr, false);
+  const Json json = parse_json_or_discard(bytes);
   if (!json.is_array() || json.size() != count) {
     return Status(MUSTER_DATA_LOSS, fmt::format("the record of rank {} cannot be read", rank));
   }
@@ -108,7 +108,7 @@ Result<std::vector<std::string>> Exchange::gather(const Result<std::string>& min
   std::string causes;
   std::string remedy;
   for (size_t r = 0; r < packed->size(); ++r) {
-    const Json record = Json::parse((*packed)[r], nullptr, false);
+    const Json record = parse_json_or_discard((*packed)[r]);
     const bool failed = record.is_array() && record.size() == 3;
     Result<std::vector<std::string>> parts = unpack((*packed)[r], failed ? 3 : 1, r);
     if (!parts.ok()) return parts.take_status();

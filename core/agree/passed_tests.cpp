@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/digest.hpp"
+#include "core/base/json_text.hpp"
 #include "core/chain/chain.hpp"
 #include "core/discover/own_place.hpp"
 
@@ -32,7 +33,7 @@ std::string build_text() {
 // The keys of a file, oldest first.
 std::vector<std::string> read_keys(const std::string& file, const std::string& identity) {
   try {
-    const Json json = Json::parse(read_small_file(file));
+    const Json json = parse_json(read_small_file(file));
     if (json.at("format") == kFormat && json.at("plugin") == identity) {
       return json.at("passed").get<std::vector<std::string>>();
     }
@@ -79,7 +80,7 @@ void PassedTests::add(const FoundPlugin& plugin, const std::string& key) const {
   if (keys.size() >= kMostKept) keys.erase(keys.begin());
   keys.push_back(key);
   const Json json = {{"format", kFormat}, {"plugin", plugin.identity}, {"passed", keys}};
-  directory_.replace(file, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  directory_.replace(file, json_text(json, 1) + "\n");
 }
 
 }  // namespace muster

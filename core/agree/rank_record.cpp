@@ -8,6 +8,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
+
 namespace muster {
 namespace {
 
@@ -41,12 +43,12 @@ std::string encode(const RankRecord& record) {
                      {"plugins", plugins},
                      {"kernels", record.kernels},
                      {"builds", record.builds}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 Result<RankRecord> decode_rank_record(const std::string& bytes) {
   try {
-    const Json json = Json::parse(bytes);
+    const Json json = parse_json(bytes);
     RankRecord record;
     json.at("version").get_to(record.version);
     json.at("node").get_to(record.node);

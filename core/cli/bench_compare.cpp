@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/cli/bench_peers.hpp"
 #include "core/cli/bench_plot.hpp"
 #include "core/cli/bench_turn.hpp"
@@ -174,7 +175,7 @@ void print_json(const BenchOptions& options, const std::vector<Series>& all) {
     }
     json["rows"].push_back(std::move(row));
   }
-  std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  std::puts(json_text(json, 2).c_str());
 }
 
 std::vector<PlotLine> lines_of(const BenchOptions& options, const std::vector<Series>& all) {
@@ -202,8 +203,7 @@ int print_commands(const std::vector<Contender>& all, bool as_json) {
     if (!as_json) std::puts(fmt::format("{}", fmt::join(command, " ")).c_str());
     json["commands"].push_back(std::move(command));
   }
-  if (as_json)
-    std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  if (as_json) std::puts(json_text(json, 2).c_str());
   return kOk;
 }
 

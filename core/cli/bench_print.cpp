@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "core/base/json_text.hpp"
+
 namespace muster::cli {
 namespace {
 
@@ -88,7 +90,7 @@ void print_bench_end(const BenchOptions& options, const BenchWorld& world,
                                  {"rows", nlohmann::ordered_json::array()}};
   if (world.meets_in_memory) json["floor_us"] = world.floor;
   for (const BenchRow& row : rows) json["rows"].push_back(bench_row_json(row));
-  print(json.dump(2));
+  print(json_text(json, 2));
 }
 
 nlohmann::ordered_json bench_row_json(const BenchRow& row) {

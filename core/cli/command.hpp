@@ -5,11 +5,16 @@
 #ifndef MUSTER_CORE_CLI_COMMAND_HPP
 #define MUSTER_CORE_CLI_COMMAND_HPP
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/base/status.hpp"
+
+// CLI11 takes seconds in every file that includes it: only those do that add options.
+namespace CLI {
+class App;
+}
 
 namespace muster::cli {
 

@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "config/show.hpp"
+#include "core/base/json_text.hpp"
 #include "core/cli/command.hpp"
 
 namespace muster::cli {
@@ -39,7 +41,7 @@ int show(const Options& options) {
                                   {"variable", entry.variable},
                                   {"help", entry.help}});
     }
-    std::puts(json.dump(2).c_str());
+    std::puts(json_text(json, 2).c_str());
     return kOk;
   }
   size_t key = 3;
@@ -70,7 +72,7 @@ int check(const Options& options) {
     } else {
       json["files"] = config->files;
     }
-    std::puts(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    std::puts(json_text(json, 2).c_str());
     return config.ok() ? kOk : kFailed;
   }
   if (!config.ok()) {
@@ -108,7 +110,7 @@ void add_config(CLI::App& app, Context& context) {
       if (options->json) {
         const nlohmann::ordered_json json = {{"schema", "muster.config_default/1"},
                                              {"toml", default_toml()}};
-        std::puts(json.dump(2).c_str());
+        std::puts(json_text(json, 2).c_str());
       } else {
         std::fputs(default_toml().c_str(), stdout);
       }

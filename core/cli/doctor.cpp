@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "core/agree/rank_record.hpp"
+#include "core/base/json_text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/survey.hpp"
 #include "core/explain/describe.hpp"
@@ -101,7 +103,7 @@ int run(bool json) {
     Json out = {{"schema", "muster.doctor/1"}, {"healthy", bad == 0}, {"findings", Json::array()}};
     for (const Finding& f : findings)
       out["findings"].push_back({{"what", f.what}, {"found", f.found}, {"good", f.good}});
-    std::puts(out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    std::puts(json_text(out, 2).c_str());
   } else {
     for (const Finding& f : findings) {
       std::fputs(fmt::format("{:<2} {:<18} {}\n", f.good ? "ok" : "!!", f.what, f.found).c_str(),

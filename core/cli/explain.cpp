@@ -4,11 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "core/agree/candidates.hpp"
+#include "core/base/json_text.hpp"
 #include "core/base/names.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/explain_difference.hpp"
@@ -112,7 +114,7 @@ int print_difference(const Options& options, const Explanation& before, const Ex
                                          {"answer_before", before.answer},
                                          {"answer", after.answer},
                                          {"lines", lines}};
-    std::puts(json.dump(2).c_str());
+    std::puts(json_text(json, 2).c_str());
   } else {
     for (const std::string& change : options.changes)
       std::printf("  change    %s\n", change.c_str());

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
+
 namespace muster::cli {
 namespace {
 
@@ -74,7 +76,7 @@ std::string layout_overview_json(const LayoutSizes& sizes, const Sharing& sharin
     entry = {{"groups", role_partition(sizes, role)}, {"shares", nullptr}};
     if (sharing[role] != role) entry["shares"] = muster_role_name(sharing[role]);
   }
-  return json.dump(2) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace muster::cli

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "core/base/json_text.hpp"
 #include "core/explain/describe.hpp"
 #include "core/query/devices.hpp"
 
@@ -44,7 +45,7 @@ std::string complete(Json& rank) {
   nothing.node = "this-node";
   nothing.process = "0";
   nothing.device = -1;
-  Json whole = Json::parse(encode(nothing));
+  Json whole = parse_json(encode(nothing));
   whole["count"] = 1;
   std::string wrong = fill_in(rank, whole);
   if (!wrong.empty()) return wrong;
@@ -76,7 +77,7 @@ Result<std::vector<RankRecord>> described_ranks(const std::string& path) {
   if (!file) return not_described(path, "it cannot be read");
   Json json;
   try {
-    json = Json::parse(text.str());
+    json = parse_json(text.str());
   } catch (const Json::exception& error) {
     return not_described(path, text_of(error));
   }
@@ -91,7 +92,7 @@ Result<std::vector<RankRecord>> described_ranks(const std::string& path) {
     if (!wrong.empty())
       return not_described(path, fmt::format("entry {} of ranks: {}", entry, wrong));
     const auto count = rank["count"].get<int64_t>();
-    Result<RankRecord> record = decode_rank_record(rank.dump());
+    Result<RankRecord> record = decode_rank_record(json_text(rank));
     if (!record.ok()) {
       return not_described(path,
                            fmt::format("entry {} of ranks: {}", entry, record.status().cause()));
@@ -112,9 +113,9 @@ std::string description_json(const std::vector<RankRecord>& world) {
   nlohmann::ordered_json json = {{"schema", "muster.description/1"},
                                  {"ranks", nlohmann::ordered_json::array()}};
   for (const RankRecord& record : world) {
-    json["ranks"].push_back(nlohmann::ordered_json::parse(encode(record)));
+    json["ranks"].push_back(parse_ordered_json(encode(record)));
   }
-  return json.dump(2);
+  return json_text(json, 2);
 }
 
 std::vector<RankRecord> ranks_like_this(uint32_t count, const std::string& bootstrap,

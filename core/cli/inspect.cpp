@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <climits>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/survey.hpp"
 #include "core/query/plugin.hpp"
@@ -89,7 +91,7 @@ std::string plain(const Json& value) {
     for (const Json& item : value) text += (text.empty() ? "" : " ") + plain(item);
     return text;
   }
-  return value.dump();
+  return json_text(value);
 }
 
 void print_text(const Json& json) {
@@ -144,7 +146,7 @@ int run(const Options& options) {
     json = describe(*found, s);
   }
   if (options.json) {
-    std::puts(json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    std::puts(json_text(json, 2).c_str());
   } else {
     print_text(json);
   }

@@ -1,9 +1,11 @@
 // `muster list`: what was found, in which state, and why something cannot be used.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/survey.hpp"
 #include "core/explain/describe.hpp"
@@ -23,7 +25,7 @@ int print_paths(const Survey& survey, bool json) {
   if (json) {
     const nlohmann::ordered_json out = {{"schema", "muster.paths/1"},
                                         {"directories", survey.directories}};
-    std::puts(out.dump(2).c_str());
+    std::puts(json_text(out, 2).c_str());
     return kOk;
   }
   for (const std::string& directory : survey.directories) std::puts(directory.c_str());

@@ -2,6 +2,7 @@
 // its compiler, those of devices by the plugins that declare them.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/base/json_text.hpp"
 #include "core/base/names.hpp"
 #include "core/cli/command.hpp"
 #include "core/cli/precompile_variants.hpp"
@@ -93,7 +95,7 @@ Json as_json(const std::string& name, const std::string& state, const std::strin
 void print(bool json, const Json& rows) {
   if (json) {
     const Json out = {{"schema", "muster.precompile/1"}, {"kernels", rows}};
-    std::puts(out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    std::puts(json_text(out, 2).c_str());
     return;
   }
   for (const Json& row : rows) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -13,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/arguments.hpp"
+#include "core/base/json_text.hpp"
 #include "core/base/names.hpp"
 #include "core/bootstrap/launcher.hpp"
 #include "core/cli/survey.hpp"
@@ -47,7 +49,7 @@ Result<std::string> backend_with_own_launcher(const RankOptions& options) {
 int print_launch(const std::vector<std::string>& command, bool json) {
   if (json) {
     const nlohmann::ordered_json out = {{"schema", "muster.launch/1"}, {"command", command}};
-    std::puts(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    std::puts(json_text(out, 2).c_str());
   } else {
     std::puts(fmt::format("{}", fmt::join(command, " ")).c_str());
   }

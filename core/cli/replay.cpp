@@ -2,11 +2,13 @@
 // timed.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/base/names.hpp"
 #include "core/base/units.hpp"
 #include "core/cli/command.hpp"
@@ -169,7 +171,7 @@ int run_rank(const Options& options, const Workload& workload) {
   if (s.prints() && options.json) {
     json["total_us"] = total;
     json["wrong"] = wrong;
-    std::puts(json.dump(2).c_str());
+    std::puts(json_text(json, 2).c_str());
   } else if (s.prints()) {
     std::puts(fmt::format("# step {:.1f} us in collectives | wrong {}{}", total, wrong,
                           wrong == 0 ? "" : "  FAILED")
@@ -183,7 +185,7 @@ int run(const Options& options, const Context& context) {
   const std::vector<std::string> names = list_workloads(directories);
   if (options.list && options.json) {
     const nlohmann::ordered_json json = {{"schema", "muster.workloads/1"}, {"workloads", names}};
-    std::puts(json.dump(2).c_str());
+    std::puts(json_text(json, 2).c_str());
     return kOk;
   }
   if (options.list) {

@@ -1,6 +1,7 @@
 // `muster run -n N -- program`: the local launcher.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 

@@ -1,10 +1,12 @@
 // `muster version`.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/cli/command.hpp"
 #include "muster/entry.h"
 
@@ -25,7 +27,7 @@ void add_version(CLI::App& app, Context& context) {
                                             {"abi", abi},
                                             {"oldest_plugin_abi", oldest},
                                             {"build_tag", MUSTER_BUILD_TAG}};
-        std::puts(out.dump(2).c_str());
+        std::puts(json_text(out, 2).c_str());
       } else {
         std::fputs(fmt::format("muster {}\nplugin abi {}, serves {} and later\nbuild tag {}\n",
                                MUSTER_VERSION, abi, oldest, MUSTER_BUILD_TAG)

@@ -6,17 +6,16 @@
 #include <filesystem>
 #include <optional>
 #include <set>
-#include <sstream>
-#include <toml.hpp>
 #include <utility>
 
+#include "config/toml_text.hpp"
 #include "core/base/names.hpp"
 #include "core/parallel/roles.hpp"
 
 namespace muster {
 namespace {
 
-using Value = toml::basic_value<toml::discard_comments, std::map, std::vector>;
+using Value = Toml;
 using Table = std::map<std::string, Value>;
 
 // toml11 descends once per bracket: the file decides how deep our stack gets.
@@ -333,8 +332,7 @@ Result<Workload> parse_workload(std::string_view text, const std::string& path) 
     return Status(MUSTER_INVALID_ARGUMENT, fmt::format("{}: brackets nest too deeply", path));
   }
   try {
-    std::istringstream stream{std::string(text)};
-    return WorkloadReader(path).read(toml::parse<toml::discard_comments, std::map>(stream, path));
+    return WorkloadReader(path).read(parse_toml_text(text, path));
   } catch (const std::exception& error) {
     return Status(MUSTER_INVALID_ARGUMENT, fmt::format("{}: {}", path, error.what()));
   }

@@ -8,7 +8,7 @@
 namespace muster {
 namespace {
 
-constexpr size_t kMostBytes = 4096;
+constexpr size_t kMostFactBytes = 4096;
 constexpr size_t kMostKeyBytes = 63;
 
 bool is_key(std::string_view text) {
@@ -54,7 +54,8 @@ void ReportedFacts::put(const char* key, const char* value) {
   const auto [at, fresh] = values_.try_emplace(std::string(name));
   bytes_ += text.size() + (fresh ? name.size() : 0) - at->second.size();
   at->second = text;
-  if (bytes_ > kMostBytes) fault_ = fmt::format("its facts are longer than {} bytes", kMostBytes);
+  if (bytes_ > kMostFactBytes)
+    fault_ = fmt::format("its facts are longer than {} bytes", kMostFactBytes);
 }
 
 }  // namespace muster

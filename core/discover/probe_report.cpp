@@ -3,6 +3,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
+
 namespace muster {
 namespace {
 
@@ -35,12 +37,12 @@ std::string write_report(const ProbeReport& report) {
                        {"faults", report.kernels->faults},
                        {"note", report.kernels->note}};
   }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(json);
 }
 
 std::optional<ProbeReport> read_report(std::string_view line) {
   try {
-    const nlohmann::json json = nlohmann::json::parse(line);
+    const nlohmann::json json = parse_json(line);
     const auto verdict = probe_verdict_from_name(json.at("verdict").get<std::string>());
     if (!verdict) return std::nullopt;
     ProbeReport report{*verdict,

@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/base/json_text.hpp"
+
 namespace muster {
 namespace {
 
@@ -80,8 +82,7 @@ std::string VerdictCache::file_of(const Judged& plugin) const {
 }
 
 std::string VerdictCache::identity_of(const Judged& plugin) const {
-  return Json({file_key(plugin), machine_key(plugin, boot_id_), loader_key(plugin)})
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(Json({file_key(plugin), machine_key(plugin, boot_id_), loader_key(plugin)}));
 }
 
 std::optional<ProbeReport> VerdictCache::load(const Judged& plugin) const {
@@ -90,7 +91,7 @@ std::optional<ProbeReport> VerdictCache::load(const Judged& plugin) const {
   const std::string text = read_small_file(file);
   if (text.empty()) return std::nullopt;
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     if (json.at("format") != kFormat || json.at("muster") != MUSTER_VERSION ||
         json.at("file") != file_key(plugin)) {
       return std::nullopt;
@@ -122,7 +123,7 @@ void VerdictCache::store(const Judged& plugin, const ProbeReport& report) const 
                      {"loader", loader_key(plugin)},
                      {"budget_ms", budget_ms_},
                      {"report", write_report(report)}};
-  const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(json, 1) + "\n";
   directory_.replace(file_of(plugin), text);
 }
 

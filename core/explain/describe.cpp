@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
+
 namespace muster {
 namespace {
 
@@ -47,7 +49,7 @@ std::string describe_plugins_json(const std::vector<FoundPlugin>& found,
                                {"reason", record.reason},
                                {"source", record.source}});
   }
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 bool is_configured_in_vain(const Record& record) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json_text.hpp"
 #include "core/explain/describe.hpp"
 #include "core/explain/explain.hpp"
 
@@ -86,7 +87,7 @@ std::string explanation_json(const Explanation& e, const std::vector<KernelsInUs
         {{"backend", a.backend}, {"stage", a.stage}, {"reason", a.reason}, {"source", a.source}});
   }
   json["kernels"] = describe_kernels_json(kernels);
-  return json.dump(2) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace muster

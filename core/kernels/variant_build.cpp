@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMostWord = 63;
 
-bool is_word(const char* text) {
+bool is_printable_word(const char* text) {
   return text != nullptr && std::strlen(text) <= kMostWord &&
          std::all_of(text, text + std::strlen(text), [](char c) { return c > ' ' && c < 0x7f; });
 }
@@ -63,10 +63,10 @@ muster_variant DeclaredVariant::view() const {
 
 Result<DeclaredVariant> read_variant(const muster_variant& variant) {
   const muster_kernel_key& key = variant.key;
-  const auto filled = [](const char* text) { return is_word(text) && *text != '\0'; };
+  const auto filled = [](const char* text) { return is_printable_word(text) && *text != '\0'; };
   if (!MUSTER_HAS_FIELD(&variant, muster_variant, toolchain) || !filled(key.family) ||
       !filled(key.algorithm) || !filled(key.architecture) || !filled(variant.source) ||
-      !is_word(variant.toolchain) || key.dtype >= MUSTER_DTYPE_END ||
+      !is_printable_word(variant.toolchain) || key.dtype >= MUSTER_DTYPE_END ||
       key.redop >= MUSTER_REDOP_END) {
     return Status(MUSTER_INTERNAL, "a variant is declared with words that are missing or too long",
                   "report this to the plugin's vendor");

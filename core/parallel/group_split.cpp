@@ -7,6 +7,7 @@
 
 #include "core/agree/exchange.hpp"
 #include "core/agree/runtime.hpp"
+#include "core/base/json_text.hpp"
 #include "core/dispatch/queue.hpp"
 #include "core/parallel/create_groups.hpp"
 
@@ -39,13 +40,12 @@ Result<std::string> bytes_of(const muster_group& group, const Result<SplitWish>&
                   fmt::format("group {} is broken: {}", group.name, group.broken_by),
                   "destroy the group and create it anew among the ranks that live");
   }
-  return Json({wish->colour, wish->key, options.text()})
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(Json({wish->colour, wish->key, options.text()}));
 }
 
 Result<Told> decode(const std::string& bytes, uint32_t rank) {
   try {
-    const Json json = Json::parse(bytes);
+    const Json json = parse_json(bytes);
     return Told{json.at(0).get<uint32_t>(), json.at(1).get<uint32_t>(), rank,
                 json.at(2).get<std::string>()};
   } catch (const Json::exception& error) {

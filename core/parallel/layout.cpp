@@ -7,6 +7,7 @@
 
 #include "core/agree/exchange.hpp"
 #include "core/agree/group_setup.hpp"
+#include "core/base/json_text.hpp"
 #include "core/parallel/create_groups.hpp"
 
 namespace muster {
@@ -101,7 +102,7 @@ std::string layout_json(const muster_layout& layout) {
              {"shares", nullptr}};
     if (first != role) entry["shares"] = muster_role_name(first);
   }
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace muster

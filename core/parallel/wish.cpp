@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "core/base/json_text.hpp"
 #include "core/base/names.hpp"
 
 namespace muster {
@@ -72,13 +73,13 @@ std::string GroupWish::text() const {
 std::string encode(std::span<const GroupWish> wishes) {
   Json json = Json::array();
   for (const GroupWish& wish : wishes) json.push_back({wish.ranks, wish.text()});
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 Result<std::vector<TextWish>> decode_wishes(const std::string& bytes) {
   try {
     std::vector<TextWish> wishes;
-    for (const Json& json : Json::parse(bytes)) {
+    for (const Json& json : parse_json(bytes)) {
       TextWish& wish = wishes.emplace_back();
       json.at(0).get_to(wish.ranks);
       json.at(1).get_to(wish.options);

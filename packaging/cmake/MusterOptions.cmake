@@ -2,6 +2,7 @@
 option(MUSTER_BUILD_TESTS "Build the tests and benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(MUSTER_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
 option(MUSTER_PRECOMPILED_HEADERS "Read the large headers of libraries once per target, not once per file" ON)
+option(MUSTER_UNITY_BUILD "Compile several files at once, in half of the time: of tests, and of what the runtime does once. packaging/dev/lint cannot follow" OFF)
 set(MUSTER_SANITIZE "" CACHE STRING "Sanitizer of the whole build: empty, address (with undefined) or thread")
 set_property(CACHE MUSTER_SANITIZE PROPERTY STRINGS "" address thread)
 

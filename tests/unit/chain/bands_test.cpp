@@ -7,8 +7,6 @@
 namespace muster::testing {
 namespace {
 
-const CellKey kKey = key_of(MUSTER_ALL_REDUCE);
-
 Chain single(muster_rule rule, uint32_t ranks = 4,
              muster_determinism determinism = MUSTER_NONDETERMINISTIC) {
   return chain_of({backend_of("a", 50, {rule})}, {}, ranks, determinism);

@@ -6,8 +6,6 @@
 namespace muster::testing {
 namespace {
 
-const CellKey kKey = key_of(MUSTER_ALL_REDUCE);
-
 muster_rule scored(int32_t score) {
   muster_rule rule = rule_for(MUSTER_ALL_REDUCE);
   rule.score = score;

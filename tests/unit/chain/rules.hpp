@@ -78,6 +78,8 @@ inline CellKey key_of(muster_op op, muster_dtype dtype = MUSTER_F32,
   key.redop = op_reduces(op) ? redop : muster_redop{MUSTER_REDOP_NONE};
   return key;
 }
+// That of most tests.
+inline const CellKey kKey = key_of(MUSTER_ALL_REDUCE);
 
 constexpr uint32_t kPlain = kTraitOutOfPlace | kTraitNotSymmetric | kTraitStream;
 constexpr uint32_t kInPlace = kTraitInPlace | kTraitNotSymmetric | kTraitStream;

@@ -12,7 +12,7 @@ namespace muster::cuda_peer {
 namespace {
 
 using testing::HasSubstr;
-constexpr uint64_t kBytes = uint64_t{2} << 20;
+constexpr uint64_t kMemoryBytes = uint64_t{2} << 20;
 
 // A variable of the environment, for as long as it lives.
 class Environment {
@@ -33,7 +33,7 @@ int open_ipc_mappings() {
 void expect_shared(ThreadGroup& ranks, Memory::Kind kind, uint32_t size) {
   ranks.run([&](plugin::Group group, cu::DeviceHandle device) {
     const uint32_t rank = group.rank();
-    const Memory memory(device, kBytes, kind);
+    const Memory memory(device, kMemoryBytes, kind);
     // Not at equal offsets.
     const uint64_t offset = 64 * rank;
     {
@@ -77,7 +77,7 @@ void expect_refused(bool processes, const std::string& cause,
                     Memory::Kind odd = Memory::Kind::kVirtual) {
   ThreadGroup ranks(2, processes);
   ranks.run([&](plugin::Group group, cu::DeviceHandle device) {
-    const Memory memory(device, kBytes, group.rank() == 1 ? odd : Memory::Kind::kVirtual);
+    const Memory memory(device, kMemoryBytes, group.rank() == 1 ? odd : Memory::Kind::kVirtual);
     const SharedPieces shared =
         share_pieces(group, device, {{memory.begin(), 4096}, piece_of(memory, group.rank())});
     EXPECT_THAT(shared.pieces[1].refused, HasSubstr(cause));
@@ -97,7 +97,7 @@ TEST(Sharing, GivenMemoryOfTheHostThenTheRankIsNamedEverywhere) {
 TEST(Sharing, GivenAPieceBeyondItsAllocationThenItIsRefused) {
   expect_refused(true, "the memory of rank 1 lies in several allocations",
                  [](const Memory& memory, uint32_t rank) -> Piece {
-                   return {memory.begin() + (rank == 1 ? kBytes - 16 : 0), 4096};
+                   return {memory.begin() + (rank == 1 ? kMemoryBytes - 16 : 0), 4096};
                  });
 }
 
@@ -119,7 +119,7 @@ TEST(Sharing, GivenAMappingThatFailsOnOneRankThenAllSayWhichAndWhy) {
   const Environment failing("SIMULATED_CUDA_FAIL", "cuMemImportFromShareableHandle=2@2");
   ThreadGroup ranks(2, true);
   ranks.run([&](plugin::Group group, cu::DeviceHandle device) {
-    const Memory memory(device, kBytes, Memory::Kind::kVirtual);
+    const Memory memory(device, kMemoryBytes, Memory::Kind::kVirtual);
     const SharedPieces shared = share_pieces(group, device, {{memory.begin(), 4096}});
     EXPECT_THAT(shared.pieces[0].refused, HasSubstr("cannot be mapped: "
                                                     "cuMemImportFromShareableHandle: "

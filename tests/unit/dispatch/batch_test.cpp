@@ -10,8 +10,6 @@ namespace {
 using ::testing::_;
 using ::testing::HasSubstr;
 
-int data[64];
-muster_call reduce_of(uint64_t count) { return all_reduce_of(data, data + 32, count); }
 muster_call message_of(muster_op op, uint32_t peer, uint64_t count = 1,
                        muster_dtype dtype = MUSTER_I32) {
   muster_call call = muster_call_init(op, dtype);

@@ -14,9 +14,6 @@ namespace {
 using ::testing::_;
 using ::testing::HasSubstr;
 
-int data[64];
-muster_call reduce_of(uint64_t count) { return all_reduce_of(data, data + 32, count); }
-
 TEST(Broken, GivenACallThatFailsThenTheGroupRefusesFurtherOnesWithTheFirstCause) {
   const CapturedLog log;
   IdleBackend mock("fast", 50, kMockAbort);

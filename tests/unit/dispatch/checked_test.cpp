@@ -16,8 +16,6 @@ using ::testing::_;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-int data[256];
-
 class Checked : public ::testing::Test {
  protected:
   // The failures of one call per rank, in a checked group of two.

@@ -14,9 +14,6 @@ namespace {
 using ::testing::_;
 using ::testing::HasSubstr;
 
-int data[64];
-muster_call reduce_of(uint64_t count) { return all_reduce_of(data, data + 32, count); }
-
 muster_rule in_all_phases() {
   muster_rule rule = MockBackend::everything();
   rule.phases = MUSTER_BIT(MUSTER_PHASE_END) - 1;

@@ -28,6 +28,10 @@ inline muster_call all_reduce_of(const void* send, void* recv, uint64_t count,
   return call;
 }
 
+// Memory of the calls of which only the arguments matter.
+inline int data[256];
+inline muster_call reduce_of(uint64_t count) { return all_reduce_of(data, data + 32, count); }
+
 }  // namespace muster::testing
 
 #endif

@@ -15,7 +15,7 @@
 namespace muster::testing {
 namespace {
 
-constexpr uint32_t kRanks = 3;
+constexpr uint32_t kWorldSize = 3;
 constexpr uint32_t kRank = 1;
 constexpr muster_op kPlainOps[] = {MUSTER_ALL_REDUCE, MUSTER_REDUCE,     MUSTER_REDUCE_SCATTER,
                                    MUSTER_BROADCAST,  MUSTER_ALL_GATHER, MUSTER_GATHER,
@@ -94,10 +94,10 @@ class RandomCalls {
     if (one_in(3)) give_options(call);
     if (call.op == MUSTER_SEND) call.recv = nullptr;
     if (call.op == MUSTER_RECV) call.send = nullptr;
-    if (op_is_rooted(call.op)) call.root = below(kRanks + 1);
-    if (op_is_point_to_point(call.op)) call.peer = below(kRanks + 1);
+    if (op_is_rooted(call.op)) call.root = below(kWorldSize + 1);
+    if (op_is_point_to_point(call.op)) call.peer = below(kWorldSize + 1);
     if (call.op == MUSTER_SEND_RECV) {
-      call.recv_peer = below(kRanks + 1);
+      call.recv_peer = below(kWorldSize + 1);
       call.recv_count = count();
     }
     return call;
@@ -205,7 +205,7 @@ class PlainCall : public ::testing::Test {
   }
 
   void with_three_ranks(const std::function<void(api::Group&)>& body) {
-    World(kRanks)
+    World(kWorldSize)
         .with(multiples_)
         .with(small_)
         .with(rest_)

@@ -13,10 +13,8 @@ using ::testing::_;
 using ::testing::Field;
 using ::testing::HasSubstr;
 
-int data[64];
-
 // "operation backend" -> calls, bytes.
-std::map<std::string, std::pair<uint64_t, uint64_t>> counters_of(api::Group& group) {
+std::map<std::string, std::pair<uint64_t, uint64_t>> calls_and_bytes(api::Group& group) {
   std::map<std::string, std::pair<uint64_t, uint64_t>> counters;
   group.counters(
       [](void* context, muster_op op, const char* backend, uint64_t calls, uint64_t bytes) {
@@ -35,7 +33,7 @@ TEST(Plan, GivenAPlanThenEveryRunHandsOverTheSameRecord) {
     api::Plan plan = group.plan(call);
     call.count = 99;
     for (int i = 0; i < 3; ++i) plan.run();
-    EXPECT_EQ(counters_of(group)["all_reduce fast"], (std::pair<uint64_t, uint64_t>{3, 60}));
+    EXPECT_EQ(calls_and_bytes(group)["all_reduce fast"], (std::pair<uint64_t, uint64_t>{3, 60}));
   });
 }
 
@@ -49,15 +47,15 @@ TEST(Plan, GivenRunsOfPlansThatComeAndGoThenEachIsCountedOnce) {
         api::Plan gone = group.plan(all_reduce_of(data, data + 32, 1));
         gone.run();
         kept.run();
-        EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{2, 24}));
-        EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{2, 24}));
+        EXPECT_EQ(calls_and_bytes(group)["all_reduce fast"], (Pair{2, 24}));
+        EXPECT_EQ(calls_and_bytes(group)["all_reduce fast"], (Pair{2, 24}));
         gone.run();
       }
-      EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{3, 28}));
+      EXPECT_EQ(calls_and_bytes(group)["all_reduce fast"], (Pair{3, 28}));
       kept.run();
     }
     group.all_reduce(data, data + 32, 5, MUSTER_I32, MUSTER_SUM);
-    EXPECT_EQ(counters_of(group)["all_reduce fast"], (Pair{5, 68}));
+    EXPECT_EQ(calls_and_bytes(group)["all_reduce fast"], (Pair{5, 68}));
   });
 }
 
@@ -148,7 +146,7 @@ TEST(Plan, GivenTheFunctionOfTheLibraryThenItDoesWhatAReplayInPlaceDoes) {
     api::Plan plan = group.plan(all_reduce_of(data, data + 32, 5));
     api::check(muster_plan_run(plan.get()));
     plan.run();
-    EXPECT_EQ(counters_of(group)["all_reduce fast"], (std::pair<uint64_t, uint64_t>{2, 40}));
+    EXPECT_EQ(calls_and_bytes(group)["all_reduce fast"], (std::pair<uint64_t, uint64_t>{2, 40}));
     api::Plan bad = group.plan(all_reduce_of(data, data + 32, 6));
     const auto run = [&] { api::check(muster_plan_run(bad.get())); };
     if (group.rank() == 0) return run();
@@ -199,7 +197,7 @@ TEST(Plan, GivenAnotherPhaseThenThePlanOfThisOneIsRefused) {
 TEST(Counters, GivenCallsOfEveryKindThenEachIsCountedWithItsSelectionBytes) {
   IdleBackend mock("fast", 50, kMockStart | kMockBatch);
   with_group(2, mock, [](api::Group& group) {
-    EXPECT_TRUE(counters_of(group).empty());
+    EXPECT_TRUE(calls_and_bytes(group).empty());
     const uint64_t counts[] = {2, 3};
     const muster_call call = all_reduce_of(data, data + 32, 5);
     group.execute(call);
@@ -218,7 +216,7 @@ TEST(Counters, GivenCallsOfEveryKindThenEachIsCountedWithItsSelectionBytes) {
     send.count = 4;
     send.peer = peer;
     group.start(send).wait();
-    auto counters = counters_of(group);
+    auto counters = calls_and_bytes(group);
     using Pair = std::pair<uint64_t, uint64_t>;
     EXPECT_EQ(counters.size(), 3u);
     EXPECT_EQ(counters["all_reduce fast"], (Pair{3, 60}));
@@ -236,7 +234,7 @@ TEST(Counters, GivenACompositionThenItAndItsPartsAreCounted) {
   });
   with_group(2, mock, [](api::Group& group) {
     group.gather(data, data + 32, 4, MUSTER_I32, 0);
-    auto counters = counters_of(group);
+    auto counters = calls_and_bytes(group);
     using Pair = std::pair<uint64_t, uint64_t>;
     EXPECT_EQ(counters["gather composed"], (Pair{1, 16}));
     EXPECT_EQ(counters["all_gather fast"], (Pair{1, 16}));

@@ -33,9 +33,6 @@ class Order {
   std::map<uint32_t, std::vector<uint64_t>> seen_;
 };
 
-int data[64];
-muster_call call_of(uint64_t count) { return all_reduce_of(data, data + 32, count); }
-
 TEST(Queue, GivenABackendThatOnlyBlocksThenAStartedCallRunsOnAThreadOfTheGroup) {
   IdleBackend mock("blocking");
   std::promise<void> open;
@@ -50,7 +47,7 @@ TEST(Queue, GivenABackendThatOnlyBlocksThenAStartedCallRunsOnAThreadOfTheGroup) 
   });
   std::atomic<int> started{0};
   with_group(2, mock, [&](api::Group& group) {
-    api::Work work = group.start(call_of(1));
+    api::Work work = group.start(reduce_of(1));
     EXPECT_FALSE(work.test());
     {
       const std::lock_guard lock(mutex);
@@ -93,7 +90,7 @@ TEST(Queue, GivenNoThreadForAStartedCallThenItFailsAndTheGroupGoesOn) {
     together.arrive_and_wait();
     if (group.rank() == 0) none = std::make_unique<NoThreads>();
     together.arrive_and_wait();
-    api::Work work = group.start(call_of(1));
+    api::Work work = group.start(reduce_of(1));
     const Failed failed = failure_of([&] { work.wait(); });
     together.arrive_and_wait();
     if (group.rank() == 0) none.reset();
@@ -101,8 +98,8 @@ TEST(Queue, GivenNoThreadForAStartedCallThenItFailsAndTheGroupGoesOn) {
     EXPECT_EQ(failed.code, MUSTER_RESOURCE_EXHAUSTED);
     EXPECT_THAT(failed.cause, HasSubstr("no thread for the started calls of group"));
     EXPECT_THAT(failed.remedy, HasSubstr("ulimit -u"));
-    group.execute(call_of(2));
-    group.start(call_of(3)).wait();
+    group.execute(reduce_of(2));
+    group.start(reduce_of(3)).wait();
   });
 }
 
@@ -116,15 +113,15 @@ TEST_P(QueueOrder, GivenStartedAndBlockingCallsThenTheyReachTheBackendInTheOrder
   });
   with_group(2, mock, [&](api::Group& group) {
     std::vector<api::Work> works;
-    works.push_back(group.start(call_of(1)));
-    works.push_back(group.start(call_of(2)));
-    works.push_back(group.start(call_of(3)));
-    group.execute(call_of(4));
-    works.push_back(group.start(call_of(5)));
-    const muster_call batch[] = {call_of(6), call_of(7)};
+    works.push_back(group.start(reduce_of(1)));
+    works.push_back(group.start(reduce_of(2)));
+    works.push_back(group.start(reduce_of(3)));
+    group.execute(reduce_of(4));
+    works.push_back(group.start(reduce_of(5)));
+    const muster_call batch[] = {reduce_of(6), reduce_of(7)};
     group.batch(batch, 2);
-    works.push_back(group.start(call_of(8)));
-    api::Plan plan = group.plan(call_of(9));
+    works.push_back(group.start(reduce_of(8)));
+    api::Plan plan = group.plan(reduce_of(9));
     plan.run();
     for (api::Work& work : works) work.wait();
   });
@@ -160,8 +157,8 @@ TEST(Queue, GivenABackendThatStartsThenTheWaitingThreadLooksAtEveryOutstandingCa
   });
   EXPECT_CALL(mock, execute).Times(0);
   with_group(2, mock, [&](api::Group& group) {
-    api::Work first = group.start(call_of(1));
-    api::Work second = group.start(call_of(2));
+    api::Work first = group.start(reduce_of(1));
+    api::Work second = group.start(reduce_of(2));
     EXPECT_FALSE(first.test());
     first.wait();
     second.wait();
@@ -195,9 +192,9 @@ TEST(Queue, GivenABackendThatStartsAndOneThatBlocksThenTheyAreNeverOutstandingTo
     api::Group group(runtime);
     muster_call barrier = muster_call_init(MUSTER_BARRIER, MUSTER_DTYPE_NONE);
     std::vector<api::Work> works;
-    works.push_back(group.start(call_of(1)));
+    works.push_back(group.start(reduce_of(1)));
     works.push_back(group.start(barrier));
-    works.push_back(group.start(call_of(2)));
+    works.push_back(group.start(reduce_of(2)));
     group.execute(barrier);
     for (api::Work& work : works) work.wait();
   });
@@ -207,13 +204,13 @@ TEST(Queue, GivenWorkThatIsNotReleasedThenTheGroupStaysAndSaysWhy) {
   IdleBackend mock("fast");
   with_group(2, mock, [](api::Group& group) {
     {
-      api::Work work = group.start(call_of(1));
+      api::Work work = group.start(reduce_of(1));
       const Failed failed = failure_of([&] { group.destroy(); });
       EXPECT_EQ(failed.code, MUSTER_FAILED_PRECONDITION);
       EXPECT_THAT(failed.cause, HasSubstr("1 works or plans outstanding"));
       work.wait();
     }
-    group.execute(call_of(2));
+    group.execute(reduce_of(2));
     group.destroy();
   });
 }
@@ -223,7 +220,7 @@ TEST(Queue, GivenAWorkThatIsReleasedAtOnceThenTheReleaseWaitsForIt) {
   std::atomic<int> executed{0};
   ON_CALL(mock, execute).WillByDefault([&](MockGroup&, const muster_call&) { ++executed; });
   with_group(2, mock, [&](api::Group& group) {
-    for (int i = 0; i < 10; ++i) group.start(call_of(1));
+    for (int i = 0; i < 10; ++i) group.start(reduce_of(1));
   });
   EXPECT_EQ(executed, 20);
 }
@@ -242,9 +239,9 @@ TEST(Queue, GivenAFailedCallThenWhatWaitsBehindItIsNotBegunAndTheGroupIsBroken) 
   });
   std::atomic<int> started{0};
   with_group(2, mock, [&](api::Group& group) {
-    api::Work first = group.start(call_of(1));
-    api::Work second = group.start(call_of(2));
-    api::Work third = group.start(call_of(3));
+    api::Work first = group.start(reduce_of(1));
+    api::Work second = group.start(reduce_of(2));
+    api::Work third = group.start(reduce_of(3));
     if (++started == 2) open.set_value();
     EXPECT_EQ(failure_of([&] { first.wait(); }).code, MUSTER_OK);
     const Failed failed = failure_of([&] { second.wait(); });
@@ -252,8 +249,8 @@ TEST(Queue, GivenAFailedCallThenWhatWaitsBehindItIsNotBegunAndTheGroupIsBroken) 
     EXPECT_THAT(failed.cause, HasSubstr("all_reduce on group group, rank "));
     EXPECT_EQ(failure_of([&] { second.test(); }).code, MUSTER_PEER_LOST) << "told every time";
     EXPECT_EQ(failure_of([&] { third.wait(); }).code, MUSTER_ABORTED);
-    EXPECT_EQ(failure_of([&] { group.start(call_of(4)); }).code, MUSTER_FAILED_PRECONDITION);
-    EXPECT_EQ(failure_of([&] { group.execute(call_of(5)); }).code, MUSTER_FAILED_PRECONDITION);
+    EXPECT_EQ(failure_of([&] { group.start(reduce_of(4)); }).code, MUSTER_FAILED_PRECONDITION);
+    EXPECT_EQ(failure_of([&] { group.execute(reduce_of(5)); }).code, MUSTER_FAILED_PRECONDITION);
   });
   EXPECT_EQ(order.of(0), (std::vector<uint64_t>{1, 2}));
 }
@@ -265,9 +262,9 @@ TEST(Queue, GivenAStartedCallThatFailsAtItsTestThenTheWorkTellsAndTheGroupIsBrok
     plugin::fail(MUSTER_INTERNAL, "kernel crashed");
   });
   with_group(2, mock, [](api::Group& group) {
-    api::Work work = group.start(call_of(1));
+    api::Work work = group.start(reduce_of(1));
     EXPECT_THAT(failure_of([&] { work.wait(); }).cause, HasSubstr("kernel crashed"));
-    EXPECT_EQ(failure_of([&] { group.execute(call_of(2)); }).code, MUSTER_FAILED_PRECONDITION);
+    EXPECT_EQ(failure_of([&] { group.execute(reduce_of(2)); }).code, MUSTER_FAILED_PRECONDITION);
   });
 }
 
@@ -318,7 +315,7 @@ TEST(Queue, GivenACallThatNobodyOffersThenTheStartedWorkTells) {
     query.add(rule);
   });
   with_group(2, mock, [](api::Group& group) {
-    api::Work work = group.start(call_of(1));
+    api::Work work = group.start(reduce_of(1));
     EXPECT_EQ(failure_of([&] { work.wait(); }).code, MUSTER_UNAVAILABLE);
   });
 }
@@ -327,7 +324,7 @@ TEST(Queue, GivenStartedCallsWhenCountersAreReadThenAllOfThemAreCounted) {
   IdleBackend mock("blocking");
   with_group(2, mock, [](api::Group& group) {
     std::vector<api::Work> works;
-    for (uint64_t i = 0; i < 20; ++i) works.push_back(group.start(call_of(1)));
+    for (uint64_t i = 0; i < 20; ++i) works.push_back(group.start(reduce_of(1)));
     uint64_t calls = 0;
     group.counters([](void* sum, muster_op, const char*, uint64_t more,
                       uint64_t) { *static_cast<uint64_t*>(sum) += more; },

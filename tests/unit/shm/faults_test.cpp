@@ -12,8 +12,6 @@
 namespace muster::shm_test {
 namespace {
 
-const Options kSmall = {{"chunk_bytes", "4096"}, {"box_bytes", "192"}};
-
 Exchange exchange_of(muster_op op, uint32_t size) {
   Exchange x;
   x.op = op;

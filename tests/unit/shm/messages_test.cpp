@@ -7,8 +7,6 @@
 namespace muster::shm_test {
 namespace {
 
-const Options kSmall = {{"chunk_bytes", "4096"}, {"box_bytes", "192"}};
-
 muster_call message(muster_op op, uint32_t peer, void* data, uint64_t count) {
   muster_call call{};
   call.struct_size = MUSTER_CALL_SIZE;

@@ -14,10 +14,10 @@
 namespace muster::shm_test {
 namespace {
 
-const Options kSmall = {{"chunk_bytes", "4096"},
-                        {"box_bytes", "192"},
-                        {"one_shot_bytes", "1024"},
-                        {"epoch_start", "4294967250"}};
+const Options kSmallCrossing = {{"chunk_bytes", "4096"},
+                                {"box_bytes", "192"},
+                                {"one_shot_bytes", "1024"},
+                                {"epoch_start", "4294967250"}};
 
 std::vector<std::unique_ptr<Rank>> connected_ranks(World& world) {
   std::vector<std::unique_ptr<Rank>> ranks;
@@ -52,7 +52,7 @@ int exit_code(pid_t child) {
 
 TEST(Processes, GivenRandomOperationsThenEveryProcessFindsItsResults) {
   constexpr uint32_t kSize = 3;
-  World world(kSize, kSmall);
+  World world(kSize, kSmallCrossing);
   std::mt19937_64 random(5);
   std::vector<Exchange> exchanges;
   for (int i = 0; i < 200; ++i) exchanges.push_back(random_exchange(random, kSize, 5000));
@@ -73,7 +73,7 @@ TEST(Processes, GivenRandomOperationsThenEveryProcessFindsItsResults) {
 }
 
 TEST(Processes, GivenOneIsKilledInTheMiddleThenTheOtherIsTold) {
-  World world(2, kSmall);
+  World world(2, kSmallCrossing);
   const auto ranks = connected_ranks(world);
   Exchange x;
   x.redop = MUSTER_SUM;

@@ -22,6 +22,8 @@ extern "C" const muster_entry muster_plugin_entry;
 namespace muster::shm_test {
 
 using Options = std::map<std::string, std::string>;
+// Chunks so small that little data takes many.
+inline const Options kSmall = {{"chunk_bytes", "4096"}, {"box_bytes", "192"}};
 
 // The backend's table, and its declared default of every option, overridden by `options`.
 Options with_defaults(const Options& options);

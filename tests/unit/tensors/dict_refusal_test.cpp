@@ -20,7 +20,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr uint32_t kOdd = 2;  // the rank that differs
+constexpr uint32_t kOddRank = 2;  // the rank that differs
 
 float root_data[6] = {1, 2, 3, 4, 5, 6};
 
@@ -38,7 +38,7 @@ void expect_mismatch(const std::function<void(api::Dict&, float*)>& differently,
     float own[6] = {};
     float* const data = group.rank() == 0 ? root_data : own;
     api::Dict dict;
-    if (group.rank() == kOdd) {
+    if (group.rank() == kOddRank) {
       differently(dict, data);
     } else {
       fill(dict, data);
