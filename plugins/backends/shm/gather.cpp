@@ -7,8 +7,6 @@
 namespace muster::shm {
 namespace {
 
-constexpr uint64_t kLargeStep = 65536;
-
 // Every block fits into a card.
 void tiny(State& state, const muster_call& call, const Blocks& blocks) {
   Stage& stage = state.stage;
@@ -39,14 +37,13 @@ void show_along(State& state, std::byte* slot, std::byte* result, const std::byt
 void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64_t whole) {
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
-  // Where results do not fit the caches, the slots in use had better do.
-  const bool large = whole >= state.settings.stream_bytes;
-  const uint64_t most = large ? std::min(stage.slot_bytes(), kLargeStep) : stage.slot_bytes();
+  const uint64_t most = stage.slot_bytes();
   const Operands own = {
       blocks[rank].bytes == 0 ? Operand{} : state.operands.tell(call.send, blocks[rank].bytes), {}};
   // Between far cores the own block is put in its place along with being shown, part by part, so
-  // that it is read from the farther caches once. Elsewhere both copies are faster one by one.
-  const bool along = own.send.staged() && stage.shows_far() && !large;
+  // that it is read from the farther caches once. Elsewhere, and where results do not fit the
+  // caches, both copies are faster one by one.
+  const bool along = own.send.staged() && stage.shows_far() && whole < state.settings.stream_bytes;
   uint64_t last = 0;
   const auto show = [&](uint64_t step, uint64_t i) {
     Card& card = stage.claim(step);
