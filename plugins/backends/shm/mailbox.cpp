@@ -82,8 +82,8 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   const uint32_t peer = transfer.peer;
   uint64_t& consumed = position(channel, peer).consumed;
   BoxHeader& box = (*segments_)[peer].box(channel, group_.rank(), consumed);
-  // Asked for with every look, it comes along with the header, not after it.
-  __builtin_prefetch(SegmentView::payload(box));
+  // Asked for with every look, little comes along with the header, not after it.
+  if (transfer.bytes <= kPage) __builtin_prefetch(SegmentView::payload(box));
   if (__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) != consumed + 1) return false;
   if (box.message_bytes != transfer.bytes) {
     plugin::fail(MUSTER_MISMATCH,
