@@ -278,15 +278,16 @@ void with_endless_calls(const std::string& config, const std::function<void(api:
       .run([&](api::Runtime& runtime, uint32_t) {
         api::Group group(runtime);
         body(group);
-        EXPECT_EQ(failure_of([&] { group.execute(call_of(2)); }).code, MUSTER_FAILED_PRECONDITION);
+        EXPECT_EQ(failure_of([&] { group.execute(reduce_of(2)); }).code,
+                  MUSTER_FAILED_PRECONDITION);
       });
 }
 
 TEST(Queue, GivenAStartedCallThatIsNeverDoneThenItIsGivenUpWhenItsTimeIsOver) {
   const CapturedLog log;
   with_endless_calls("group.timeout_ms = 200", [](api::Group& group) {
-    api::Work first = group.start(call_of(1));
-    api::Work second = group.start(call_of(2));
+    api::Work first = group.start(reduce_of(1));
+    api::Work second = group.start(reduce_of(2));
     const Failed failed = failure_of([&] { first.wait(); });
     EXPECT_EQ(failed.code, MUSTER_DEADLINE_EXCEEDED);
     EXPECT_THAT(failed.cause, HasSubstr("backend endless has not ended it in 200 ms"));
@@ -297,8 +298,8 @@ TEST(Queue, GivenAStartedCallThatIsNeverDoneThenItIsGivenUpWhenItsTimeIsOver) {
 TEST(Queue, GivenAStartedCallThatIsNeverDoneThenAnAbortEndsTheWait) {
   const CapturedLog log;
   with_endless_calls("", [](api::Group& group) {
-    api::Work first = group.start(call_of(1));
-    api::Work second = group.start(call_of(2));
+    api::Work first = group.start(reduce_of(1));
+    api::Work second = group.start(reduce_of(2));
     EXPECT_FALSE(second.test());
     std::thread aborts([&] { group.abort(); });
     EXPECT_EQ(failure_of([&] { first.wait(); }).code, MUSTER_ABORTED);
