@@ -148,7 +148,10 @@ class Discovery {
       return plugin.entry.id == id;
     });
     if (!known && !source.empty()) {
-      record(id, "missing", "no plugin with this id is in the plugin directories", source);
+      record(
+          id, "missing",
+          "no plugin with this id is in the plugin directories: correct it, or put its .so there",
+          source);
     }
   }
 
