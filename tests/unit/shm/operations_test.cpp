@@ -58,6 +58,12 @@ class Operations : public testing::TestWithParam<std::tuple<uint32_t, uint64_t>>
   static uint32_t ranks() { return std::get<0>(GetParam()); }
   static std::string direct_bytes() { return std::to_string(std::get<1>(GetParam())); }
   static Options small() { return shm_test::small(direct_bytes()); }
+  static std::vector<Exchange> random_exchanges(uint64_t seed, int number, uint64_t most) {
+    std::mt19937_64 random(seed + ranks());
+    std::vector<Exchange> exchanges;
+    for (int i = 0; i < number; ++i) exchanges.push_back(random_exchange(random, ranks(), most));
+    return exchanges;
+  }
 };
 
 TEST_P(Operations, GivenEveryDtypeAndRedopThenAllReduceIsBitExactAtEveryEdge) {
@@ -123,16 +129,12 @@ TEST_P(Operations, GivenAMegabyteWithTheDefaultsThenEveryOperationIsExact) {
 
 // SGLang's shared memory hangs here: a fast rank overwrote what a slow one had not seen.
 TEST_P(Operations, GivenRandomOperationsBackToBackThenNoneMissesAnother) {
-  std::mt19937_64 random(20240 + ranks());
-  std::vector<Exchange> exchanges;
-  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, ranks(), 6000));
+  const std::vector<Exchange> exchanges = random_exchanges(20240, 300, 6000);
   run_on(ranks(), small(), exchanges);
 }
 
 TEST_P(Operations, GivenEpochsThatStartBelow32BitsThenTheyCrossUnnoticed) {
-  std::mt19937_64 random(77 + ranks());
-  std::vector<Exchange> exchanges;
-  for (int i = 0; i < 150; ++i) exchanges.push_back(random_exchange(random, ranks(), 2000));
+  const std::vector<Exchange> exchanges = random_exchanges(77, 150, 2000);
   for (const char* start : {"4294967295", "4294967200"}) {
     Options options = small();
     options["epoch_start"] = start;
@@ -155,9 +157,7 @@ TEST_P(Operations, GivenAlternatingReductionsAndGathersThenNoRankIsLeftBehind) {
 
 // What is shown goes around the caches, and is taken in several streams.
 TEST_P(Operations, GivenRanksThatAreFarThenRandomOperationsAreExact) {
-  std::mt19937_64 random(4711 + ranks());
-  std::vector<Exchange> exchanges;
-  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, ranks(), 20000));
+  const std::vector<Exchange> exchanges = random_exchanges(4711, 300, 20000);
   Options options = small();
   options["far_ns"] = "1";
   options["far_bytes"] = "64";
@@ -166,9 +166,7 @@ TEST_P(Operations, GivenRanksThatAreFarThenRandomOperationsAreExact) {
 }
 
 TEST_P(Operations, GivenResultsThatGoAroundTheCachesThenRandomOperationsAreExact) {
-  std::mt19937_64 random(815 + ranks());
-  std::vector<Exchange> exchanges;
-  for (int i = 0; i < 300; ++i) exchanges.push_back(random_exchange(random, ranks(), 20000));
+  const std::vector<Exchange> exchanges = random_exchanges(815, 300, 20000);
   Options options = small();
   options["stream_bytes"] = "2000";
   run_on(ranks(), options, exchanges);
