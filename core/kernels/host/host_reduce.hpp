@@ -29,7 +29,7 @@ inline constexpr uint64_t kAheadBytes = 2048;  // 1 and 4 KiB are slower
 struct Part {
   unsigned char* dst;
   const void* const* sources;
-  uint32_t n;
+  uint64_t n;  // of them; as wide as the rest, for what lies between is stored across it
   uint64_t from;
   uint64_t count;
   const void* scalar;
@@ -55,9 +55,11 @@ typename Step::Sum first_value(typename Step::Sum value) {
   }
 }
 
-// `steps` steps over sizeof...(kSource) sources.
+// `steps` steps over sizeof...(kSource) sources. A function of its own for each number of sources:
+// two of them need none of the room that eight do.
 template <typename Step, muster_redop kRedop, uint32_t... kSource>
-void in_registers(const Part& part, uint64_t steps, std::integer_sequence<uint32_t, kSource...>) {
+[[gnu::noinline]] void in_registers(const Part& part, uint64_t steps,
+                                    std::integer_sequence<uint32_t, kSource...>) {
   constexpr uint64_t kBytes = Step::kElements * sizeof(typename Step::Element::Stored);
   const unsigned char* const first = source_at<Step>(part, 0);
   [[maybe_unused]] const unsigned char* const sources[] = {first,
@@ -174,9 +176,11 @@ void reduce_steps(Part& part) {
   part.count -= elements;
 }
 
-// One piece of code for both algorithms: inlined, it is compiled twice.
+// One piece of code for both algorithms: inlined, it is compiled twice. `part` is left empty. It is
+// not passed by value: the copy is made of stores that the processor cannot yet load from, and
+// takes longer than the sum of a few elements.
 template <typename Element, muster_redop kRedop>
-[[gnu::noinline]] void reduce_part(Part part) {
+[[gnu::noinline]] void reduce_part(Part& part) {
   if (kRedop == MUSTER_AVG && part.divisor < 2) return reduce_part<Element, MUSTER_SUM>(part);
   using Wide = typename WideStep<Element, kRedop>::Type;
   if constexpr (std::is_same_v<Wide, BoolRegister> && kRedop == MUSTER_AVG) {
@@ -190,8 +194,8 @@ template <typename Element, muster_redop kRedop>
 template <typename Element, muster_redop kRedop>
 void host_reduce(void* dst, const void* const* sources, uint32_t n, uint64_t count,
                  const void* scalar, uint64_t divisor) {
-  reduce_part<Element, kRedop>(
-      {static_cast<unsigned char*>(dst), sources, n, 0, count, scalar, divisor});
+  Part part{static_cast<unsigned char*>(dst), sources, n, 0, count, scalar, divisor};
+  reduce_part<Element, kRedop>(part);
 }
 
 // By blocks that are reduced in the nearest cache and streamed out from there.
@@ -206,7 +210,8 @@ void host_reduce_streaming(void* dst, const void* const* sources, uint32_t n, ui
   if (length == 0) length = kBlockBytes / kBytes;
   for (uint64_t from = 0; from < count; from += length, length = kBlockBytes / kBytes) {
     if (length > count - from) length = count - from;
-    reduce_part<Element, kRedop>({block, sources, n, from, length, scalar, divisor});
+    Part part{block, sources, n, from, length, scalar, divisor};
+    reduce_part<Element, kRedop>(part);
     stream(to, block, length * kBytes);
     to += length * kBytes;
   }
