@@ -55,14 +55,14 @@ void one_shot(State& state, const Reduction& reduction) {
   if (send.staged() && reduction.receiver != state.rank()) {
     stage.show(stage.slot(step), call.send, reduction.bytes);
   }
-  write_operands(own, {send, {}});
+  state.operands.write_told(own, send, reduction.bytes);
   publish(stage, reduction, step);
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;
     for (uint32_t i = 1; i < stage.size(); ++i) {
       const uint32_t r = stage.peer(i);
-      const Operand told = operands_of(stage.read(r, step)).send;
-      const std::byte* const direct = state.operands.find(r, told, reduction.bytes);
+      const Card& card = stage.read(r, step);
+      const std::byte* const direct = state.operands.find_told(r, card, reduction.bytes);
       state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
     }
     reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,

@@ -38,12 +38,12 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
   const uint64_t most = stage.slot_bytes();
-  const Operands own = {
-      blocks[rank].bytes == 0 ? Operand{} : state.operands.tell(call.send, blocks[rank].bytes), {}};
+  const Operand own =
+      blocks[rank].bytes == 0 ? Operand{} : state.operands.tell(call.send, blocks[rank].bytes);
   // Between far cores the own block is put in its place along with being shown, part by part, so
   // that it is read from the farther caches once. Elsewhere, and where results do not fit the
   // caches, both copies are faster one by one.
-  const bool along = own.send.staged() && stage.shows_far() && whole < state.settings.stream_bytes;
+  const bool along = own.staged() && stage.shows_far() && whole < state.settings.stream_bytes;
   uint64_t last = 0;
   const auto show = [&](uint64_t step, uint64_t i) {
     Card& card = stage.claim(step);
@@ -51,10 +51,10 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
     const std::byte* const from = at(call.send, i * most);
     if (along) {
       show_along(state, stage.slot(step), at(call.recv, piece.at), from, piece.bytes);
-    } else if (own.send.staged()) {
+    } else if (own.staged()) {
       stage.show(stage.slot(step), from, piece.bytes);
     }
-    write_operands(card, own);
+    state.operands.write_told(card, own, blocks[rank].bytes);
     stage.publish(step);
   };
   const auto take = [&](uint64_t step, uint64_t i) {
@@ -65,7 +65,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
       if (piece.bytes == 0 && i != 0) continue;
       const Card& card = stage.read(r, step);
       if (i == 0) {
-        state.peer_send[r] = state.operands.find(r, operands_of(card).send, blocks[r].bytes);
+        state.peer_send[r] = state.operands.find_told(r, card, blocks[r].bytes);
       }
       const std::byte* const shown =
           state.peer_send[r] != nullptr ? state.peer_send[r] + i * most : stage.slot(r, step);
@@ -76,7 +76,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   if (!along) {
     state.copies.own(at(call.recv, blocks[rank].offset), call.send, blocks[rank].bytes, whole);
   }
-  if (!own.send.staged()) stage.await_done(last);
+  if (!own.staged()) stage.await_done(last);
 }
 
 }  // namespace

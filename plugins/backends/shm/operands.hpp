@@ -67,6 +67,15 @@ class OperandFinder {
     return {Operand::kRegion, region->id, region->offset(data)};
   }
 
+  // Tells with a step's card where an operand of `bytes` bytes lies, as find_told() reads it. Of one
+  // that is staged wherever it lies nothing is told: that would take as long as moving it.
+  void write_told(Card& card, const Operand& send, uint64_t bytes) const {
+    if (bytes >= direct_bytes_) write_operands(card, {send, {}});
+  }
+  std::byte* find_told(uint32_t rank, const Card& card, uint64_t bytes) const {
+    return bytes < direct_bytes_ ? nullptr : find(rank, operands_of(card).send, bytes);
+  }
+
   // Where another rank's operand of `bytes` bytes is to be found here; nullptr: in its slots.
   std::byte* find(uint32_t rank, const Operand& told, uint64_t bytes) const {
     if (told.kind == Operand::kStaged) return nullptr;

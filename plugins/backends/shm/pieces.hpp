@@ -11,13 +11,14 @@ namespace muster::shm {
 
 class Pieces {
  public:
-  // Of blocks, one for each rank, that begin at `blocks`.
+  // Of blocks, one for each rank, equal on all of them; told: where this rank's lie.
   Pieces(State& state, const void* send, const Blocks& blocks, Operand told)
       : state_(state),
         stage_(state.stage),
         send_(send),
         blocks_(blocks),
         told_(told),
+        extent_(blocks.end()),
         most_(stage_.slot_bytes() / stage_.size() / kCacheLine * kCacheLine) {}
 
   // Bytes of each block per step, at most.
@@ -35,14 +36,14 @@ class Pieces {
         stage_.show(slot + r * most_, at(send_, piece.at), piece.bytes);
       }
     }
-    write_operands(card, {told_, {}});
+    state_.operands.write_told(card, told_, extent_);
     stage_.publish(step);
   }
-  // What another rank shows this one in step i. `extent`: bytes of its operand.
-  const std::byte* read(uint32_t peer, uint64_t step, uint64_t i, uint64_t extent) const {
+  // What another rank shows this one in step i.
+  const std::byte* read(uint32_t peer, uint64_t step, uint64_t i) const {
     const Card& card = stage_.read(peer, step);
     if (i == 0) {
-      state_.peer_send[peer] = state_.operands.find(peer, operands_of(card).send, extent);
+      state_.peer_send[peer] = state_.operands.find_told(peer, card, extent_);
     }
     const uint32_t rank = state_.rank();
     if (state_.peer_send[peer] != nullptr) {
@@ -57,6 +58,7 @@ class Pieces {
   const void* send_;
   const Blocks& blocks_;
   Operand told_;
+  uint64_t extent_;  // bytes of each rank's operand
   uint64_t most_;
 };
 

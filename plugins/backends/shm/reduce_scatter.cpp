@@ -54,7 +54,7 @@ void reduce_scatter(State& state, const muster_call& call) {
     if (own.bytes == 0 && i != 0) return;
     for (uint32_t k = 1; k < stage.size(); ++k) {
       const uint32_t r = stage.peer(k);
-      state.sources[r] = pieces.read(r, step, i, extent);
+      state.sources[r] = pieces.read(r, step, i);
     }
     if (own.bytes == 0) return;
     state.sources[rank] = at(call.send, own.at);

@@ -34,7 +34,7 @@ void scatter(State& state, const muster_call& call) {
         pieces.show(first + i, i);
       } else {
         const Piece own = blocks.piece(rank, i * pieces.most(), pieces.most());
-        stage.take(at(call.recv, i * pieces.most()), pieces.read(call.root, first + i, i, whole),
+        stage.take(at(call.recv, i * pieces.most()), pieces.read(call.root, first + i, i),
                    own.bytes, bytes);
       }
       stage.finish(first + i);
@@ -72,7 +72,7 @@ void all_to_all(State& state, const muster_call& call) {
       for (uint32_t k = 1; k < stage.size(); ++k) {
         const uint32_t r = stage.peer(k);
         const Piece piece = blocks.piece(r, i * pieces.most(), pieces.most());
-        stage.take(at(call.recv, piece.at), pieces.read(r, step, i, whole), piece.bytes, whole);
+        stage.take(at(call.recv, piece.at), pieces.read(r, step, i), piece.bytes, whole);
       }
     };
     pipeline(
