@@ -37,6 +37,10 @@ struct State {
 
   uint32_t rank() const { return stage.rank(); }
   uint32_t size() const { return stage.size(); }
+  // Whether exchange() suits an operation with results of `whole` bytes.
+  bool exchanges(uint64_t whole) const {
+    return size() == 2 && stage.shows_far() && copies.exchanges(whole);
+  }
 
   Settings settings;
   Distance distance;
@@ -83,6 +87,27 @@ void pipeline(Stage& stage, uint64_t steps, const Show& show, const Take& take) 
     if (i + 1 < steps) show(first + i + 1, i + 1);
     take(first + i, i);
     stage.finish(first + i);
+  }
+}
+
+// The same for two far ranks that only move, whose operands are staged: what is shown next, what is
+// taken now, and what goes into the own place of the result, are copied at once.
+//   shown(step, i), own(i), taken(step, i)   the three copies of step i
+//   tell(card)                               fills a step's card
+template <typename Shown, typename Own, typename Taken, typename Tell>
+void exchange(Stage& stage, uint64_t steps, const Shown& shown, const Own& own, const Taken& taken,
+              const Tell& tell) {
+  const uint64_t first = stage.begin(steps);
+  for (uint64_t i = 0; i <= steps; ++i) {  // shows step i, and takes the one before
+    const uint64_t step = first + i;
+    Card* const next = i < steps ? &stage.claim(step) : nullptr;
+    const Copy in = i != 0 ? taken(step - 1, i - 1) : Copy{};
+    stage.exchange(i < steps ? shown(step, i) : Copy{}, in, i < steps ? own(i) : Copy{});
+    if (next != nullptr) {
+      tell(*next);
+      stage.publish(step);
+    }
+    if (i != 0) stage.finish(step - 1);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "muster/kernels.h"
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/claiming_copy.hpp"
+#include "plugins/backends/shm/exchanging_copy.hpp"
 #include "plugins/backends/shm/unfenced_copy.hpp"
 
 namespace muster::shm {
@@ -42,6 +43,7 @@ class CopyTable {
     far_bytes_ = far_bytes;
     claiming_ = claiming_copy();
     unfenced_ = unfenced_copy();
+    exchanging_ = exchanging_copy();
     streaming_ = host.kernel<muster_host_copy>(MUSTER_FAMILY_HOST_COPY, MUSTER_DTYPE_NONE,
                                                MUSTER_REDOP_NONE, MUSTER_ALGORITHM_STREAMING);
     if (streaming_ == nullptr) stream_bytes_ = far_bytes_ = UINT64_MAX;
@@ -53,6 +55,13 @@ class CopyTable {
     } else {
       result(to, from, bytes, whole);
     }
+  }
+  // Whether far ranks show and take parts of a result of `whole` bytes at once, by exchanged().
+  bool exchanges(uint64_t whole) const {
+    return whole < stream_bytes_ && whole >= far_bytes_ && exchanging_ != nullptr;
+  }
+  void exchanged(const Copy& shown, const Copy& taken, const Copy& own) const {
+    exchanging_(shown, taken, own);
   }
   // A part of a result of `whole` bytes.
   void result(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
@@ -88,6 +97,7 @@ class CopyTable {
   muster_host_copy streaming_ = nullptr;
   muster_host_copy claiming_ = nullptr;
   muster_host_copy unfenced_ = nullptr;
+  ExchangingCopy exchanging_ = nullptr;
   uint64_t stream_bytes_ = UINT64_MAX;
   uint64_t far_bytes_ = UINT64_MAX;
 };

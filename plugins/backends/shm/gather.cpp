@@ -33,6 +33,37 @@ void show_along(State& state, std::byte* slot, std::byte* result, const std::byt
   }
 }
 
+// The part of another rank's block that a step of `most` bytes moves.
+const std::byte* shown_by(State& state, const Blocks& blocks, uint32_t peer, uint64_t step,
+                          uint64_t i, uint64_t most) {
+  const Card& card = state.stage.read(peer, step);
+  std::byte*& direct = state.peer_send[peer];
+  if (i == 0) direct = state.operands.find_told(peer, card, blocks[peer].bytes);
+  return direct != nullptr ? direct + i * most : state.stage.slot(peer, step);
+}
+
+// all_gather of two far ranks, in steps of `most` bytes.
+void exchange_blocks(State& state, const muster_call& call, const Blocks& blocks, uint64_t most) {
+  const uint32_t rank = state.rank();
+  const uint32_t peer = 1 - rank;
+  const auto of_own = [&](std::byte* to, uint64_t i) {
+    return Copy{to, at(call.send, i * most), blocks.piece(rank, i * most, most).bytes};
+  };
+  exchange(
+      state.stage, (blocks.largest() + most - 1) / most,
+      [&](uint64_t step, uint64_t i) { return of_own(state.stage.slot(step), i); },
+      [&](uint64_t i) {
+        std::byte* const to = at(call.recv, blocks[rank].offset + i * most);
+        return to == at(call.send, i * most) ? Copy{} : of_own(to, i);
+      },
+      [&](uint64_t step, uint64_t i) {
+        const Piece piece = blocks.piece(peer, i * most, most);
+        return Copy{at(call.recv, piece.at), shown_by(state, blocks, peer, step, i, most),
+                    piece.bytes};
+      },
+      [&](Card& card) { state.operands.write_told(card, {}, blocks[rank].bytes); });
+}
+
 // In chunks.
 void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64_t whole) {
   Stage& stage = state.stage;
@@ -40,6 +71,7 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   const uint64_t most = stage.slot_bytes();
   const Operand own =
       blocks[rank].bytes == 0 ? Operand{} : state.operands.tell(call.send, blocks[rank].bytes);
+  if (own.staged() && state.exchanges(whole)) return exchange_blocks(state, call, blocks, most);
   // Between far cores the own block is put in its place along with being shown, part by part, so
   // that it is read from the farther caches once. Elsewhere, and where results do not fit the
   // caches, both copies are faster one by one.
@@ -63,13 +95,8 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
       const uint32_t r = stage.peer(k);
       const Piece piece = blocks.piece(r, i * most, most);
       if (piece.bytes == 0 && i != 0) continue;
-      const Card& card = stage.read(r, step);
-      if (i == 0) {
-        state.peer_send[r] = state.operands.find_told(r, card, blocks[r].bytes);
-      }
-      const std::byte* const shown =
-          state.peer_send[r] != nullptr ? state.peer_send[r] + i * most : stage.slot(r, step);
-      stage.take(at(call.recv, piece.at), shown, piece.bytes, whole);
+      stage.take(at(call.recv, piece.at), shown_by(state, blocks, r, step, i, most), piece.bytes,
+                 whole);
     }
   };
   pipeline(stage, (blocks.largest() + most - 1) / most, show, take);

@@ -17,6 +17,13 @@ uint32_t* futex_of(muster_wait_word& word) {
   return halves + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1 : 0);
 }
 
+// How far a receive may come: behind the send whose data it overwrites.
+uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfers) {
+  if (transfer.behind < 0) return UINT64_MAX;
+  const Transfer& sent = transfers[static_cast<size_t>(transfer.behind)];
+  return sent.over ? UINT64_MAX : sent.moved;
+}
+
 }  // namespace
 
 Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
@@ -52,7 +59,11 @@ void Mailbox::ring_listening() {
   owed_.clear();
 }
 
-bool Mailbox::push(Channel channel, Transfer& transfer) {
+uint64_t Mailbox::chunk(const Transfer& transfer) const {
+  return std::min(box_bytes_, transfer.bytes - transfer.moved);
+}
+
+bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& transfers) {
   const uint32_t peer = transfer.peer;
   Position& at = position(channel, peer);
   if (at.written - at.known >= kBoxes) {
@@ -60,7 +71,7 @@ bool Mailbox::push(Channel channel, Transfer& transfer) {
     if (at.written - at.known >= kBoxes) return false;
   }
   BoxHeader& box = own().box(channel, peer, at.written);
-  const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
+  const uint64_t length = chunk(transfer);
   const std::byte* const from = transfer.data + transfer.moved;
   if (length <= kHeaderBytes) {
     copy_bytes(box.data, from, length);
@@ -68,7 +79,12 @@ bool Mailbox::push(Channel channel, Transfer& transfer) {
     if (distance_->due(length)) {
       at.known = distance_->look(peer, consumed_by(channel, peer), at.known);
     }
-    copies_->shown(SegmentView::payload(box), from, length, distance_->far());
+    const Copy shown{SegmentView::payload(box), from, length};
+    if (distance_->far() && copies_->exchanges(length)) {
+      show_far(channel, shown, peer, transfers);
+    } else {
+      copies_->shown(shown.to, shown.from, shown.bytes, distance_->far());
+    }
   }
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
@@ -78,13 +94,29 @@ bool Mailbox::push(Channel channel, Transfer& transfer) {
   return true;
 }
 
-bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
+void Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
+                       std::vector<Transfer>& transfers) {
+  for (Transfer& coming : transfers) {
+    if (coming.over || coming.peer != peer || coming.direction != Transfer::Direction::kReceive) {
+      continue;
+    }
+    if (!copies_->exchanges(coming.bytes)) break;
+    BoxHeader* const box = filled(channel, coming, limit_of(coming, transfers));
+    if (box == nullptr) break;
+    const uint64_t length = chunk(coming);
+    copies_->exchanged(shown, {coming.data + coming.moved, SegmentView::payload(*box), length}, {});
+    return count_taken(channel, coming, length);
+  }
+  copies_->shown(shown.to, shown.from, shown.bytes, true);
+}
+
+BoxHeader* Mailbox::filled(Channel channel, const Transfer& transfer, uint64_t limit) const {
   const uint32_t peer = transfer.peer;
-  uint64_t& consumed = position(channel, peer).consumed;
+  const uint64_t consumed = position(channel, peer).consumed;
   BoxHeader& box = (*segments_)[peer].box(channel, group_.rank(), consumed);
   // Asked for with every look, little comes along with the header, not after it.
   if (transfer.bytes <= kPage) __builtin_prefetch(SegmentView::payload(box));
-  if (__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) != consumed + 1) return false;
+  if (__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) != consumed + 1) return nullptr;
   if (box.message_bytes != transfer.bytes) {
     plugin::fail(MUSTER_MISMATCH,
                  "rank " + std::to_string(peer) + " sends " + std::to_string(box.message_bytes) +
@@ -92,15 +124,26 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
                      std::to_string(transfer.bytes),
                  "give both sides the same count and dtype, and the same order of messages");
   }
-  const uint64_t length = std::min(box_bytes_, transfer.bytes - transfer.moved);
-  if (transfer.moved + length > limit) return false;
-  copies_->taken(transfer.data + transfer.moved,
-                 length <= kHeaderBytes ? box.data : SegmentView::payload(box), length,
-                 transfer.bytes, distance_->far());
+  return transfer.moved + chunk(transfer) > limit ? nullptr : &box;
+}
+
+void Mailbox::count_taken(Channel channel, Transfer& transfer, uint64_t length) {
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
-  __atomic_store_n(&own().counters(channel, peer).consumed, ++consumed, __ATOMIC_RELEASE);
+  const uint32_t peer = transfer.peer;
+  const uint64_t consumed = ++position(channel, peer).consumed;
+  __atomic_store_n(&own().counters(channel, peer).consumed, consumed, __ATOMIC_RELEASE);
   owe_ring(peer);
+}
+
+bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
+  BoxHeader* const box = filled(channel, transfer, limit);
+  if (box == nullptr) return false;
+  const uint64_t length = chunk(transfer);
+  copies_->taken(transfer.data + transfer.moved,
+                 length <= kHeaderBytes ? box->data : SegmentView::payload(*box), length,
+                 transfer.bytes, distance_->far());
+  count_taken(channel, transfer, length);
   return true;
 }
 
@@ -113,11 +156,8 @@ bool Mailbox::advance(Channel channel, std::vector<Transfer>& transfers) {
     uint8_t& held = held_[size_t{2} * transfer.peer + (sends ? 0 : 1)];
     if (held != 0) continue;
     for (bool again = true; again && !transfer.over;) {
-      uint64_t limit = UINT64_MAX;
-      if (transfer.behind >= 0 && !transfers[static_cast<size_t>(transfer.behind)].over) {
-        limit = transfers[static_cast<size_t>(transfer.behind)].moved;
-      }
-      again = sends ? push(channel, transfer) : pull(channel, transfer, limit);
+      again = sends ? push(channel, transfer, transfers)
+                    : pull(channel, transfer, limit_of(transfer, transfers));
       moved = moved || again;
     }
     if (!transfer.over) held = 1;

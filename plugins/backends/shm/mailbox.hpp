@@ -68,13 +68,24 @@ class Mailbox {
   Position& position(Channel channel, uint32_t peer) {
     return positions_[static_cast<size_t>(channel) * group_.size() + peer];
   }
+  const Position& position(Channel channel, uint32_t peer) const {
+    return positions_[static_cast<size_t>(channel) * group_.size() + peer];
+  }
   const SegmentView& own() const { return (*segments_)[group_.rank()]; }
   // Chunks that the peer has taken out of this rank's boxes.
   const uint64_t& consumed_by(Channel channel, uint32_t peer) const {
     return (*segments_)[peer].counters(channel, group_.rank()).consumed;
   }
-  bool push(Channel channel, Transfer& transfer);
+  bool push(Channel channel, Transfer& transfer, std::vector<Transfer>& transfers);
   bool pull(Channel channel, Transfer& transfer, uint64_t limit);
+  // The next chunk for a receive, once it is in its box and ends at most at `limit`; else nullptr.
+  BoxHeader* filled(Channel channel, const Transfer& transfer, uint64_t limit) const;
+  // The chunk has been copied out of its box.
+  void count_taken(Channel channel, Transfer& transfer, uint64_t length);
+  uint64_t chunk(const Transfer& transfer) const;
+  // Shows a chunk of a message to a far peer; where one from there is waiting, takes it meanwhile.
+  void show_far(Channel channel, const Copy& shown, uint32_t peer,
+                std::vector<Transfer>& transfers);
   // One look at every transfer; whether anything moved.
   bool advance(Channel channel, std::vector<Transfer>& transfers);
   void match_with_self(std::vector<Transfer>& transfers) const;

@@ -67,8 +67,8 @@ class OperandFinder {
     return {Operand::kRegion, region->id, region->offset(data)};
   }
 
-  // Tells with a step's card where an operand of `bytes` bytes lies, as find_told() reads it. Of one
-  // that is staged wherever it lies nothing is told: that would take as long as moving it.
+  // Tells with a step's card where an operand of `bytes` bytes lies, as find_told() reads it. Of
+  // one that is staged wherever it lies nothing is told: that would take as long as moving it.
   void write_told(Card& card, const Operand& send, uint64_t bytes) const {
     if (bytes >= direct_bytes_) write_operands(card, {send, {}});
   }

@@ -29,16 +29,20 @@ class Pieces {
   void show(uint64_t step, uint64_t i) const {
     Card& card = stage_.claim(step);
     if (told_.staged()) {
-      std::byte* const slot = stage_.slot(step);
       for (uint32_t k = 1; k < stage_.size(); ++k) {
-        const uint32_t r = stage_.peer(k);
-        const Piece piece = blocks_.piece(r, i * most_, most_);
-        stage_.show(slot + r * most_, at(send_, piece.at), piece.bytes);
+        const Copy shown = shown_to(stage_.peer(k), step, i);
+        stage_.show(shown.to, shown.from, shown.bytes);
       }
     }
-    state_.operands.write_told(card, told_, extent_);
+    tell(card);
     stage_.publish(step);
   }
+  // Its parts: how the piece of another rank is shown, and what is told.
+  Copy shown_to(uint32_t peer, uint64_t step, uint64_t i) const {
+    const Piece piece = blocks_.piece(peer, i * most_, most_);
+    return {stage_.slot(step) + peer * most_, at(send_, piece.at), piece.bytes};
+  }
+  void tell(Card& card) const { state_.operands.write_told(card, told_, extent_); }
   // What another rank shows this one in step i.
   const std::byte* read(uint32_t peer, uint64_t step, uint64_t i) const {
     const Card& card = stage_.read(peer, step);

@@ -5,6 +5,30 @@
 #include "plugins/backends/shm/pieces.hpp"
 
 namespace muster::shm {
+namespace {
+
+// all_to_all of two far ranks.
+void exchange_all(State& state, const muster_call& call, const Pieces& pieces,
+                  const Blocks& blocks) {
+  const uint32_t rank = state.rank();
+  const uint32_t peer = 1 - rank;
+  const uint64_t most = pieces.most();
+  exchange(
+      state.stage, pieces.steps(),
+      [&](uint64_t step, uint64_t i) { return pieces.shown_to(peer, step, i); },
+      [&](uint64_t i) {
+        const Piece own = blocks.piece(rank, i * most, most);
+        return Copy{at(call.recv, own.at), at(call.send, own.at),
+                    call.send == call.recv ? 0 : own.bytes};
+      },
+      [&](uint64_t step, uint64_t i) {
+        const Piece piece = blocks.piece(peer, i * most, most);
+        return Copy{at(call.recv, piece.at), pieces.read(peer, step, i), piece.bytes};
+      },
+      [&](Card& card) { pieces.tell(card); });
+}
+
+}  // namespace
 
 void scatter(State& state, const muster_call& call) {
   Stage& stage = state.stage;
@@ -66,6 +90,7 @@ void all_to_all(State& state, const muster_call& call) {
   } else {
     const Operand told = call.send == call.recv ? Operand{} : state.operands.tell(call.send, whole);
     const Pieces pieces(state, call.send, blocks, told);
+    if (told.staged() && state.exchanges(whole)) return exchange_all(state, call, pieces, blocks);
     uint64_t last = 0;
     const auto take = [&](uint64_t step, uint64_t i) {
       last = step;

@@ -73,6 +73,12 @@ class Stage {
   void take(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
     copies_->taken(to, from, bytes, whole, distance_->far());
   }
+  // Both at once, and what is copied from an own operand into an own result beside them: where
+  // shows_far() and the copies' exchanges() say so.
+  void exchange(const Copy& shown, const Copy& taken, const Copy& own) {
+    if (distance_->due(shown.bytes)) look();
+    copies_->exchanged(shown, taken, own);
+  }
   // Whether results that others collect are better copied into the slot by show(), block by block.
   bool shows_far() const { return distance_->far(); }
 
