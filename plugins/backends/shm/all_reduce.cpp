@@ -61,9 +61,10 @@ void one_shot(State& state, const Reduction& reduction) {
     state.sources[state.rank()] = call.send;
     for (uint32_t i = 1; i < stage.size(); ++i) {
       const uint32_t r = stage.peer(i);
-      const Card& card = stage.read(r, step);
+      const std::byte* const shown = stage.slot(r, step);
+      const Card& card = stage.read(r, step, shown, reduction.bytes);
       const std::byte* const direct = state.operands.find_told(r, card, reduction.bytes);
-      state.sources[r] = direct != nullptr ? direct : stage.slot(r, step);
+      state.sources[r] = direct != nullptr ? direct : shown;
     }
     reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
                      stage.size());
@@ -176,14 +177,14 @@ class TwoShot {
     const Slices of = slices(i);
     for (uint32_t k = 1; k < stage_.size(); ++k) {
       const uint32_t r = stage_.peer(k);
-      const Card& card = stage_.read(r, step);
+      const std::byte* const shown = stage_.slot(r, step) + of.in_slot(rank_);
+      const Card& card = stage_.read(r, step, shown, of.bytes(rank_));
       if (i == 0) {
         find_operands(r, card);
         if (reduction_.receiver == rank_) state_.told_far = operands_of(card).far != 0;
       }
       const std::byte* const direct = state_.peer_send[r];
-      state_.sources[r] = direct != nullptr ? direct + of.in_operand(rank_)
-                                            : stage_.slot(r, step) + of.in_slot(rank_);
+      state_.sources[r] = direct != nullptr ? direct + of.in_operand(rank_) : shown;
     }
     state_.sources[rank_] = at(call_.send, of.in_operand(rank_));
     // Straight into the result where the others find it there, or where nobody else needs it.

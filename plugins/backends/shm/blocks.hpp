@@ -26,17 +26,23 @@ class Blocks {
   explicit Blocks(uint32_t size) : blocks_(size) {}
 
   void assign(uint64_t element_bytes, uint64_t count) {
-    for (size_t r = 0; r < blocks_.size(); ++r) {
-      blocks_[r] = {r * count * element_bytes, count * element_bytes};
-    }
+    const uint64_t bytes = count * element_bytes;
+    for (size_t r = 0; r < blocks_.size(); ++r) blocks_[r] = {r * bytes, bytes};
+    smallest_ = largest_ = bytes;
+    end_ = blocks_.size() * bytes;
   }
   // displs NULL: packed in rank order.
   void assign(uint64_t element_bytes, const uint64_t* counts, const uint64_t* displs) {
     uint64_t packed = 0;
+    smallest_ = UINT64_MAX;
+    largest_ = end_ = 0;
     for (size_t r = 0; r < blocks_.size(); ++r) {
       const uint64_t offset = displs != nullptr ? displs[r] : packed;
       blocks_[r] = {offset * element_bytes, counts[r] * element_bytes};
       packed += counts[r];
+      smallest_ = std::min(smallest_, blocks_[r].bytes);
+      largest_ = std::max(largest_, blocks_[r].bytes);
+      end_ = std::max(end_, blocks_[r].offset + blocks_[r].bytes);
     }
   }
 
@@ -47,20 +53,16 @@ class Blocks {
     if (from >= block.bytes) return {block.offset, 0};
     return {block.offset + from, std::min(most, block.bytes - from)};
   }
-  uint64_t largest() const {
-    uint64_t largest = 0;
-    for (const Block& block : blocks_) largest = std::max(largest, block.bytes);
-    return largest;
-  }
+  uint64_t smallest() const { return smallest_; }
+  uint64_t largest() const { return largest_; }
   // Behind the last byte of any block.
-  uint64_t end() const {
-    uint64_t end = 0;
-    for (const Block& block : blocks_) end = std::max(end, block.offset + block.bytes);
-    return end;
-  }
+  uint64_t end() const { return end_; }
 
  private:
   std::vector<Block> blocks_;
+  uint64_t smallest_ = 0;
+  uint64_t largest_ = 0;
+  uint64_t end_ = 0;
 };
 
 }  // namespace muster::shm

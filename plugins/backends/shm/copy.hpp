@@ -71,9 +71,11 @@ class CopyTable {
       copy_bytes(to, from, bytes);
     }
   }
-  // Into memory that other ranks read next. far: distance.hpp.
+  // Whether it goes around the caches to be shown. far: distance.hpp.
+  bool shown_around(uint64_t bytes, bool far) const { return far && bytes >= far_bytes_; }
+  // Into memory that other ranks read next.
   void shown(void* to, const void* from, uint64_t bytes, bool far) const {
-    if (far && bytes >= far_bytes_) {
+    if (shown_around(bytes, far)) {
       streaming_(to, from, bytes);
     } else if (claiming_ != nullptr && bytes >= kClaimedFrom && bytes <= kClaimedTo) {
       claiming_(to, from, bytes);

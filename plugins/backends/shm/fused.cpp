@@ -99,8 +99,9 @@ void one_shot(const FusedRows& f) {
   f.state.sources[f.state.rank()] = f.call.send;
   for (uint32_t i = 1; i < stage.size(); ++i) {
     const uint32_t r = stage.peer(i);
-    stage.read(r, step);
-    f.state.sources[r] = stage.slot(r, step);
+    const std::byte* const shown = stage.slot(r, step);
+    stage.read(r, step, shown, f.rows * f.row_bytes);
+    f.state.sources[r] = shown;
   }
   f.sum_and_normalise(0, f.rows, results_of(f, 0));
   stage.finish(step);

@@ -36,10 +36,11 @@ void show_along(State& state, std::byte* slot, std::byte* result, const std::byt
 // The part of another rank's block that a step of `most` bytes moves.
 const std::byte* shown_by(State& state, const Blocks& blocks, uint32_t peer, uint64_t step,
                           uint64_t i, uint64_t most) {
-  const Card& card = state.stage.read(peer, step);
+  const std::byte* const shown = state.stage.slot(peer, step);
+  const Card& card = state.stage.read(peer, step, shown, blocks[peer].bytes);
   std::byte*& direct = state.peer_send[peer];
   if (i == 0) direct = state.operands.find_told(peer, card, blocks[peer].bytes);
-  return direct != nullptr ? direct + i * most : state.stage.slot(peer, step);
+  return direct != nullptr ? direct + i * most : shown;
 }
 
 // all_gather of two far ranks, in steps of `most` bytes.

@@ -48,14 +48,15 @@ class OneWay {
   }
   // What another rank shows in the step that is being taken.
   const std::byte* shown(uint32_t peer) const {
-    const Card& card = stage_.read(peer, first_ + step_);
+    const std::byte* const slot = stage_.slot(peer, first_ + step_);
+    const Card& card = stage_.read(peer, first_ + step_, slot, length(step_));
     if (step_ == 0) {
       const Operands told = operands_of(card);
       state_.peer_send[peer] = state_.operands.find(peer, told.send, bytes_);
       state_.told_far = told.far != 0;
     }
     const std::byte* const direct = state_.peer_send[peer];
-    return direct != nullptr ? direct + step_ * most_ : stage_.slot(peer, first_ + step_);
+    return direct != nullptr ? direct + step_ * most_ : slot;
   }
 
  private:

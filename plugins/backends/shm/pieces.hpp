@@ -9,6 +9,22 @@
 
 namespace muster::shm {
 
+// Of packed blocks a card holds those of the other ranks, one behind the other.
+inline bool fit_card(const Blocks& blocks) {
+  return blocks.end() - blocks.smallest() <= kCardBytes;
+}
+inline void fill_card(Card& card, const void* send, const Blocks& blocks, uint32_t rank) {
+  const uint64_t before = blocks[rank].offset;
+  const uint64_t behind = before + blocks[rank].bytes;
+  copy_bytes(card.data, send, before);
+  copy_bytes(card.data + before, at(send, behind), blocks.end() - behind);
+}
+// The block of `rank` in the card of `sender`.
+inline const std::byte* in_card(const Card& card, const Blocks& blocks, uint32_t sender,
+                                uint32_t rank) {
+  return card.data + blocks[rank].offset - (rank > sender ? blocks[sender].bytes : 0);
+}
+
 class Pieces {
  public:
   // Of blocks, one for each rank, equal on all of them; told: where this rank's lie.
@@ -45,15 +61,16 @@ class Pieces {
   void tell(Card& card) const { state_.operands.write_told(card, told_, extent_); }
   // What another rank shows this one in step i.
   const std::byte* read(uint32_t peer, uint64_t step, uint64_t i) const {
-    const Card& card = stage_.read(peer, step);
+    const uint32_t rank = state_.rank();
+    const std::byte* const shown = stage_.slot(peer, step) + rank * most_;
+    const Card& card = stage_.read(peer, step, shown, blocks_.piece(rank, i * most_, most_).bytes);
     if (i == 0) {
       state_.peer_send[peer] = state_.operands.find_told(peer, card, extent_);
     }
-    const uint32_t rank = state_.rank();
     if (state_.peer_send[peer] != nullptr) {
       return state_.peer_send[peer] + blocks_[rank].offset + i * most_;
     }
-    return stage_.slot(peer, step) + rank * most_;
+    return shown;
   }
 
  private:

@@ -8,18 +8,17 @@
 namespace muster::shm {
 namespace {
 
-// All blocks together fit into a card.
 void tiny(State& state, const muster_call& call, muster_host_reduce kernel, const Blocks& blocks) {
   Stage& stage = state.stage;
   const uint32_t rank = state.rank();
   const Block& own = blocks[rank];
   const uint64_t step = stage.begin(1);
-  copy_bytes(stage.claim(step).data, call.send, blocks.end());
+  fill_card(stage.claim(step), call.send, blocks, rank);
   stage.publish_unfenced(step);
   state.sources[rank] = at(call.send, own.offset);
   for (uint32_t i = 1; i < stage.size(); ++i) {
     const uint32_t r = stage.peer(i);
-    state.sources[r] = stage.read(r, step).data + own.offset;
+    state.sources[r] = in_card(stage.read(r, step), blocks, r, rank);
   }
   if (own.bytes != 0) {
     kernel(call.recv, state.sources.data(), stage.size(), own.bytes / element_bytes(call),
@@ -42,7 +41,7 @@ void reduce_scatter(State& state, const muster_call& call) {
   }
   const uint64_t extent = blocks.end();
   if (extent == 0) return;
-  if (extent <= kCardBytes) return tiny(state, call, kernel, blocks);
+  if (fit_card(blocks)) return tiny(state, call, kernel, blocks);
 
   const uint32_t rank = state.rank();
   const Operand told = state.operands.tell(call.send, extent);

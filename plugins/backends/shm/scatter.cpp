@@ -39,13 +39,14 @@ void scatter(State& state, const muster_call& call) {
   const uint64_t whole = bytes * stage.size();
   Blocks& blocks = state.send_blocks;
   blocks.assign(element_bytes(call), call.count);
-  if (whole <= kCardBytes) {
+  if (fit_card(blocks)) {
     const uint64_t step = stage.begin(1);
     if (is_root) {
-      copy_bytes(stage.claim(step).data, call.send, whole);
+      fill_card(stage.claim(step), call.send, blocks, rank);
       stage.publish(step);
     } else {
-      copy_bytes(call.recv, stage.read(call.root, step).data + rank * bytes, bytes);
+      const Card& card = stage.read(call.root, step);
+      copy_bytes(call.recv, in_card(card, blocks, call.root, rank), bytes);
     }
     stage.finish(step);
   } else {
@@ -78,13 +79,14 @@ void all_to_all(State& state, const muster_call& call) {
   const uint64_t whole = bytes * stage.size();
   Blocks& blocks = state.send_blocks;
   blocks.assign(element_bytes(call), call.count);
-  if (whole <= kCardBytes) {
+  if (fit_card(blocks)) {
     const uint64_t step = stage.begin(1);
-    copy_bytes(stage.claim(step).data, call.send, whole);
+    fill_card(stage.claim(step), call.send, blocks, rank);
     stage.publish_unfenced(step);
     for (uint32_t k = 1; k < stage.size(); ++k) {
       const uint32_t r = stage.peer(k);
-      copy_bytes(at(call.recv, r * bytes), stage.read(r, step).data + rank * bytes, bytes);
+      const Card& card = stage.read(r, step);
+      copy_bytes(at(call.recv, r * bytes), in_card(card, blocks, r, rank), bytes);
     }
     stage.finish(step);
   } else {

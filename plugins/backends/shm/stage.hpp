@@ -90,11 +90,14 @@ class Stage {
     __atomic_store_n(&unfenced_->value, step, __ATOMIC_RELEASE);
   }
   void publish_reduced(uint64_t step) { group_.signal(&own().control().reduced.word, step); }
-  // Another rank's card of a step, once it is published.
-  const Card& read(uint32_t peer, uint64_t step) {
+  // Another rank's card of a step, once it is published. shown: the `bytes` bytes of its slot that
+  // are looked at next, if any.
+  const Card& read(uint32_t peer, uint64_t step, const std::byte* shown = nullptr,
+                   uint64_t bytes = 0) {
     Card& card = (*segments_)[peer].card(step);
-    // Far ranks write large slots around the caches, and nobody had better read these meanwhile.
-    wait(card.word, step, peer, distance_->far() ? nullptr : slot(peer, step));
+    // What far ranks write around the caches nobody had better read meanwhile.
+    if (shown != nullptr && copies_->shown_around(bytes, distance_->far())) shown = nullptr;
+    wait(card.word, step, peer, shown);
     if (known_done_[peer] < before_) known_done_[peer] = before_;
     return card;
   }
