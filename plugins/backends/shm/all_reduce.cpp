@@ -30,9 +30,10 @@ void tiny(State& state, const Reduction& reduction) {
   const muster_call& call = reduction.call;
   Stage& stage = state.stage;
   const uint64_t step = stage.begin(1);
-  Card& own = stage.claim(step);
-  copy_bytes(own.data, call.send, reduction.bytes);
-  publish(stage, reduction, step);
+  if (reduction.receiver != state.rank()) {  // nobody needs what the root has
+    copy_bytes(stage.claim(step).data, call.send, reduction.bytes);
+    publish(stage, reduction, step);
+  }
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;
     for (uint32_t i = 1; i < stage.size(); ++i) {
@@ -48,15 +49,16 @@ void one_shot(State& state, const Reduction& reduction) {
   const muster_call& call = reduction.call;
   Stage& stage = state.stage;
   const uint64_t step = stage.begin(1);
+  const bool shows = reduction.receiver != state.rank();  // nobody needs what the root has
   // In place the others would look at results.
   const Operand send =
-      reduction.in_place() ? Operand{} : state.operands.tell(call.send, reduction.bytes);
-  Card& own = stage.claim(step);
-  if (send.staged() && reduction.receiver != state.rank()) {
-    stage.show(stage.slot(step), call.send, reduction.bytes);
+      shows && !reduction.in_place() ? state.operands.tell(call.send, reduction.bytes) : Operand{};
+  if (shows) {
+    Card& own = stage.claim(step);
+    if (send.staged()) stage.show(stage.slot(step), call.send, reduction.bytes);
+    state.operands.write_told(own, send, reduction.bytes);
+    publish(stage, reduction, step);
   }
-  state.operands.write_told(own, send, reduction.bytes);
-  publish(stage, reduction, step);
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;
     for (uint32_t i = 1; i < stage.size(); ++i) {
