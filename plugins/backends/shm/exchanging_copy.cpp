@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kLine = 64;
 constexpr uint64_t kStreams = 4;
+constexpr uint64_t kAhead = 8 * kLine;
 
 struct Line {
   __m256i low;
@@ -64,6 +65,10 @@ __attribute__((target("avx"))) void exchange_avx(const Copy& shown, const Copy& 
   for (uint64_t i = 0; i < stream; i += kLine) {
     for (uint64_t s = 0; s < kStreams; ++s) {
       const uint64_t at = s * stream + i;
+      // Of no more than is copied: what lies behind may be another rank's to write.
+      if (i + kAhead < stream) {
+        _mm_prefetch(reinterpret_cast<const char*>(in.from + at + kAhead), _MM_HINT_NTA);
+      }
       store(in.to + at, load(in.from + at));
       out_and_beside();
     }
