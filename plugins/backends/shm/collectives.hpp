@@ -90,8 +90,8 @@ void pipeline(Stage& stage, uint64_t steps, const Show& show, const Take& take) 
   }
 }
 
-// The same for two far ranks that only move, whose operands are staged: what is shown next, what is
-// taken now, and what goes into the own place of the result, are copied at once.
+// The same for two far ranks that only move, on one whose operand is staged: what is shown next,
+// what is taken now, and what goes into the own place of the result, are copied at once.
 //   shown(step, i), own(i), taken(step, i)   the three copies of step i
 //   tell(card)                               fills a step's card
 template <typename Shown, typename Own, typename Taken, typename Tell>
