@@ -7,6 +7,7 @@
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/bands.hpp"
+#include "plugins/backends/shm/distance.hpp"
 #include "plugins/backends/shm/vocabulary.hpp"
 
 namespace muster::shm {
@@ -39,10 +40,11 @@ struct Declared {
           0, INT64_MAX),
       plugin::option("stream_bytes", MUSTER_OPTION_BYTES, "8388608",
                      "results from this size on are written around the caches", 0, INT64_MAX),
-      plugin::option("far_ns", MUSTER_OPTION_INTEGER, "70",
+      plugin::option("far_ns", MUSTER_OPTION_INTEGER, "-1",
                      "ranks are far whose cache line takes so many nanoseconds to come; what is "
-                     "shown to them goes around the caches; 0: none is far; 1: all are",
-                     0, INT32_MAX),
+                     "shown to them goes around the caches; 0: none is far; 1: all are; -1: 70 on "
+                     "processors of AMD, none elsewhere",
+                     -1, INT32_MAX),
       plugin::option("far_bytes", MUSTER_OPTION_BYTES, "4096",
                      "what is shown to far ranks goes around the caches from this size on", 0,
                      INT64_MAX),
@@ -70,6 +72,9 @@ struct Settings {
   uint64_t far_bytes;
   uint64_t epoch_start;
 
+  static uint64_t far_ns_of(int64_t option) {
+    return option < 0 ? far_ns_of_processor() : static_cast<uint64_t>(option);
+  }
   static Settings of(const plugin::Group& group) {
     const uint64_t chunk_bytes = group.integer_option("chunk_bytes");
     return {chunk_bytes,
@@ -78,7 +83,7 @@ struct Settings {
                       chunk_bytes, group.size()),
             group.integer_option("direct_bytes"),
             group.integer_option("stream_bytes"),
-            group.integer_option("far_ns"),
+            far_ns_of(std::stoll(group.option("far_ns"))),
             group.integer_option("far_bytes"),
             group.integer_option("epoch_start")};
   }
