@@ -74,11 +74,11 @@ std::string faults_deadline(const Scene& scene) {
       throw;
     }
     std::ofstream(told(scene, world.rank())) << '\n';
-  } else {
-    // Stays away until the others have given up.
-    for (uint32_t r = 0; r + 1 < world.size(); ++r) {
-      while (!fs::exists(told(scene, r))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+  }
+  // The last rank stays away, and nobody leaves, until all others have given up: whoever is still
+  // waiting would find that one is gone.
+  for (uint32_t r = 0; r + 1 < world.size(); ++r) {
+    while (!fs::exists(told(scene, r))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   group.destroy();
   return {};
