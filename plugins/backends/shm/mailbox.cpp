@@ -17,6 +17,11 @@ uint32_t* futex_of(muster_wait_word& word) {
   return halves + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1 : 0);
 }
 
+// Where the bytes of a chunk are: what fits in it is in the header.
+const std::byte* content(BoxHeader& box, uint64_t length) {
+  return length <= kHeaderBytes ? box.data : SegmentView::payload(box);
+}
+
 // How far a receive may come: behind the send whose data it overwrites.
 uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfers) {
   if (transfer.behind < 0) return UINT64_MAX;
@@ -104,7 +109,7 @@ void Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
     BoxHeader* const box = filled(channel, coming, limit_of(coming, transfers));
     if (box == nullptr) break;
     const uint64_t length = chunk(coming);
-    copies_->exchanged(shown, {coming.data + coming.moved, SegmentView::payload(*box), length}, {});
+    copies_->exchanged(shown, {coming.data + coming.moved, content(*box, length), length}, {});
     return count_taken(channel, coming, length);
   }
   copies_->shown(shown.to, shown.from, shown.bytes, true);
@@ -140,9 +145,8 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   BoxHeader* const box = filled(channel, transfer, limit);
   if (box == nullptr) return false;
   const uint64_t length = chunk(transfer);
-  copies_->taken(transfer.data + transfer.moved,
-                 length <= kHeaderBytes ? box->data : SegmentView::payload(*box), length,
-                 transfer.bytes, distance_->far());
+  copies_->taken(transfer.data + transfer.moved, content(*box, length), length, transfer.bytes,
+                 distance_->far());
   count_taken(channel, transfer, length);
   return true;
 }

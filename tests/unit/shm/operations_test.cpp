@@ -161,8 +161,11 @@ TEST_P(Operations, GivenRanksThatAreFarThenRandomOperationsAreExact) {
   Options options = small();
   options["far_ns"] = "1";
   options["far_bytes"] = "64";
-  options["box_bytes"] = "8192";
-  run_on(ranks(), options, exchanges);
+  // Of messages in small boxes the last chunk is often so short that it lies in the box's header.
+  for (const char* box_bytes : {"8192", "128"}) {
+    options["box_bytes"] = box_bytes;
+    run_on(ranks(), options, exchanges);
+  }
 }
 
 TEST_P(Operations, GivenResultsThatGoAroundTheCachesThenRandomOperationsAreExact) {
