@@ -15,13 +15,6 @@ uint64_t nanoseconds(Clock::duration duration) {
 
 }  // namespace
 
-uint64_t far_ns_of_processor() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_is("amd")) return 70;
-#endif
-  return 0;
-}
-
 uint64_t Distance::look(uint32_t peer, const uint64_t& word, uint64_t seen) {
   const auto start = Clock::now();
   const uint64_t value = __atomic_load_n(&word, __ATOMIC_ACQUIRE);

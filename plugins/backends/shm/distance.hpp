@@ -18,11 +18,6 @@
 
 namespace muster::shm {
 
-// From how many nanoseconds on a line is far on this processor; 0: none is. Several level 3 caches
-// in a socket, beside which memory is near, are AMD's. Where all cores of a socket share one
-// (Sapphire Rapids: 85 to 107 ns for a line, 105 from memory) the way around is the longer one.
-uint64_t far_ns_of_processor();
-
 class Distance {
  public:
   explicit Distance(uint32_t ranks = 1) : peers_(ranks) {}

@@ -3,11 +3,13 @@
 #ifndef MUSTER_PLUGINS_SHM_SETTINGS_HPP
 #define MUSTER_PLUGINS_SHM_SETTINGS_HPP
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/bands.hpp"
-#include "plugins/backends/shm/distance.hpp"
+#include "plugins/backends/shm/processor.hpp"
 #include "plugins/backends/shm/vocabulary.hpp"
 
 namespace muster::shm {
@@ -16,10 +18,11 @@ namespace muster::shm {
 struct Declared {
   static constexpr muster_option kOptions[] = {
       plugin::option(
-          "chunk_bytes", MUSTER_OPTION_BYTES, "262144",
-          "bytes that a rank shows in one step of a collective; four times that is its staging "
-          "memory",
-          4096, int64_t{1} << 30),
+          "chunk_bytes", MUSTER_OPTION_BYTES, "-1",
+          "bytes that a rank shows in one step of a collective, at least 4096; four times that is "
+          "its staging memory; -1: as measured, by processor (256 KiB on those of AMD, 128 KiB "
+          "where a core has a level 2 cache of 1 MiB or more)",
+          -1, int64_t{1} << 30),
       plugin::option(
           "box_bytes", MUSTER_OPTION_BYTES, "131072",
           "bytes of one chunk between two ranks (send, recv, v-operations); four per peer "
@@ -38,8 +41,12 @@ struct Declared {
           "operands from this size on are not staged where the others can look into them: "
           "memory of muster_mem_alloc, ranks of one process",
           0, INT64_MAX),
-      plugin::option("stream_bytes", MUSTER_OPTION_BYTES, "8388608",
-                     "results from this size on are written around the caches", 0, INT64_MAX),
+      plugin::option(
+          "stream_bytes", MUSTER_OPTION_BYTES, "-1",
+          "results from this size on are written around the caches; -1: as measured, by "
+          "processor (8 MiB on those of AMD, 1 MiB where a core has a level 2 cache of 1 "
+          "MiB or more)",
+          -1, INT64_MAX),
       plugin::option("far_ns", MUSTER_OPTION_INTEGER, "-1",
                      "ranks are far whose cache line takes so many nanoseconds to come; what is "
                      "shown to them goes around the caches; 0: none is far; 1: all are; -1: 70 on "
@@ -72,21 +79,28 @@ struct Settings {
   uint64_t far_bytes;
   uint64_t epoch_start;
 
-  static uint64_t far_ns_of(int64_t option) {
-    return option < 0 ? far_ns_of_processor() : static_cast<uint64_t>(option);
-  }
   static Settings of(const plugin::Group& group) {
-    const uint64_t chunk_bytes = group.integer_option("chunk_bytes");
+    const Processor processor = this_processor();
+    // An option that may be -1: what is measured.
+    const auto measured = [&](const char* name, uint64_t otherwise) {
+      const int64_t value = std::stoll(group.option(name));
+      return value < 0 ? otherwise : static_cast<uint64_t>(value);
+    };
+    const uint64_t chunk_bytes =
+        std::max(measured("chunk_bytes", processor.chunk_bytes), kLeastChunk);
     return {chunk_bytes,
             group.integer_option("box_bytes"),
             Bands::of(std::stoll(group.option("one_shot_bytes")), group.option("bands"),
                       chunk_bytes, group.size()),
             group.integer_option("direct_bytes"),
-            group.integer_option("stream_bytes"),
-            far_ns_of(std::stoll(group.option("far_ns"))),
+            measured("stream_bytes", processor.stream_bytes),
+            measured("far_ns", processor.far_ns),
             group.integer_option("far_bytes"),
             group.integer_option("epoch_start")};
   }
+
+ private:
+  static constexpr uint64_t kLeastChunk = 4096;
 };
 
 }  // namespace muster::shm
