@@ -37,7 +37,7 @@ struct Header {
   uint32_t rank;
   uint32_t size;
 };
-inline constexpr uint64_t kMagic = 0x33306d6873746d75;  // changes with the layout
+inline constexpr uint64_t kMagic = 0x34306d6873746d75;  // changes with the layout
 
 struct alignas(kCacheLine) Word {
   muster_wait_word word;
@@ -61,7 +61,8 @@ struct alignas(kCacheLine) ControlBlock {
   Card cards[kSlots];
   Word reduced;
   Word bell;
-  alignas(kCacheLine) uint32_t listening;  // 1: the owner is about to sleep, or sleeps
+  alignas(kCacheLine) uint32_t listening;  // 1: the owner is about to sleep, or sleeps, on its bell
+  alignas(kCacheLine) uint32_t asleep;     // 1: the same, on a card of another rank
   // Timed when it is read (distance.hpp): in a page of its own, so that no prefetch brings it along
   // with a neighbour.
   alignas(kPage) Word done;

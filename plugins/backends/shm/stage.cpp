@@ -34,17 +34,20 @@ void Stage::look() {
   read_done_[peer] = distance_->look(peer, done.value, read_done_[peer]);
 }
 
-void Stage::wake_slowly() { group_.signal(unfenced_, unfenced_->value); }
+void Stage::wake_slowly() {
+  group_.signal(unfenced_, unfenced_->value);
+  unfenced_ = nullptr;
+}
 
 void Stage::wait_slowly(muster_wait_word& word, uint64_t at_least, uint32_t peer) {
   if (spins_.until([&] { return __atomic_load_n(&word.value, __ATOMIC_ACQUIRE) >= at_least; })) {
     return;
   }
-  if (unfenced_ != nullptr) {
-    group_.signal(unfenced_, unfenced_->value);
-    unfenced_ = nullptr;
-  }
+  if (unfenced_ != nullptr) wake_slowly();
+  uint32_t& asleep = own().control().asleep;
+  __atomic_store_n(&asleep, 1, __ATOMIC_SEQ_CST);
   group_.wait(&word, at_least, peer);
+  __atomic_store_n(&asleep, 0, __ATOMIC_RELAXED);
 }
 
 void Stage::wait_done(uint32_t peer, uint64_t step) {

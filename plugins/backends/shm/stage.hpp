@@ -123,10 +123,16 @@ class Stage {
 
  private:
   const SegmentView& own() const { return (*segments_)[rank()]; }
-  // Whoever sleeps since an unfenced publish; after a sequentially consistent operation.
+  // Whoever sleeps since an unfenced publish; after a sequentially consistent operation. The others
+  // say that they sleep in a line that hardly ever changes: how many wait for the card is on its
+  // own line, which is on its way to them now, and to have it back would take as long as an
+  // operation.
   void wake() {
     if (unfenced_ == nullptr) return;
-    if (__atomic_load_n(&unfenced_->waiters, __ATOMIC_SEQ_CST) != 0) wake_slowly();
+    for (uint32_t i = 1; i < size(); ++i) {
+      const uint32_t& asleep = (*segments_)[peer(i)].control().asleep;
+      if (__atomic_load_n(&asleep, __ATOMIC_SEQ_CST) != 0) return wake_slowly();
+    }
     unfenced_ = nullptr;
   }
   void wake_slowly();

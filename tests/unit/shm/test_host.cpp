@@ -97,6 +97,29 @@ muster_status* make_status(const Host*, muster_code code, const char* cause, con
   return Status(code, cause, remedy == nullptr ? "" : remedy).release();
 }
 
+// Of all worlds: who signals does not say for which.
+std::atomic<uint32_t> signals{0};
+
+// With World::only_signals_wake. The runtime's own wait looks again now and then, which would hide
+// that nobody was woken.
+muster_status* sleep_until_signalled(World& world, muster_wait_word* word, uint64_t at_least,
+                                     uint64_t deadline_ns) {
+  uint32_t heard = signals.load();
+  __atomic_fetch_add(&word->waiters, 1, __ATOMIC_SEQ_CST);
+  bool in_time = true;
+  while (in_time && __atomic_load_n(&word->value, __ATOMIC_SEQ_CST) < at_least) {
+    ++world.asleep;
+    while (in_time && signals.load() == heard) {
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+      in_time = now_ns() < deadline_ns;
+    }
+    --world.asleep;
+    heard = signals.load();
+  }
+  __atomic_fetch_sub(&word->waiters, 1, __ATOMIC_SEQ_CST);
+  return in_time ? nullptr : Status(MUSTER_DEADLINE_EXCEEDED, "nobody signalled").release();
+}
+
 muster_status* nobody_came() {
   return Status(MUSTER_DEADLINE_EXCEEDED, "not all ranks came to the exchange").release();
 }
@@ -157,6 +180,9 @@ Rank::Rank(World* world, uint32_t rank) : host_(new Host{}) {
       const Host* host;
       uint32_t peer;
     } watched{Host::of(group), peer};
+    if (watched.host->world->only_signals_wake) {
+      return sleep_until_signalled(*watched.host->world, word, at_least, watched.host->deadline());
+    }
     WaitLimits limits;
     limits.deadline_ns = watched.host->deadline();
     limits.aborted = &watched.host->world->aborted;
@@ -178,7 +204,10 @@ Rank::Rank(World* world, uint32_t rank) : host_(new Host{}) {
     }
     return Status(MUSTER_DEADLINE_EXCEEDED, "waited for rank " + std::to_string(peer)).release();
   };
-  host.signal = signal_word;
+  host.signal = [](muster_wait_word* word, uint64_t value) {
+    signal_word(word, value);
+    ++signals;
+  };
   host.peer_alive = [](muster_host_group* group, uint32_t peer) -> uint32_t {
     return Host::of(group)->is_alive(peer) ? 1 : 0;
   };

@@ -39,6 +39,9 @@ struct World {
   std::atomic<uint32_t>* const alive;  // one per rank, shared with forked processes
   std::atomic<uint32_t> aborted{0};
   std::function<bool(const muster_kernel_key&)> has_kernel;  // empty: all
+  // Whoever waits sleeps until it is signalled, however long ago the word has changed.
+  bool only_signals_wake = false;
+  std::atomic<uint32_t> asleep{0};  // ranks that sleep so
 
   // Every rank's bytes to every rank; false when not all came.
   bool exchange(uint32_t rank, const void* data, uint64_t bytes, void* out);
