@@ -48,7 +48,8 @@ void tiny(State& state, const Reduction& reduction) {
 void one_shot(State& state, const Reduction& reduction) {
   const muster_call& call = reduction.call;
   Stage& stage = state.stage;
-  const uint64_t step = stage.begin(1);
+  const bool exchanged = reduction.receiver == Reduction::kEveryone;
+  const uint64_t step = stage.begin(1, exchanged ? kReducedAround : 0);
   const bool shows = reduction.receiver != state.rank();  // nobody needs what the root has
   // In place the others would look at results.
   const Operand send =
@@ -67,11 +68,16 @@ void one_shot(State& state, const Reduction& reduction) {
       const Card& card = stage.read(r, step, shown, reduction.bytes);
       const std::byte* const direct = state.operands.find_told(r, card, reduction.bytes);
       state.sources[r] = direct != nullptr ? direct : shown;
+      if (direct == nullptr && exchanged) stage.claim_shown(shown, reduction.bytes);
     }
     reduction.kernel(call.recv, state.sources.data(), stage.size(), call.count, call.scalar,
                      stage.size());
   }
-  stage.finish(step);
+  if (exchanged) {
+    stage.finish_exchange(step);
+  } else {
+    stage.finish(step);
+  }
   if (!send.staged()) stage.await_done(step);
 }
 
@@ -114,7 +120,7 @@ class TwoShot {
 
   // Each step is shown one step ahead, and its results are collected one step behind.
   void run() {
-    first_ = stage_.begin(steps_);
+    first_ = stage_.begin(steps_, kReducedAround);
     show(0);
     if (reaches_all()) {
       reduce_into_all(state_, reduction_);
@@ -203,11 +209,16 @@ class TwoShot {
                       stage_.size());
   }
 
-  // The own slice of the own slot: no other rank needs what send has there. What goes around the
-  // caches is summed up beside it.
+  // Whose slot the results of a rank's slice are put into. Of two ranks into that of the other one,
+  // where its operand was: this rank's core has the lines, and the other's gets back what it writes
+  // into next. Of more each rank has many readers, and puts them into the own slot, where no other
+  // rank needs what send has.
+  uint32_t slot_of_results(uint32_t rank) const { return stage_.size() == 2 ? 1 - rank : rank; }
+
+  // What goes around the caches is summed up beside the slot.
   void reduce_into_slot(uint64_t step, const Slices& of) {
-    std::byte* slot = stage_.slot(step) + of.in_slot(rank_);
-    const bool beside = stage_.shows_far();
+    std::byte* slot = stage_.slot(slot_of_results(rank_), step) + of.in_slot(rank_);
+    const bool beside = stage_.goes_around(of.bytes(rank_));
     const uint64_t most = kBlockBytes / reduction_.element;
     uint64_t offset = of.in_operand(rank_);
     for (uint64_t left = of.length(rank_); left != 0;) {
@@ -232,10 +243,13 @@ class TwoShot {
         const uint32_t r = stage_.peer(k);
         if (of.length(r) == 0) continue;
         stage_.await_reduced(r, step);
-        const std::byte* const reduced = state_.peer_recv[r] != nullptr
-                                             ? state_.peer_recv[r] + of.in_operand(r)
-                                             : stage_.slot(r, step) + of.in_slot(r);
-        stage_.take(at(call_.recv, of.in_operand(r)), reduced, of.bytes(r), reduction_.bytes);
+        std::byte* const to = at(call_.recv, of.in_operand(r));
+        if (state_.peer_recv[r] != nullptr) {
+          stage_.take(to, state_.peer_recv[r] + of.in_operand(r), of.bytes(r), reduction_.bytes);
+        } else {
+          stage_.take_over(to, stage_.slot(slot_of_results(r), step) + of.in_slot(r), of.bytes(r),
+                           reduction_.bytes);
+        }
       }
     }
     stage_.finish(step);

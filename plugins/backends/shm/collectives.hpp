@@ -20,6 +20,12 @@
 
 namespace muster::shm {
 
+// Two ranks that show each other operands change slots after each step: then lines of the other's
+// core come faster than memory, however far it is, up to here where they are only moved, and at any
+// size where they are reduced.
+inline constexpr uint64_t kMovedAround = 32768;
+inline constexpr uint64_t kReducedAround = UINT64_MAX;
+
 // What the operations work with: the group's protocols, and room that calls reuse.
 struct State {
   State(plugin::Group group, const Settings& settings)
@@ -39,7 +45,7 @@ struct State {
   uint32_t size() const { return stage.size(); }
   // Whether exchange() suits an operation with results of `whole` bytes.
   bool exchanges(uint64_t whole) const {
-    return size() == 2 && stage.shows_far() && copies.exchanges(whole);
+    return size() == 2 && whole >= 2 * kMovedAround && stage.shows_far() && copies.exchanges(whole);
   }
 
   Settings settings;
@@ -76,17 +82,29 @@ inline std::byte* at(void* base, uint64_t offset) { return static_cast<std::byte
 inline const std::byte* at(const void* base, uint64_t offset) {
   return static_cast<const std::byte*>(base) + offset;
 }
-// Shows one step ahead of the step that it takes, so that ranks seldom wait for each other: what
-// the others need of a step is there before this rank looks at theirs. steps: at least one, or a
-// step would be shown that no rank is ever done with.
+// Takes what another rank showed in a step in which all show.
+inline void take_from(State& state, uint32_t peer, void* to, const std::byte* from, uint64_t bytes,
+                      uint64_t whole) {
+  if (state.peer_send[peer] == nullptr) {
+    state.stage.take_over(to, from, bytes, whole);
+  } else {  // the other rank's own memory
+    state.stage.take(to, from, bytes, whole);
+  }
+}
+
+// All ranks show and all take: one step ahead of the step that is taken, so that ranks seldom wait
+// for each other: what the others need of a step is there before this rank looks at theirs. steps:
+// at least one, or a step would be shown that no rank is ever done with. around_from: see
+// Stage::begin.
 template <typename Show, typename Take>
-void pipeline(Stage& stage, uint64_t steps, const Show& show, const Take& take) {
-  const uint64_t first = stage.begin(steps);
+void pipeline(Stage& stage, uint64_t steps, uint64_t around_from, const Show& show,
+              const Take& take) {
+  const uint64_t first = stage.begin(steps, around_from);
   show(first, uint64_t{0});
   for (uint64_t i = 0; i < steps; ++i) {
     if (i + 1 < steps) show(first + i + 1, i + 1);
     take(first + i, i);
-    stage.finish(first + i);
+    stage.finish_exchange(first + i);
   }
 }
 
@@ -97,7 +115,7 @@ void pipeline(Stage& stage, uint64_t steps, const Show& show, const Take& take) 
 template <typename Shown, typename Own, typename Taken, typename Tell>
 void exchange(Stage& stage, uint64_t steps, const Shown& shown, const Own& own, const Taken& taken,
               const Tell& tell) {
-  const uint64_t first = stage.begin(steps);
+  const uint64_t first = stage.begin(steps, kMovedAround);
   for (uint64_t i = 0; i <= steps; ++i) {  // shows step i, and takes the one before
     const uint64_t step = first + i;
     Card* const next = i < steps ? &stage.claim(step) : nullptr;
@@ -107,7 +125,7 @@ void exchange(Stage& stage, uint64_t steps, const Shown& shown, const Own& own, 
       tell(*next);
       stage.publish(step);
     }
-    if (i != 0) stage.finish(step - 1);
+    if (i != 0) stage.finish_exchange(step - 1);
   }
 }
 

@@ -42,6 +42,7 @@ class CopyTable {
     stream_bytes_ = stream_bytes;
     far_bytes_ = far_bytes;
     claiming_ = claiming_copy();
+    taking_over_ = taking_over_copy();
     unfenced_ = unfenced_copy();
     exchanging_ = exchanging_copy();
     streaming_ = host.kernel<muster_host_copy>(MUSTER_FAMILY_HOST_COPY, MUSTER_DTYPE_NONE,
@@ -54,6 +55,14 @@ class CopyTable {
       copy_in_streams(to, from, bytes);
     } else {
       result(to, from, bytes, whole);
+    }
+  }
+  // The same where this rank writes next into what was shown.
+  void taken_over(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
+    if (taking_over_ == nullptr || whole >= stream_bytes_) {
+      result(to, from, bytes, whole);
+    } else {
+      taking_over_(to, from, bytes);
     }
   }
   // Whether far ranks show and take parts of a result of `whole` bytes at once, by exchanged().
@@ -74,8 +83,8 @@ class CopyTable {
   // Whether it goes around the caches to be shown. far: distance.hpp.
   bool shown_around(uint64_t bytes, bool far) const { return far && bytes >= far_bytes_; }
   // Into memory that other ranks read next.
-  void shown(void* to, const void* from, uint64_t bytes, bool far) const {
-    if (shown_around(bytes, far)) {
+  void shown(void* to, const void* from, uint64_t bytes, bool around) const {
+    if (around) {
       streaming_(to, from, bytes);
     } else if (claiming_ != nullptr && bytes >= kClaimedFrom && bytes <= kClaimedTo) {
       claiming_(to, from, bytes);
@@ -98,6 +107,7 @@ class CopyTable {
 
   muster_host_copy streaming_ = nullptr;
   muster_host_copy claiming_ = nullptr;
+  muster_host_copy taking_over_ = nullptr;
   muster_host_copy unfenced_ = nullptr;
   ExchangingCopy exchanging_ = nullptr;
   uint64_t stream_bytes_ = UINT64_MAX;

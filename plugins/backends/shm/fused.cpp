@@ -92,7 +92,7 @@ Results results_of(const FusedRows& f, uint64_t row) {
 
 void one_shot(const FusedRows& f) {
   Stage& stage = f.state.stage;
-  const uint64_t step = stage.begin(1);
+  const uint64_t step = stage.begin(1, kReducedAround);
   stage.claim(step);
   stage.show(stage.slot(step), f.call.send, f.rows * f.row_bytes);
   stage.publish_unfenced(step);
@@ -104,7 +104,7 @@ void one_shot(const FusedRows& f) {
     f.state.sources[r] = shown;
   }
   f.sum_and_normalise(0, f.rows, results_of(f, 0));
-  stage.finish(step);
+  stage.finish_exchange(step);
 }
 
 // What lies where in the slots of a step of two shot: first the rows that a rank shows, of which

@@ -76,7 +76,8 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   // Between far cores the own block is put in its place along with being shown, part by part, so
   // that it is read from the farther caches once. Elsewhere, and where results do not fit the
   // caches, both copies are faster one by one.
-  const bool along = own.staged() && stage.shows_far() && whole < state.settings.stream_bytes;
+  const bool along = own.staged() && stage.shows_far() && whole < state.settings.stream_bytes &&
+                     (stage.size() != 2 || blocks[rank].bytes >= kMovedAround);
   uint64_t last = 0;
   const auto show = [&](uint64_t step, uint64_t i) {
     Card& card = stage.claim(step);
@@ -96,11 +97,11 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
       const uint32_t r = stage.peer(k);
       const Piece piece = blocks.piece(r, i * most, most);
       if (piece.bytes == 0 && i != 0) continue;
-      stage.take(at(call.recv, piece.at), shown_by(state, blocks, r, step, i, most), piece.bytes,
-                 whole);
+      const std::byte* const shown = shown_by(state, blocks, r, step, i, most);
+      take_from(state, r, at(call.recv, piece.at), shown, piece.bytes, whole);
     }
   };
-  pipeline(stage, (blocks.largest() + most - 1) / most, show, take);
+  pipeline(stage, (blocks.largest() + most - 1) / most, kMovedAround, show, take);
   if (!along) {
     state.copies.own(at(call.recv, blocks[rank].offset), call.send, blocks[rank].bytes, whole);
   }

@@ -88,7 +88,8 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
     if (distance_->far() && copies_->exchanges(length)) {
       show_far(channel, shown, peer, transfers);
     } else {
-      copies_->shown(shown.to, shown.from, shown.bytes, distance_->far());
+      copies_->shown(shown.to, shown.from, shown.bytes,
+                     copies_->shown_around(shown.bytes, distance_->far()));
     }
   }
   transfer.moved += length;
@@ -112,7 +113,7 @@ void Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
     copies_->exchanged(shown, {coming.data + coming.moved, content(*box, length), length}, {});
     return count_taken(channel, coming, length);
   }
-  copies_->shown(shown.to, shown.from, shown.bytes, true);
+  copies_->shown(shown.to, shown.from, shown.bytes, copies_->shown_around(shown.bytes, true));
 }
 
 BoxHeader* Mailbox::filled(Channel channel, const Transfer& transfer, uint64_t limit) const {

@@ -3,6 +3,7 @@
 #ifndef MUSTER_PLUGINS_SHM_PIECES_HPP
 #define MUSTER_PLUGINS_SHM_PIECES_HPP
 
+#include <algorithm>
 #include <cstdint>
 
 #include "plugins/backends/shm/collectives.hpp"
@@ -35,7 +36,7 @@ class Pieces {
         blocks_(blocks),
         told_(told),
         extent_(blocks.end()),
-        most_(stage_.slot_bytes() / stage_.size() / kCacheLine * kCacheLine) {}
+        most_(stage_.slot_bytes() / others() / kCacheLine * kCacheLine) {}
 
   // Bytes of each block per step, at most.
   uint64_t most() const { return most_; }
@@ -56,13 +57,13 @@ class Pieces {
   // Its parts: how the piece of another rank is shown, and what is told.
   Copy shown_to(uint32_t peer, uint64_t step, uint64_t i) const {
     const Piece piece = blocks_.piece(peer, i * most_, most_);
-    return {stage_.slot(step) + peer * most_, at(send_, piece.at), piece.bytes};
+    return {stage_.slot(step) + in_slot(state_.rank(), peer), at(send_, piece.at), piece.bytes};
   }
   void tell(Card& card) const { state_.operands.write_told(card, told_, extent_); }
   // What another rank shows this one in step i.
   const std::byte* read(uint32_t peer, uint64_t step, uint64_t i) const {
     const uint32_t rank = state_.rank();
-    const std::byte* const shown = stage_.slot(peer, step) + rank * most_;
+    const std::byte* const shown = stage_.slot(peer, step) + in_slot(peer, rank);
     const Card& card = stage_.read(peer, step, shown, blocks_.piece(rank, i * most_, most_).bytes);
     if (i == 0) {
       state_.peer_send[peer] = state_.operands.find_told(peer, card, extent_);
@@ -74,6 +75,13 @@ class Pieces {
   }
 
  private:
+  uint64_t others() const { return std::max(stage_.size(), uint32_t{2}) - 1; }
+  // Where in a slot of `sender` the piece of another rank lies: by how far behind the sender that
+  // rank comes, so that two ranks have their pieces at one place and can change slots.
+  uint64_t in_slot(uint32_t sender, uint32_t rank) const {
+    return ((rank + stage_.size() - sender) % stage_.size() - 1) * most_;
+  }
+
   State& state_;
   Stage& stage_;
   const void* send_;

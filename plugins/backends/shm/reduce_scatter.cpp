@@ -53,7 +53,9 @@ void reduce_scatter(State& state, const muster_call& call) {
     if (own.bytes == 0 && i != 0) return;
     for (uint32_t k = 1; k < stage.size(); ++k) {
       const uint32_t r = stage.peer(k);
-      state.sources[r] = pieces.read(r, step, i);
+      const std::byte* const shown = pieces.read(r, step, i);
+      if (state.peer_send[r] == nullptr) stage.claim_shown(shown, own.bytes);
+      state.sources[r] = shown;
     }
     if (own.bytes == 0) return;
     state.sources[rank] = at(call.send, own.at);
@@ -61,7 +63,8 @@ void reduce_scatter(State& state, const muster_call& call) {
            own.bytes / element, call.scalar, stage.size());
   };
   pipeline(
-      stage, pieces.steps(), [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
+      stage, pieces.steps(), kReducedAround,
+      [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
   if (!told.staged()) stage.await_done(last);
 }
 

@@ -99,11 +99,13 @@ void all_to_all(State& state, const muster_call& call) {
       for (uint32_t k = 1; k < stage.size(); ++k) {
         const uint32_t r = stage.peer(k);
         const Piece piece = blocks.piece(r, i * pieces.most(), pieces.most());
-        stage.take(at(call.recv, piece.at), pieces.read(r, step, i), piece.bytes, whole);
+        const std::byte* const shown = pieces.read(r, step, i);
+        take_from(state, r, at(call.recv, piece.at), shown, piece.bytes, whole);
       }
     };
     pipeline(
-        stage, pieces.steps(), [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
+        stage, pieces.steps(), kMovedAround,
+        [&](uint64_t step, uint64_t i) { pieces.show(step, i); }, take);
     if (!told.staged()) stage.await_done(last);
   }
   state.copies.own(at(call.recv, rank * bytes), at(call.send, rank * bytes), bytes, whole);

@@ -44,9 +44,11 @@ class Stage {
   // The peer to serve i-th (1..size-1), see peers.hpp.
   uint32_t peer(uint32_t i) const { return peers_[i - 1]; }
 
-  // An operation of `steps` steps begins; its first step.
-  uint64_t begin(uint64_t steps) {
+  // An operation of `steps` steps begins; its first step. around_from: of two ranks that change
+  // slots, from how many bytes on what they show may go around the caches.
+  uint64_t begin(uint64_t steps, uint64_t around_from = 0) {
     const uint64_t first = last_ + 1;
+    around_from_ = size() == 2 ? around_from : 0;
     before_ = last_;
     last_ += steps;
     return first;
@@ -61,17 +63,31 @@ class Stage {
     }
     return own().card(step);
   }
-  std::byte* slot(uint64_t step) const { return own().slot(step); }
-  std::byte* slot(uint32_t rank, uint64_t step) const { return (*segments_)[rank].slot(step); }
+  std::byte* slot(uint64_t step) const { return slot(rank(), step); }
+  std::byte* slot(uint32_t rank, uint64_t step) const {
+    return (*segments_)[rank ^ swapped_[step % kSlots]].slot(step);
+  }
 
   // Copies into a place of an own slot that was claimed.
   void show(std::byte* to, const void* from, uint64_t bytes) {
     if (distance_->due(bytes)) look();
-    copies_->shown(to, from, bytes, distance_->far());
+    copies_->shown(to, from, bytes, goes_around(bytes));
   }
   // What another rank has shown, into a part of a result of `whole` bytes.
   void take(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
     copies_->taken(to, from, bytes, whole, distance_->far());
+  }
+  // The same of a slot that this rank writes into next: of two ranks, where each shows what the
+  // other takes, or puts its result where it found the other's operand.
+  void take_over(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
+    if (size() != 2 || goes_around(bytes)) return take(to, from, bytes, whole);
+    copies_->taken_over(to, from, bytes, whole);
+  }
+  // For what is reduced where it was shown, in such a slot: claims its lines. Of much they come
+  // in time anyhow.
+  void claim_shown(const void* shown, uint64_t bytes) const {
+    constexpr uint64_t kMuch = 16384;
+    if (size() == 2 && bytes <= kMuch) claim_lines(shown, bytes);
   }
   // Both at once, and what is copied from an own operand into an own result beside them: where
   // shows_far() and the copies' exchanges() say so.
@@ -79,8 +95,11 @@ class Stage {
     if (distance_->due(shown.bytes)) look();
     copies_->exchanged(shown, taken, own);
   }
-  // Whether results that others collect are better copied into the slot by show(), block by block.
   bool shows_far() const { return distance_->far(); }
+  // Whether what is shown goes around the caches in the operation in hand.
+  bool goes_around(uint64_t bytes) const {
+    return bytes >= around_from_ && copies_->shown_around(bytes, distance_->far());
+  }
 
   void publish(uint64_t step) { group_.signal(&own().card(step).word, step); }
   // The same where this rank goes on to wait for all others, then finishes: whoever sleeps is woken
@@ -96,7 +115,7 @@ class Stage {
                    uint64_t bytes = 0) {
     Card& card = (*segments_)[peer].card(step);
     // What far ranks write around the caches nobody had better read meanwhile.
-    if (shown != nullptr && copies_->shown_around(bytes, distance_->far())) shown = nullptr;
+    if (shown != nullptr && goes_around(bytes)) shown = nullptr;
     wait(card.word, step, peer, shown);
     if (known_done_[peer] < before_) known_done_[peer] = before_;
     return card;
@@ -113,6 +132,12 @@ class Stage {
     __atomic_exchange_n(&done.value, step, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&done.waiters, __ATOMIC_SEQ_CST) != 0) group_.signal(&done, step);
     wake();
+  }
+  // The same of a step in which every rank has shown and looked at what all others showed. Two
+  // ranks then change slots: each shows next what it has just read, whose lines its core has.
+  void finish_exchange(uint64_t step) {
+    swapped_[step % kSlots] ^= size() == 2 ? 1 : 0;
+    finish(step);
   }
   // Returns once all others are done with the step: they look at none of this rank's memory.
   void await_done(uint64_t step) {
@@ -160,8 +185,10 @@ class Stage {
   uint64_t last_;                // step of the operations begun so far
   uint64_t before_;              // the last step of the operation before the present one
   std::array<uint64_t, kSlots> last_shown_;  // the step in which each own slot was last claimed
+  std::array<uint32_t, kSlots> swapped_{};   // 1: two ranks have changed these slots
   std::vector<uint64_t> known_done_;         // by rank; the own one: for ever
   std::vector<uint64_t> read_done_;          // by rank: its `done` when it was last read
+  uint64_t around_from_ = 0;                 // of the operation in hand
   uint32_t next_look_ = 0;
   const CopyTable* copies_ = nullptr;
   Distance* distance_ = nullptr;
