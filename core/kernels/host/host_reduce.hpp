@@ -84,6 +84,7 @@ template <typename Step, muster_redop kRedop, uint32_t... kSource>
   if constexpr (Step::kElements > 1 && sizeof...(kSource) != 0) {
     constexpr uint64_t kLineSteps = kLine / kBytes;
     for (; done + kAheadBytes / kBytes + kLineSteps <= steps; done += kLineSteps) {
+      __builtin_prefetch(first + done * kBytes + kAheadBytes);
       ((__builtin_prefetch(sources[kSource + 1] + done * kBytes + kAheadBytes)), ...);
       for (uint64_t i = 0; i < kLineSteps; ++i) step(done + i);
     }

@@ -14,8 +14,8 @@
 namespace muster::shm {
 namespace {
 
-// A slice is reduced and passed on in blocks that stay in the nearest cache.
-constexpr uint64_t kBlockBytes = 8192;
+// A slice is reduced and passed on in blocks that stay in a near cache.
+constexpr uint64_t kBlockBytes = 16384;
 
 void publish(Stage& stage, const Reduction& reduction, uint64_t step) {
   // Of a rooted operation not every rank waits for the others.
