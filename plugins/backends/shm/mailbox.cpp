@@ -22,6 +22,10 @@ const std::byte* content(BoxHeader& box, uint64_t length) {
   return length <= kHeaderBytes ? box.data : SegmentView::payload(box);
 }
 
+// A message of so many chunks is shown in turns with taking what has come: what waits longer is no
+// longer in the caches by then. Of smaller ones, which fit them, all boxes are filled at once.
+constexpr uint64_t kInTurns = 64;
+
 // How far a receive may come: behind the send whose data it overwrites.
 uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfers) {
   if (transfer.behind < 0) return UINT64_MAX;
@@ -164,6 +168,7 @@ bool Mailbox::advance(Channel channel, std::vector<Transfer>& transfers) {
       again = sends ? push(channel, transfer, transfers)
                     : pull(channel, transfer, limit_of(transfer, transfers));
       moved = moved || again;
+      if (sends && transfer.bytes >= kInTurns * box_bytes_) break;
     }
     if (!transfer.over) held = 1;
   }
