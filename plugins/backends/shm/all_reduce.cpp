@@ -17,22 +17,13 @@ namespace {
 // A slice is reduced and passed on in blocks that stay in a near cache.
 constexpr uint64_t kBlockBytes = 16384;
 
-void publish(Stage& stage, const Reduction& reduction, uint64_t step) {
-  // Of a rooted operation not every rank waits for the others.
-  if (reduction.receiver == Reduction::kEveryone) {
-    stage.publish_unfenced(step);
-  } else {
-    stage.publish(step);
-  }
-}
-
 void tiny(State& state, const Reduction& reduction) {
   const muster_call& call = reduction.call;
   Stage& stage = state.stage;
   const uint64_t step = stage.begin(1);
   if (reduction.receiver != state.rank()) {  // nobody needs what the root has
     copy_bytes(stage.claim(step).data, call.send, reduction.bytes);
-    publish(stage, reduction, step);
+    stage.publish(step);
   }
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;
@@ -58,7 +49,7 @@ void one_shot(State& state, const Reduction& reduction) {
     Card& own = stage.claim(step);
     if (send.staged()) stage.show(stage.slot(step), call.send, reduction.bytes);
     state.operands.write_told(own, send, reduction.bytes);
-    publish(stage, reduction, step);
+    stage.publish(step);
   }
   if (reduction.received_by(state.rank())) {
     state.sources[state.rank()] = call.send;

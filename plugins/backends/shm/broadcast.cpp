@@ -42,7 +42,7 @@ void barrier(State& state) {
   Stage& stage = state.stage;
   const uint64_t step = stage.begin(1);
   stage.claim(step);
-  stage.publish_unfenced(step);
+  stage.publish(step);
   for (uint32_t i = 1; i < stage.size(); ++i) stage.read(stage.peer(i), step);
   stage.finish(step);
 }

@@ -95,7 +95,7 @@ void one_shot(const FusedRows& f) {
   const uint64_t step = stage.begin(1, kReducedAround);
   stage.claim(step);
   stage.show(stage.slot(step), f.call.send, f.rows * f.row_bytes);
-  stage.publish_unfenced(step);
+  stage.publish(step);
   f.state.sources[f.state.rank()] = f.call.send;
   for (uint32_t i = 1; i < stage.size(); ++i) {
     const uint32_t r = stage.peer(i);

@@ -12,7 +12,7 @@ void tiny(State& state, const muster_call& call, const Blocks& blocks) {
   Stage& stage = state.stage;
   const uint64_t step = stage.begin(1);
   copy_bytes(stage.claim(step).data, call.send, blocks[state.rank()].bytes);
-  stage.publish_unfenced(step);
+  stage.publish(step);
   for (uint32_t i = 1; i < stage.size(); ++i) {
     const uint32_t r = stage.peer(i);
     copy_bytes(at(call.recv, blocks[r].offset), stage.read(r, step).data, blocks[r].bytes);

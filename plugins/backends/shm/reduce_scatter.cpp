@@ -14,7 +14,7 @@ void tiny(State& state, const muster_call& call, muster_host_reduce kernel, cons
   const Block& own = blocks[rank];
   const uint64_t step = stage.begin(1);
   fill_card(stage.claim(step), call.send, blocks, rank);
-  stage.publish_unfenced(step);
+  stage.publish(step);
   state.sources[rank] = at(call.send, own.offset);
   for (uint32_t i = 1; i < stage.size(); ++i) {
     const uint32_t r = stage.peer(i);

@@ -82,7 +82,7 @@ void all_to_all(State& state, const muster_call& call) {
   if (fit_card(blocks)) {
     const uint64_t step = stage.begin(1);
     fill_card(stage.claim(step), call.send, blocks, rank);
-    stage.publish_unfenced(step);
+    stage.publish(step);
     for (uint32_t k = 1; k < stage.size(); ++k) {
       const uint32_t r = stage.peer(k);
       const Card& card = stage.read(r, step);

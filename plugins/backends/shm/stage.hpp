@@ -49,6 +49,7 @@ class Stage {
   uint64_t begin(uint64_t steps, uint64_t around_from = 0) {
     const uint64_t first = last_ + 1;
     around_from_ = size() == 2 ? around_from : 0;
+    one_step_ = steps == 1;
     before_ = last_;
     last_ += steps;
     return first;
@@ -101,12 +102,14 @@ class Stage {
     return bytes >= around_from_ && copies_->shown_around(bytes, distance_->far());
   }
 
-  void publish(uint64_t step) { group_.signal(&own().card(step).word, step); }
-  // The same where this rank goes on to wait for all others, then finishes: whoever sleeps is woken
-  // on the way, not before.
-  void publish_unfenced(uint64_t step) {
-    unfenced_ = &own().card(step).word;
-    __atomic_store_n(&unfenced_->value, step, __ATOMIC_RELEASE);
+  // The own card of a step, and what is in its slot, can be read from now on. In an operation of
+  // one step, whose finish() comes next, or after a wait: whoever sleeps is woken there. Until then
+  // the stores are on their way while this rank goes on.
+  void publish(uint64_t step) {
+    muster_wait_word& word = own().card(step).word;
+    if (!one_step_) return group_.signal(&word, step);
+    unfenced_ = &word;
+    __atomic_store_n(&word.value, step, __ATOMIC_RELEASE);
   }
   void publish_reduced(uint64_t step) { group_.signal(&own().control().reduced.word, step); }
   // Another rank's card of a step, once it is published. shown: the `bytes` bytes of its slot that
@@ -148,9 +151,9 @@ class Stage {
 
  private:
   const SegmentView& own() const { return (*segments_)[rank()]; }
-  // Whoever sleeps since an unfenced publish; after a sequentially consistent operation. The others
-  // say that they sleep in a line that hardly ever changes: how many wait for the card is on its
-  // own line, which is on its way to them now, and to have it back would take as long as an
+  // Whoever sleeps since a publish without a fence; after a sequentially consistent operation. The
+  // others say that they sleep in a line that hardly ever changes: how many wait for the card is on
+  // its own line, which is on its way to them now, and to have it back would take as long as an
   // operation.
   void wake() {
     if (unfenced_ == nullptr) return;
@@ -189,6 +192,7 @@ class Stage {
   std::vector<uint64_t> known_done_;         // by rank; the own one: for ever
   std::vector<uint64_t> read_done_;          // by rank: its `done` when it was last read
   uint64_t around_from_ = 0;                 // of the operation in hand
+  bool one_step_ = false;                    // it has one
   uint32_t next_look_ = 0;
   const CopyTable* copies_ = nullptr;
   Distance* distance_ = nullptr;
