@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <cstring>
 #include <string>
@@ -25,6 +26,16 @@ const std::byte* content(BoxHeader& box, uint64_t length) {
 // A message of so many chunks is shown in turns with taking what has come: what waits longer is no
 // longer in the caches by then. Of smaller ones, which fit them, all boxes are filled at once.
 constexpr uint64_t kInTurns = 64;
+
+// The stores before it are seen by all before the loads behind it are made.
+void full_fence() {
+#if defined(__SANITIZE_THREAD__)  // does not know fences; its processors order so what is atomic
+  static std::atomic<uint32_t> any{0};
+  any.exchange(0, std::memory_order_seq_cst);
+#else
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+}
 
 // How far a receive may come: behind the send whose data it overwrites.
 uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfers) {
@@ -55,7 +66,7 @@ void Mailbox::attach(const std::vector<SegmentView>* segments, const CopyTable* 
 // (or counts them consumed) and then looks who listens, with a fence between, so at least one sees
 // the other. One fence serves all that was moved.
 void Mailbox::ring_listening() {
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  full_fence();
   for (const uint32_t peer : owed_) {
     ControlBlock& control = (*segments_)[peer].control();
     if (__atomic_load_n(&control.listening, __ATOMIC_SEQ_CST) == 0) continue;
