@@ -70,8 +70,9 @@ struct alignas(kCacheLine) ControlBlock {
 
 // The first cache line of a box. What fits in it needs no other.
 inline constexpr uint64_t kHeaderBytes = kCacheLine - 2 * sizeof(uint64_t);
+inline constexpr uint64_t kAway = uint64_t{1} << 63;  // the chunk lies in the reader's segment
 struct alignas(kCacheLine) BoxHeader {
-  uint64_t filled;         // the number of the chunk in the box, counted from 1
+  uint64_t filled;         // the number of the chunk in the box, counted from 1; and kAway
   uint64_t message_bytes;  // of the whole message that the chunk belongs to
   std::byte data[kHeaderBytes];
 };

@@ -18,14 +18,11 @@ uint32_t* futex_of(muster_wait_word& word) {
   return halves + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1 : 0);
 }
 
-// Where the bytes of a chunk are: what fits in it is in the header.
-const std::byte* content(BoxHeader& box, uint64_t length) {
-  return length <= kHeaderBytes ? box.data : SegmentView::payload(box);
-}
-
 // A message of so many chunks is shown in turns with taking what has come: what waits longer is no
 // longer in the caches by then. Of smaller ones, which fit them, all boxes are filled at once.
 constexpr uint64_t kInTurns = 64;
+
+void set(uint32_t* bits, uint32_t bit, bool value) { *bits = value ? *bits | bit : *bits & ~bit; }
 
 // The stores before it are seen by all before the loads behind it are made.
 void full_fence() {
@@ -36,6 +33,9 @@ void full_fence() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
 }
+
+// Chunks that two ranks change places for.
+constexpr uint64_t kLarge = kPage;
 
 // How far a receive may come: behind the send whose data it overwrites.
 uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfers) {
@@ -48,7 +48,8 @@ uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfe
 
 Mailbox::Mailbox(plugin::Group group, uint64_t epoch_start)
     : group_(group),
-      positions_(size_t{kChannels} * group.size(), Position{epoch_start, epoch_start, epoch_start}),
+      positions_(size_t{kChannels} * group.size(),
+                 Position{epoch_start, epoch_start, epoch_start, 0, 0, 0}),
       held_(size_t{2} * group.size()) {
   owed_.reserve(size_t{2} * group.size());
 }
@@ -83,6 +84,26 @@ uint64_t Mailbox::chunk(const Transfer& transfer) const {
   return std::min(box_bytes_, transfer.bytes - transfer.moved);
 }
 
+std::byte* Mailbox::next_payload(Channel channel, uint32_t peer) {
+  Position& at = position(channel, peer);
+  const uint64_t number = at.written;
+  const uint32_t bit = 1u << number % kBoxes;
+  BoxHeader& theirs = (*segments_)[peer].box(channel, group_.rank(), number);
+  if ((at.large_there & bit) != 0) {
+    const uint64_t word = __atomic_load_n(&theirs.filled, __ATOMIC_ACQUIRE);
+    const uint64_t filled = word & ~kAway;
+    const bool theirs_here = (word & kAway) != 0;
+    const bool taken = filled + kBoxes == number + 1 && at.consumed + kBoxes > number;
+    if (filled > number) {
+      set(&at.away, bit, theirs_here);
+    } else if (taken && (at.large_here & bit) != 0) {
+      set(&at.away, bit, !theirs_here);
+    }
+  }
+  BoxHeader& own_box = own().box(channel, peer, number);
+  return SegmentView::payload((at.away & bit) != 0 ? theirs : own_box);
+}
+
 bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& transfers) {
   const uint32_t peer = transfer.peer;
   Position& at = position(channel, peer);
@@ -91,6 +112,9 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
     if (at.written - at.known >= kBoxes) return false;
   }
   BoxHeader& box = own().box(channel, peer, at.written);
+  std::byte* const payload = next_payload(channel, peer);
+  const bool away = payload != SegmentView::payload(box);
+  Transfer* meanwhile = nullptr;
   const uint64_t length = chunk(transfer);
   const std::byte* const from = transfer.data + transfer.moved;
   if (length <= kHeaderBytes) {
@@ -99,9 +123,9 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
     if (distance_->due(length)) {
       at.known = distance_->look(peer, consumed_by(channel, peer), at.known);
     }
-    const Copy shown{SegmentView::payload(box), from, length};
+    const Copy shown{payload, from, length};
     if (distance_->far() && copies_->exchanges(length)) {
-      show_far(channel, shown, peer, transfers);
+      meanwhile = show_far(channel, shown, peer, transfers);
     } else {
       copies_->shown(shown.to, shown.from, shown.bytes,
                      copies_->shown_around(shown.bytes, distance_->far()));
@@ -110,13 +134,15 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
   box.message_bytes = transfer.bytes;
-  __atomic_store_n(&box.filled, ++at.written, __ATOMIC_RELEASE);
+  set(&at.large_there, 1u << at.written % kBoxes, length >= kLarge);
+  __atomic_store_n(&box.filled, ++at.written | (away ? kAway : 0), __ATOMIC_RELEASE);
   owe_ring(peer);
+  if (meanwhile != nullptr) count_taken(channel, *meanwhile, chunk(*meanwhile));
   return true;
 }
 
-void Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
-                       std::vector<Transfer>& transfers) {
+Transfer* Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
+                            std::vector<Transfer>& transfers) {
   for (Transfer& coming : transfers) {
     if (coming.over || coming.peer != peer || coming.direction != Transfer::Direction::kReceive) {
       continue;
@@ -125,10 +151,21 @@ void Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
     BoxHeader* const box = filled(channel, coming, limit_of(coming, transfers));
     if (box == nullptr) break;
     const uint64_t length = chunk(coming);
-    copies_->exchanged(shown, {coming.data + coming.moved, content(*box, length), length}, {});
-    return count_taken(channel, coming, length);
+    const std::byte* const taken = content(channel, peer, *box, length);
+    copies_->exchanged(shown, {coming.data + coming.moved, taken, length}, {});
+    return &coming;
   }
   copies_->shown(shown.to, shown.from, shown.bytes, copies_->shown_around(shown.bytes, true));
+  return nullptr;
+}
+
+// What fits in it is in the header.
+const std::byte* Mailbox::content(Channel channel, uint32_t peer, BoxHeader& box,
+                                  uint64_t length) const {
+  if (length <= kHeaderBytes) return box.data;
+  const bool here = (__atomic_load_n(&box.filled, __ATOMIC_RELAXED) & kAway) != 0;
+  const uint64_t number = position(channel, peer).consumed;
+  return SegmentView::payload(here ? own().box(channel, peer, number) : box);
 }
 
 BoxHeader* Mailbox::filled(Channel channel, const Transfer& transfer, uint64_t limit) const {
@@ -137,7 +174,7 @@ BoxHeader* Mailbox::filled(Channel channel, const Transfer& transfer, uint64_t l
   BoxHeader& box = (*segments_)[peer].box(channel, group_.rank(), consumed);
   // Asked for with every look, little comes along with the header, not after it.
   if (transfer.bytes <= kPage) __builtin_prefetch(SegmentView::payload(box));
-  if (__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) != consumed + 1) return nullptr;
+  if ((__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) & ~kAway) != consumed + 1) return nullptr;
   if (box.message_bytes != transfer.bytes) {
     plugin::fail(MUSTER_MISMATCH,
                  "rank " + std::to_string(peer) + " sends " + std::to_string(box.message_bytes) +
@@ -152,8 +189,9 @@ void Mailbox::count_taken(Channel channel, Transfer& transfer, uint64_t length) 
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
   const uint32_t peer = transfer.peer;
-  const uint64_t consumed = ++position(channel, peer).consumed;
-  __atomic_store_n(&own().counters(channel, peer).consumed, consumed, __ATOMIC_RELEASE);
+  Position& at = position(channel, peer);
+  set(&at.large_here, 1u << at.consumed % kBoxes, length >= kLarge);
+  __atomic_store_n(&own().counters(channel, peer).consumed, ++at.consumed, __ATOMIC_RELEASE);
   owe_ring(peer);
 }
 
@@ -161,8 +199,15 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   BoxHeader* const box = filled(channel, transfer, limit);
   if (box == nullptr) return false;
   const uint64_t length = chunk(transfer);
-  copies_->taken(transfer.data + transfer.moved, content(*box, length), length, transfer.bytes,
-                 distance_->far());
+  const std::byte* const from = content(channel, transfer.peer, *box, length);
+  std::byte* const to = transfer.data + transfer.moved;
+  // Where both send about as much, this rank writes there next.
+  const Position& at = position(channel, transfer.peer);
+  if (!distance_->far() && at.written - at.consumed + kBoxes <= 2 * kBoxes) {
+    copies_->taken_over(to, from, length, transfer.bytes);
+  } else {
+    copies_->taken(to, from, length, transfer.bytes, distance_->far());
+  }
   count_taken(channel, transfer, length);
   return true;
 }

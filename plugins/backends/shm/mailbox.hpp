@@ -13,6 +13,19 @@
 // several transfers must wait for any of them; one bell per rank makes that one word. Many ring it,
 // so it is counted up atomically here instead of stored by host.signal.
 //
+// Two ranks that send to each other change the places of their chunks, as they change slots
+// (stage.hpp): who has taken chunk k out of a box puts its own chunk k + kBoxes there, whose lines
+// its core has. For each box there are two places, one in each segment; the last chunk of one rank
+// lies in one of them, that of the other in the other. They change where the chunks k of both were
+// large; a rank that puts the chunk after that decides by what it sees, without asking:
+//   the peer's chunk of that number, or a later one, is in the box: the place that is not its
+//   the peer's chunk k is, and was taken:                           its place. The peer either
+//                                   sees this chunk, or that its own was taken, and not this one
+//   else (the peer sends less, or chunk k is still to be taken):    the place as before. The peer
+//                                   sees this chunk before it sees that its own was taken
+// So nothing may be counted as taken between deciding and telling. Whose own chunk k was small need
+// not look: it keeps its place, and small messages cost nothing more.
+//
 // Thread rule: [group-serial]. Lifetime: the group's.
 #ifndef MUSTER_PLUGINS_SHM_MAILBOX_HPP
 #define MUSTER_PLUGINS_SHM_MAILBOX_HPP
@@ -64,6 +77,10 @@ class Mailbox {
     uint64_t written;   // to the peer
     uint64_t consumed;  // from the peer
     uint64_t known;     // of what was written, consumed by the peer when last looked at
+    // A bit for each box, of the last chunk in it:
+    uint32_t away;         // to the peer, lay in the peer's segment
+    uint32_t large_there;  // to the peer, was large
+    uint32_t large_here;   // from the peer, was large
   };
   Position& position(Channel channel, uint32_t peer) {
     return positions_[static_cast<size_t>(channel) * group_.size() + peer];
@@ -77,6 +94,10 @@ class Mailbox {
     return (*segments_)[peer].counters(channel, group_.rank()).consumed;
   }
   bool push(Channel channel, Transfer& transfer, std::vector<Transfer>& transfers);
+  // Where the next chunk to a peer goes; to be told with it before anything more is taken.
+  std::byte* next_payload(Channel channel, uint32_t peer);
+  // Where the next chunk from a peer lies.
+  const std::byte* content(Channel channel, uint32_t peer, BoxHeader& box, uint64_t length) const;
   bool pull(Channel channel, Transfer& transfer, uint64_t limit);
   // The next chunk for a receive, once it is in its box and ends at most at `limit`; else nullptr.
   BoxHeader* filled(Channel channel, const Transfer& transfer, uint64_t limit) const;
@@ -84,8 +105,9 @@ class Mailbox {
   void count_taken(Channel channel, Transfer& transfer, uint64_t length);
   uint64_t chunk(const Transfer& transfer) const;
   // Shows a chunk of a message to a far peer; where one from there is waiting, takes it meanwhile.
-  void show_far(Channel channel, const Copy& shown, uint32_t peer,
-                std::vector<Transfer>& transfers);
+  // What it was taken for, to be counted; or nullptr.
+  Transfer* show_far(Channel channel, const Copy& shown, uint32_t peer,
+                     std::vector<Transfer>& transfers);
   // One look at every transfer; whether anything moved.
   bool advance(Channel channel, std::vector<Transfer>& transfers);
   void match_with_self(std::vector<Transfer>& transfers) const;

@@ -1,6 +1,10 @@
 // Batches, and sends and receives that must not wait for each other.
 #include <gtest/gtest.h>
 
+#include <random>
+#include <thread>
+#include <utility>
+
 #include "tests/unit/shm/exchange.hpp"
 #include "tests/unit/shm/test_host.hpp"
 
@@ -52,6 +56,46 @@ TEST(Messages, GivenABatchOfSendsAndReceivesAllToAllThenAllArrive) {
         const Status status = rank.execute_batch(calls);
         ASSERT_TRUE(status.ok()) << status.message();
         ASSERT_EQ(received, expected);
+      }
+    });
+  }
+}
+
+// Some messages each way, of any length, in boxes that hold large chunks: these change places with
+// those that come back, whichever rank is ahead.
+TEST(Messages, GivenBothSendAboutAsMuchThenNoChunkIsPutWhereAnotherStillLies) {
+  for (const char* far_ns : {"0", "1"}) {
+    World world(2, {{"box_bytes", "8192"}, {"far_ns", far_ns}});
+    run_ranks(world, [&](Rank& rank) {
+      std::mt19937_64 random(17);  // both ranks draw the same
+      std::mt19937_64 pauses(rank.rank());
+      for (int round = 0; round < 300; ++round) {
+        std::vector<Bytes> sent, received, expected;
+        for (uint32_t from = 0; from < 2; ++from) {
+          for (uint64_t n = random() % 4; n != 0; --n) {
+            const uint64_t bytes = random() % 3 == 0 ? random() % 100 : random() % 30000;
+            Bytes content = random_elements(MUSTER_U8, bytes, random());
+            if (from == rank.rank()) {
+              sent.push_back(std::move(content));
+            } else {
+              received.emplace_back(bytes);
+              expected.push_back(std::move(content));
+            }
+          }
+        }
+        std::vector<muster_call> calls;
+        const uint32_t peer = 1 - rank.rank();
+        for (Bytes& bytes : sent) {
+          calls.push_back(message(MUSTER_SEND, peer, bytes.data(), bytes.size()));
+        }
+        for (Bytes& bytes : received) {
+          calls.push_back(message(MUSTER_RECV, peer, bytes.data(), bytes.size()));
+        }
+        if (pauses() % 4 == 0) std::this_thread::yield();
+        if (calls.empty()) continue;
+        const Status status = rank.execute_batch(calls);
+        ASSERT_TRUE(status.ok()) << status.message();
+        ASSERT_EQ(received, expected) << round;
       }
     });
   }
