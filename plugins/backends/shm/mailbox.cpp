@@ -22,6 +22,7 @@ uint32_t* futex_of(muster_wait_word& word) {
 // longer in the caches by then. Of smaller ones, which fit them, all boxes are filled at once.
 constexpr uint64_t kInTurns = 64;
 
+constexpr uint32_t bit_of(uint64_t chunk) { return 1u << chunk % kBoxes; }
 void set(uint32_t* bits, uint32_t bit, bool value) { *bits = value ? *bits | bit : *bits & ~bit; }
 
 // The stores before it are seen by all before the loads behind it are made.
@@ -84,24 +85,20 @@ uint64_t Mailbox::chunk(const Transfer& transfer) const {
   return std::min(box_bytes_, transfer.bytes - transfer.moved);
 }
 
-std::byte* Mailbox::next_payload(Channel channel, uint32_t peer) {
+void Mailbox::change_places(Channel channel, uint32_t peer) {
   Position& at = position(channel, peer);
   const uint64_t number = at.written;
-  const uint32_t bit = 1u << number % kBoxes;
-  BoxHeader& theirs = (*segments_)[peer].box(channel, group_.rank(), number);
-  if ((at.large_there & bit) != 0) {
-    const uint64_t word = __atomic_load_n(&theirs.filled, __ATOMIC_ACQUIRE);
-    const uint64_t filled = word & ~kAway;
-    const bool theirs_here = (word & kAway) != 0;
-    const bool taken = filled + kBoxes == number + 1 && at.consumed + kBoxes > number;
-    if (filled > number) {
-      set(&at.away, bit, theirs_here);
-    } else if (taken && (at.large_here & bit) != 0) {
-      set(&at.away, bit, !theirs_here);
-    }
+  const uint32_t bit = bit_of(number);
+  const uint64_t word = __atomic_load_n(
+      &(*segments_)[peer].box(channel, group_.rank(), number).filled, __ATOMIC_ACQUIRE);
+  const uint64_t filled = word & ~kAway;
+  const bool theirs_here = (word & kAway) != 0;
+  const bool taken = filled + kBoxes == number + 1 && at.consumed + kBoxes > number;
+  if (filled > number) {
+    set(&at.away, bit, theirs_here);
+  } else if (taken && (at.large_here & bit) != 0) {
+    set(&at.away, bit, !theirs_here);
   }
-  BoxHeader& own_box = own().box(channel, peer, number);
-  return SegmentView::payload((at.away & bit) != 0 ? theirs : own_box);
 }
 
 bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& transfers) {
@@ -112,8 +109,9 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
     if (at.written - at.known >= kBoxes) return false;
   }
   BoxHeader& box = own().box(channel, peer, at.written);
-  std::byte* const payload = next_payload(channel, peer);
-  const bool away = payload != SegmentView::payload(box);
+  const uint32_t bit = bit_of(at.written);
+  if ((at.large_there & bit) != 0) change_places(channel, peer);
+  const bool away = (at.away & bit) != 0;
   Transfer* meanwhile = nullptr;
   const uint64_t length = chunk(transfer);
   const std::byte* const from = transfer.data + transfer.moved;
@@ -123,7 +121,8 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
     if (distance_->due(length)) {
       at.known = distance_->look(peer, consumed_by(channel, peer), at.known);
     }
-    const Copy shown{payload, from, length};
+    BoxHeader& place = away ? (*segments_)[peer].box(channel, group_.rank(), at.written) : box;
+    const Copy shown{SegmentView::payload(place), from, length};
     if (distance_->far() && copies_->exchanges(length)) {
       meanwhile = show_far(channel, shown, peer, transfers);
     } else {
@@ -134,7 +133,7 @@ bool Mailbox::push(Channel channel, Transfer& transfer, std::vector<Transfer>& t
   transfer.moved += length;
   transfer.over = transfer.moved == transfer.bytes;
   box.message_bytes = transfer.bytes;
-  set(&at.large_there, 1u << at.written % kBoxes, length >= kLarge);
+  set(&at.large_there, bit, length >= kLarge);
   __atomic_store_n(&box.filled, ++at.written | (away ? kAway : 0), __ATOMIC_RELEASE);
   owe_ring(peer);
   if (meanwhile != nullptr) count_taken(channel, *meanwhile, chunk(*meanwhile));
@@ -170,10 +169,15 @@ const std::byte* Mailbox::content(Channel channel, uint32_t peer, BoxHeader& box
 
 BoxHeader* Mailbox::filled(Channel channel, const Transfer& transfer, uint64_t limit) const {
   const uint32_t peer = transfer.peer;
-  const uint64_t consumed = position(channel, peer).consumed;
+  const Position& at = position(channel, peer);
+  const uint64_t consumed = at.consumed;
   BoxHeader& box = (*segments_)[peer].box(channel, group_.rank(), consumed);
-  // Asked for with every look, little comes along with the header, not after it.
-  if (transfer.bytes <= kPage) __builtin_prefetch(SegmentView::payload(box));
+  // Asked for with every look, little comes along with the header, not after it. It most likely
+  // lies where this rank's last chunk does not.
+  if (transfer.bytes <= kPage) {
+    const bool here = (at.away & bit_of(consumed)) != 0;
+    __builtin_prefetch(SegmentView::payload(here ? own().box(channel, peer, consumed) : box));
+  }
   if ((__atomic_load_n(&box.filled, __ATOMIC_SEQ_CST) & ~kAway) != consumed + 1) return nullptr;
   if (box.message_bytes != transfer.bytes) {
     plugin::fail(MUSTER_MISMATCH,
@@ -190,7 +194,7 @@ void Mailbox::count_taken(Channel channel, Transfer& transfer, uint64_t length) 
   transfer.over = transfer.moved == transfer.bytes;
   const uint32_t peer = transfer.peer;
   Position& at = position(channel, peer);
-  set(&at.large_here, 1u << at.consumed % kBoxes, length >= kLarge);
+  set(&at.large_here, bit_of(at.consumed), length >= kLarge);
   __atomic_store_n(&own().counters(channel, peer).consumed, ++at.consumed, __ATOMIC_RELEASE);
   owe_ring(peer);
 }
@@ -203,7 +207,7 @@ bool Mailbox::pull(Channel channel, Transfer& transfer, uint64_t limit) {
   std::byte* const to = transfer.data + transfer.moved;
   // Where both send about as much, this rank writes there next.
   const Position& at = position(channel, transfer.peer);
-  if (!distance_->far() && at.written - at.consumed + kBoxes <= 2 * kBoxes) {
+  if (length >= kLarge && !distance_->far() && at.written - at.consumed + kBoxes <= 2 * kBoxes) {
     copies_->taken_over(to, from, length, transfer.bytes);
   } else {
     copies_->taken(to, from, length, transfer.bytes, distance_->far());

@@ -94,8 +94,9 @@ class Mailbox {
     return (*segments_)[peer].counters(channel, group_.rank()).consumed;
   }
   bool push(Channel channel, Transfer& transfer, std::vector<Transfer>& transfers);
-  // Where the next chunk to a peer goes; to be told with it before anything more is taken.
-  std::byte* next_payload(Channel channel, uint32_t peer);
+  // Before a chunk that follows a large one: decides where it goes, which is to be told with it
+  // before anything more is taken.
+  void change_places(Channel channel, uint32_t peer);
   // Where the next chunk from a peer lies.
   const std::byte* content(Channel channel, uint32_t peer, BoxHeader& box, uint64_t length) const;
   bool pull(Channel channel, Transfer& transfer, uint64_t limit);
