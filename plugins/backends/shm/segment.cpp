@@ -61,8 +61,11 @@ std::shared_ptr<Mapping> Mapping::of(const Descriptor& memory, uint64_t bytes) {
   if (fstat(memory.get(), &facts) != 0) fail_system(MUSTER_DATA_LOSS, "cannot inspect a segment");
   if (static_cast<uint64_t>(facts.st_size) != bytes ||
       (fcntl(memory.get(), F_GET_SEALS) & kSeals) != kSeals) {
-    plugin::fail(MUSTER_DATA_LOSS, "a received descriptor is not a sealed segment of " +
-                                       std::to_string(bytes) + " bytes");
+    plugin::fail(MUSTER_DATA_LOSS,
+                 "a received descriptor is not a sealed segment of " + std::to_string(bytes) +
+                     " bytes, but a file of " + std::to_string(facts.st_size),
+                 "if the ranks run on unlike processors, give chunk_bytes of backend shm a number: "
+                 "what it is by default depends on them");
   }
   const Key key{facts.st_dev, facts.st_ino};
   Known& all = known();

@@ -100,6 +100,18 @@ TEST(Faults, GivenTheRuntimeLacksAnOfferedKernelThenConnectNamesThePair) {
   });
 }
 
+// As where the defaults of unlike processors differ.
+TEST(Faults, GivenRanksWithChunksOfUnlikeSizesThenNoneConnectsAndAllAreToldWhatToSet) {
+  World world(2, kSmall);
+  world.options_of[1] = {{"chunk_bytes", "65536"}};
+  run_unconnected(world, [&](Rank& rank) {
+    ASSERT_TRUE(rank.prepare().ok());
+    const Status status = rank.connect();
+    EXPECT_EQ(status.code(), uint32_t{MUSTER_DATA_LOSS});
+    EXPECT_NE(status.remedy().find("chunk_bytes"), std::string::npos) << status.message();
+  });
+}
+
 TEST(Faults, GivenAFlipIsAskedForThenExactlyThatCallOfThatRankHasOneWrongBit) {
   constexpr uint32_t kSize = 3;
   for (const muster_op op : kOps) {

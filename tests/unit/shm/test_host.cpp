@@ -79,6 +79,10 @@ struct Rank::Host : muster_host {
   }
   muster_host_group* group() { return reinterpret_cast<muster_host_group*>(this); }
   const char* option_of(const char* key) const {
+    const auto own = world->options_of.find(info.rank);
+    if (own != world->options_of.end() && own->second.count(key) != 0) {
+      return own->second.at(key).c_str();
+    }
     const auto found = world->options.find(key);
     return found == world->options.end() ? nullptr : found->second.c_str();
   }

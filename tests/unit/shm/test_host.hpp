@@ -34,7 +34,8 @@ struct World {
 
   const uint32_t size;
   const Options options;
-  const uint64_t call_ns;  // the deadline of each call
+  std::map<uint32_t, Options> options_of;  // by rank: what it has instead
+  const uint64_t call_ns;                  // the deadline of each call
   std::vector<muster_rank_place> places;
   std::atomic<uint32_t>* const alive;  // one per rank, shared with forked processes
   std::atomic<uint32_t> aborted{0};
