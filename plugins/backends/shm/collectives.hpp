@@ -43,9 +43,13 @@ struct State {
 
   uint32_t rank() const { return stage.rank(); }
   uint32_t size() const { return stage.size(); }
+  // Whether `bytes` that are only moved go around the caches.
+  bool moves_around(uint64_t bytes) const {
+    return stage.shows_far() && (size() != 2 || bytes >= kMovedAround);
+  }
   // Whether exchange() suits an operation with results of `whole` bytes.
   bool exchanges(uint64_t whole) const {
-    return size() == 2 && whole >= 2 * kMovedAround && stage.shows_far() && copies.exchanges(whole);
+    return size() == 2 && moves_around(whole / 2) && copies.exchanges(whole);
   }
 
   Settings settings;

@@ -76,8 +76,8 @@ void chunked(State& state, const muster_call& call, const Blocks& blocks, uint64
   // Between far cores the own block is put in its place along with being shown, part by part, so
   // that it is read from the farther caches once. Elsewhere, and where results do not fit the
   // caches, both copies are faster one by one.
-  const bool along = own.staged() && stage.shows_far() && whole < state.settings.stream_bytes &&
-                     (stage.size() != 2 || blocks[rank].bytes >= kMovedAround);
+  const bool along =
+      own.staged() && state.moves_around(blocks[rank].bytes) && whole < state.settings.stream_bytes;
   uint64_t last = 0;
   const auto show = [&](uint64_t step, uint64_t i) {
     Card& card = stage.claim(step);

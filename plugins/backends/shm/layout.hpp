@@ -1,10 +1,12 @@
 // What lies where in a rank's shared segment. Equal on all ranks of a group, computed from the
-// group's size and options.
+// group's size and settings.
 //
-// A segment is written by its owner, except for the bell, which every peer rings. Its parts:
+// A segment is written by its owner, except for the bell, which every peer rings, and for slots and
+// boxes, whose places two ranks change among each other (stage.hpp, mailbox.hpp). Its parts:
 //   header        what the segment is, checked by whoever maps it
 //   cards         per slot: how far the owner is, where its operands lie, or a tiny operand itself
-//   words         reduced, done: how far the owner is (stage.hpp); bell, listening (mailbox.hpp)
+//   words         reduced, done: how far the owner is, asleep (stage.hpp); bell, listening
+//                 (mailbox.hpp)
 //   counters      per channel and peer: chunks consumed from that peer
 //   slots         kSlots slots of slot_bytes: what the owner shows in a step of a collective
 //   boxes         per channel and peer: kBoxes chunks on their way to that peer
@@ -37,7 +39,7 @@ struct Header {
   uint32_t rank;
   uint32_t size;
 };
-inline constexpr uint64_t kMagic = 0x34306d6873746d75;  // changes with the layout
+inline constexpr uint64_t kMagic = 0x34306d6873746d75;  // changes with the layout and its use
 
 struct alignas(kCacheLine) Word {
   muster_wait_word word;

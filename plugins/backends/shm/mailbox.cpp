@@ -22,6 +22,9 @@ uint32_t* futex_of(muster_wait_word& word) {
 // longer in the caches by then. Of smaller ones, which fit them, all boxes are filled at once.
 constexpr uint64_t kInTurns = 64;
 
+// From so many bytes on two ranks change the places of their chunks.
+constexpr uint64_t kLarge = kPage;
+
 constexpr uint32_t bit_of(uint64_t chunk) { return 1u << chunk % kBoxes; }
 void set(uint32_t* bits, uint32_t bit, bool value) { *bits = value ? *bits | bit : *bits & ~bit; }
 
@@ -34,9 +37,6 @@ void full_fence() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
 }
-
-// Chunks that two ranks change places for.
-constexpr uint64_t kLarge = kPage;
 
 // How far a receive may come: behind the send whose data it overwrites.
 uint64_t limit_of(const Transfer& transfer, const std::vector<Transfer>& transfers) {
@@ -154,7 +154,7 @@ Transfer* Mailbox::show_far(Channel channel, const Copy& shown, uint32_t peer,
     copies_->exchanged(shown, {coming.data + coming.moved, taken, length}, {});
     return &coming;
   }
-  copies_->shown(shown.to, shown.from, shown.bytes, copies_->shown_around(shown.bytes, true));
+  copies_->shown(shown.to, shown.from, shown.bytes, true);
   return nullptr;
 }
 

@@ -1,5 +1,6 @@
-// The options of this backend, and what they are for one group. Equal on all ranks (options are
-// part of what the ranks agree on).
+// The options of this backend, and what they are for one group. Options are part of what the ranks
+// agree on; defaults that are measured by processor are equal on all ranks where the processor is,
+// and where the segments differ for it, none connects (segment.cpp).
 #ifndef MUSTER_PLUGINS_SHM_SETTINGS_HPP
 #define MUSTER_PLUGINS_SHM_SETTINGS_HPP
 

@@ -111,7 +111,11 @@ class Stage {
     unfenced_ = &word;
     __atomic_store_n(&word.value, step, __ATOMIC_RELEASE);
   }
-  void publish_reduced(uint64_t step) { group_.signal(&own().control().reduced.word, step); }
+  // Also wakes whoever sleeps since publish(): without its part there is nothing to collect.
+  void publish_reduced(uint64_t step) {
+    group_.signal(&own().control().reduced.word, step);
+    wake();
+  }
   // Another rank's card of a step, once it is published. shown: the `bytes` bytes of its slot that
   // are looked at next, if any.
   const Card& read(uint32_t peer, uint64_t step, const std::byte* shown = nullptr,
