@@ -24,6 +24,11 @@ muster_host_reduce find_host_reduce(Algorithm algorithm, muster_dtype dtype, mus
   return found != nullptr ? found : kernels::floating_host_reduce(algorithm, dtype, redop);
 }
 
+muster_host_reduce_pair find_host_reduce_pair(muster_dtype dtype, muster_redop redop) {
+  const muster_host_reduce_pair found = kernels::integer_host_reduce_pair(dtype, redop);
+  return found != nullptr ? found : kernels::floating_host_reduce_pair(dtype, redop);
+}
+
 }  // namespace
 
 muster_host_reduce host_reduce(muster_dtype dtype, muster_redop redop) {
@@ -46,6 +51,9 @@ muster_kernel_function find_kernel(const muster_kernel_key& key) {
     return reinterpret_cast<muster_kernel_function>(
         find_host_reduce(*algorithm, key.dtype, key.redop));
   }
+  if (family == MUSTER_FAMILY_HOST_REDUCE_PAIR && *algorithm == Algorithm::kCached) {
+    return reinterpret_cast<muster_kernel_function>(find_host_reduce_pair(key.dtype, key.redop));
+  }
   if (key.redop != MUSTER_REDOP_NONE) return nullptr;
   if (family == MUSTER_FAMILY_HOST_COPY && key.dtype == MUSTER_DTYPE_NONE) {
     return reinterpret_cast<muster_kernel_function>(kernels::host_copy_kernel(*algorithm));
@@ -64,6 +72,7 @@ std::span<const BuiltinFamily> builtin_families() {
   static constexpr BuiltinFamily kFamilies[] = {
       {MUSTER_FAMILY_HOST_REDUCE, MUSTER_ALGORITHM_CACHED},
       {MUSTER_FAMILY_HOST_REDUCE, MUSTER_ALGORITHM_STREAMING},
+      {MUSTER_FAMILY_HOST_REDUCE_PAIR, MUSTER_ALGORITHM_CACHED},
       {MUSTER_FAMILY_HOST_COPY, MUSTER_ALGORITHM_CACHED},
       {MUSTER_FAMILY_HOST_COPY, MUSTER_ALGORITHM_STREAMING},
       {MUSTER_FAMILY_HOST_RMSNORM, MUSTER_ALGORITHM_CACHED},

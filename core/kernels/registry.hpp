@@ -14,8 +14,8 @@ namespace muster {
 inline constexpr std::string_view kGenericArchitecture = "generic";
 
 // The built-in kernels: host_reduce/1 for every dtype and the reduce operations defined for it, and
-// host_copy/1, both "cached" and "streaming"; host_rmsnorm/1 and host_rmsnorm_quant/1 for f16,
-// bf16, f32, "cached" only. NULL for a key without one.
+// host_copy/1, both "cached" and "streaming"; host_reduce_pair/1 for the same, and host_rmsnorm/1
+// and host_rmsnorm_quant/1 for f16, bf16, f32, "cached" only. NULL for a key without one.
 muster_kernel_function find_kernel(const muster_kernel_key& key);
 
 // The families that the built-in kernels belong to, each with each of its algorithms.

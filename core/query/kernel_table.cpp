@@ -166,10 +166,20 @@ KernelTable::Choice KernelTable::best(const muster_kernel_key& key) const {
   return choice;
 }
 
+int32_t KernelTable::score_of(const Choice& choice, const muster_kernel_key& key) {
+  const int32_t builtin = builtin_score(key.algorithm);
+  return choice.group == nullptr ? builtin : std::max(builtin, choice.group->score);
+}
+
 muster_kernel_function KernelTable::find(const muster_kernel_key& key) const {
   const muster_kernel_function builtin = find_kernel(key);
   if (!agreed_ || key.family == nullptr) return builtin;
   const Choice choice = best(key);
+  if (key.family == std::string_view(MUSTER_FAMILY_HOST_REDUCE_PAIR)) {
+    muster_kernel_key one = key;
+    one.family = MUSTER_FAMILY_HOST_REDUCE;
+    if (score_of(best(one), one) > score_of(choice, key)) return nullptr;
+  }
   if (choice.group == nullptr) return builtin;
   if (builtin != nullptr && choice.group->score <= builtin_score(key.algorithm)) return builtin;
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -60,6 +60,7 @@ class KernelTable {
   // on here: a rank may have them from a pack, another built by itself.
   const Images& images() const { return images_; }
 
+  // No host_reduce_pair/1 below the score of the host_reduce/1 of the same key: kernels.h.
   muster_kernel_function find(const muster_kernel_key& key) const;
   std::vector<KernelsInUse> in_use() const;
 
@@ -72,6 +73,8 @@ class KernelTable {
   void add_natives(const Config& config, Records& records);
   void refuse_duplicates(KernelPack& pack, Records& records) const;
   Choice best(const muster_kernel_key& key) const;
+  // Of what serves the key: that choice, or the built-in kernel.
+  static int32_t score_of(const Choice& choice, const muster_kernel_key& key);
 
   std::vector<std::unique_ptr<KernelPack>> packs_;
   Images images_;

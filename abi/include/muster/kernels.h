@@ -51,6 +51,15 @@ MUSTER_ASSERT_STRUCT_SIZE(muster_kernel_key, MUSTER_KERNEL_KEY_SIZE);
 typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32_t n,
                                    uint64_t count, const void* scalar, uint64_t divisor);
 
+#define MUSTER_FAMILY_HOST_REDUCE_PAIR "host_reduce_pair/1"
+/* As host_reduce/1 of the two sources `first` and `second`, and every result is written to two
+ * places: for a rank that keeps what it also shows. dst and also may each be one of the sources,
+ * not the same one; they overlap nothing else. Handed out only where its score is not below that of
+ * the host_reduce/1 of the same dtype and operation: a pack that has a faster one of those should
+ * have this, too. Pure, any thread, no alignment asked. */
+typedef void (*muster_host_reduce_pair)(void* dst, void* also, const void* first,
+                                        const void* second, uint64_t count, uint64_t divisor);
+
 #define MUSTER_FAMILY_HOST_COPY "host_copy/1"
 /* bytes bytes from src to dst, which are equal or do not overlap. dtype and
  * redop of its key are 0 (MUSTER_DTYPE_NONE, MUSTER_REDOP_NONE). Pure, any thread, no alignment

@@ -21,6 +21,8 @@ enum class Algorithm : uint32_t { kCached, kStreaming };
 muster_host_reduce integer_host_reduce(Algorithm algorithm, muster_dtype dtype, muster_redop redop);
 muster_host_reduce floating_host_reduce(Algorithm algorithm, muster_dtype dtype,
                                         muster_redop redop);
+muster_host_reduce_pair integer_host_reduce_pair(muster_dtype dtype, muster_redop redop);
+muster_host_reduce_pair floating_host_reduce_pair(muster_dtype dtype, muster_redop redop);
 muster_host_copy host_copy_kernel(Algorithm algorithm);
 // f16, bf16, f32; NULL for any other dtype.
 muster_host_rmsnorm host_rmsnorm_kernel(muster_dtype dtype);

@@ -1,5 +1,5 @@
-// The kernels of family host_reduce/1: one template per (element, reduce operation, algorithm).
-// Private to the host kernels.
+// The kernels of the families host_reduce/1 and host_reduce_pair/1: one template per (element,
+// reduce operation, algorithm). Private to the host kernels.
 //
 // Up to most_at_once() sources are combined in registers, in rank order at every position, and
 // rounded once. More are combined in passes over a block of accumulators that stays in the nearest
@@ -28,6 +28,7 @@ inline constexpr uint64_t kAheadBytes = 2048;  // 1 and 4 KiB are slower
 // A part of a reduction: `dst` is where the part begins, the sources are taken from element `from`.
 struct Part {
   unsigned char* dst;
+  unsigned char* also;  // of a pair: the second place of the results
   const void* const* sources;
   uint64_t n;  // of them; as wide as the rest, for what lies between is stored across it
   uint64_t from;
@@ -57,7 +58,7 @@ typename Step::Sum first_value(typename Step::Sum value) {
 
 // `steps` steps over sizeof...(kSource) sources. A function of its own for each number of sources:
 // two of them need none of the room that eight do.
-template <typename Step, muster_redop kRedop, uint32_t... kSource>
+template <typename Step, muster_redop kRedop, bool kTwice, uint32_t... kSource>
 [[gnu::noinline]] void in_registers(const Part& part, uint64_t steps,
                                     std::integer_sequence<uint32_t, kSource...>) {
   constexpr uint64_t kBytes = Step::kElements * sizeof(typename Step::Element::Stored);
@@ -65,17 +66,22 @@ template <typename Step, muster_redop kRedop, uint32_t... kSource>
   [[maybe_unused]] const unsigned char* const sources[] = {first,
                                                            source_at<Step>(part, kSource + 1)...};
   unsigned char* const dst = part.dst;
+  [[maybe_unused]] unsigned char* const also = part.also;
   [[maybe_unused]] const uint64_t divisor = part.divisor;
+  const auto store = [](unsigned char* to, typename Step::Sum sum) __attribute__((always_inline)) {
+    if constexpr (sizeof...(kSource) != 0 && computes(kRedop)) {
+      Step::store_rounded(to, sum);
+    } else {
+      Step::store_chosen(to, sum);
+    }
+  };
   const auto step = [&](uint64_t i) __attribute__((always_inline)) {
     typename Step::Sum sum = first_value<Step, kRedop>(Step::load(first + i * kBytes));
     ((sum = Step::template combine<kRedop>(sum, Step::load(sources[kSource + 1] + i * kBytes))),
      ...);
     if constexpr (kRedop == MUSTER_AVG) sum = Step::divide(sum, divisor);
-    if constexpr (sizeof...(kSource) != 0 && computes(kRedop)) {
-      Step::store_rounded(dst + i * kBytes, sum);
-    } else {
-      Step::store_chosen(dst + i * kBytes, sum);
-    }
+    store(dst + i * kBytes, sum);
+    if constexpr (kTwice) store(also + i * kBytes, sum);
   };
   uint64_t done = 0;
   // Arithmetic on 16-bit floats fills the processor's window before it reaches the lines of another
@@ -153,21 +159,24 @@ template <typename Step, muster_redop kRedop, uint32_t kN = 1>
 void unscaled(const Part& part, uint64_t steps) {
   if constexpr (kN <= most_at_once(kRedop)) {
     if (part.n == kN)
-      return in_registers<Step, kRedop>(part, steps,
-                                        std::make_integer_sequence<uint32_t, kN - 1>());
+      return in_registers<Step, kRedop, false>(part, steps,
+                                               std::make_integer_sequence<uint32_t, kN - 1>());
     return unscaled<Step, kRedop, kN + 1>(part, steps);
   } else {
     return in_passes<Step, kRedop, false>(part, steps);
   }
 }
 
-template <typename Step, muster_redop kRedop>
+template <typename Step, muster_redop kRedop, bool kTwice>
 void reduce_steps(Part& part) {
   using Stored = typename Step::Element::Stored;
   const uint64_t steps = part.count / Step::kElements;
   const uint64_t elements = steps * Step::kElements;
   if (steps == 0) return;
-  if (kRedop == MUSTER_SUM && part.scalar != nullptr) {
+  if constexpr (kTwice) {
+    in_registers<Step, kRedop, true>(part, steps, std::make_integer_sequence<uint32_t, 1>());
+    part.also += elements * sizeof(Stored);
+  } else if (kRedop == MUSTER_SUM && part.scalar != nullptr) {
     in_passes<Step, MUSTER_SUM, true>(part, steps);
   } else {
     unscaled<Step, kRedop>(part, steps);
@@ -180,23 +189,39 @@ void reduce_steps(Part& part) {
 // One piece of code for both algorithms: inlined, it is compiled twice. `part` is left empty. It is
 // not passed by value: the copy is made of stores that the processor cannot yet load from, and
 // takes longer than the sum of a few elements.
-template <typename Element, muster_redop kRedop>
+template <typename Element, muster_redop kRedop, bool kTwice = false>
 [[gnu::noinline]] void reduce_part(Part& part) {
-  if (kRedop == MUSTER_AVG && part.divisor < 2) return reduce_part<Element, MUSTER_SUM>(part);
+  if (kRedop == MUSTER_AVG && part.divisor < 2)
+    return reduce_part<Element, MUSTER_SUM, kTwice>(part);
   using Wide = typename WideStep<Element, kRedop>::Type;
   if constexpr (std::is_same_v<Wide, BoolRegister> && kRedop == MUSTER_AVG) {
-    if (part.divisor <= Wide::kLargestDivisor) reduce_steps<Wide, kRedop>(part);
+    if (part.divisor <= Wide::kLargestDivisor) reduce_steps<Wide, kRedop, kTwice>(part);
   } else if constexpr (Wide::kElements > 1) {
-    reduce_steps<Wide, kRedop>(part);
+    reduce_steps<Wide, kRedop, kTwice>(part);
   }
-  reduce_steps<OneElement<Element>, kRedop>(part);
+  reduce_steps<OneElement<Element>, kRedop, kTwice>(part);
 }
 
 template <typename Element, muster_redop kRedop>
 void host_reduce(void* dst, const void* const* sources, uint32_t n, uint64_t count,
                  const void* scalar, uint64_t divisor) {
-  Part part{static_cast<unsigned char*>(dst), sources, n, 0, count, scalar, divisor};
+  Part part{static_cast<unsigned char*>(dst), nullptr, sources, n, 0, count, scalar, divisor};
   reduce_part<Element, kRedop>(part);
+}
+
+template <typename Element, muster_redop kRedop>
+void host_reduce_pair(void* dst, void* also, const void* first, const void* second, uint64_t count,
+                      uint64_t divisor) {
+  const void* const sources[] = {first, second};
+  Part part{static_cast<unsigned char*>(dst),
+            static_cast<unsigned char*>(also),
+            sources,
+            2,
+            0,
+            count,
+            nullptr,
+            divisor};
+  reduce_part<Element, kRedop, true>(part);
 }
 
 // By blocks that are reduced in the nearest cache and streamed out from there.
@@ -211,7 +236,7 @@ void host_reduce_streaming(void* dst, const void* const* sources, uint32_t n, ui
   if (length == 0) length = kBlockBytes / kBytes;
   for (uint64_t from = 0; from < count; from += length, length = kBlockBytes / kBytes) {
     if (length > count - from) length = count - from;
-    Part part{block, sources, n, from, length, scalar, divisor};
+    Part part{block, nullptr, sources, n, from, length, scalar, divisor};
     reduce_part<Element, kRedop>(part);
     stream(to, block, length * kBytes);
     to += length * kBytes;
@@ -224,42 +249,65 @@ constexpr bool sign_matters(muster_redop redop) {
   return redop == MUSTER_MIN || redop == MUSTER_MAX || redop == MUSTER_AVG;
 }
 
-template <typename Element, muster_redop kRedop, bool kStreaming>
-muster_host_reduce host_reduce_for() {
+// The kinds of kernels: what is asked for by a key, and the function of an element and operation.
+struct Cached {
+  using Function = muster_host_reduce;
+  static constexpr const char* kFamily = MUSTER_FAMILY_HOST_REDUCE;
+  static constexpr Algorithm kAlgorithm = Algorithm::kCached;
+  template <typename Element, muster_redop kRedop>
+  static constexpr Function kFunction = &host_reduce<Element, kRedop>;
+};
+struct Streaming {
+  using Function = muster_host_reduce;
+  static constexpr const char* kFamily = MUSTER_FAMILY_HOST_REDUCE;
+  static constexpr Algorithm kAlgorithm = Algorithm::kStreaming;
+  template <typename Element, muster_redop kRedop>
+  static constexpr Function kFunction = &host_reduce_streaming<Element, kRedop>;
+};
+struct Pair {
+  using Function = muster_host_reduce_pair;
+  static constexpr const char* kFamily = MUSTER_FAMILY_HOST_REDUCE_PAIR;
+  static constexpr Algorithm kAlgorithm = Algorithm::kCached;
+  template <typename Element, muster_redop kRedop>
+  static constexpr Function kFunction = &host_reduce_pair<Element, kRedop>;
+};
+
+template <typename Kind, typename Element, muster_redop kRedop>
+typename Kind::Function host_reduce_for() {
   using Used = std::conditional_t<sign_matters(kRedop), Element, typename Element::Unsigned>;
-  return kStreaming ? &host_reduce_streaming<Used, kRedop> : &host_reduce<Used, kRedop>;
+  return Kind::template kFunction<Used, kRedop>;
 }
 
-template <typename Element, bool kStreaming>
-muster_host_reduce host_reduce_by(muster_redop redop) {
+template <typename Kind, typename Element>
+typename Kind::Function host_reduce_by(muster_redop redop) {
   switch (redop) {
     case MUSTER_SUM:
-      return host_reduce_for<Element, MUSTER_SUM, kStreaming>();
+      return host_reduce_for<Kind, Element, MUSTER_SUM>();
     case MUSTER_PROD:
-      return host_reduce_for<Element, MUSTER_PROD, kStreaming>();
+      return host_reduce_for<Kind, Element, MUSTER_PROD>();
     case MUSTER_MIN:
-      return host_reduce_for<Element, MUSTER_MIN, kStreaming>();
+      return host_reduce_for<Kind, Element, MUSTER_MIN>();
     case MUSTER_MAX:
-      return host_reduce_for<Element, MUSTER_MAX, kStreaming>();
+      return host_reduce_for<Kind, Element, MUSTER_MAX>();
     case MUSTER_AVG:
-      return host_reduce_for<Element, MUSTER_AVG, kStreaming>();
+      return host_reduce_for<Kind, Element, MUSTER_AVG>();
     default:
       break;
   }
   if constexpr (std::is_integral_v<typename Element::Value>) {
     switch (redop) {
       case MUSTER_BAND:
-        return host_reduce_for<Element, MUSTER_BAND, kStreaming>();
+        return host_reduce_for<Kind, Element, MUSTER_BAND>();
       case MUSTER_BOR:
-        return host_reduce_for<Element, MUSTER_BOR, kStreaming>();
+        return host_reduce_for<Kind, Element, MUSTER_BOR>();
       case MUSTER_BXOR:
-        return host_reduce_for<Element, MUSTER_BXOR, kStreaming>();
+        return host_reduce_for<Kind, Element, MUSTER_BXOR>();
       case MUSTER_LAND:
-        return host_reduce_for<Element, MUSTER_LAND, kStreaming>();
+        return host_reduce_for<Kind, Element, MUSTER_LAND>();
       case MUSTER_LOR:
-        return host_reduce_for<Element, MUSTER_LOR, kStreaming>();
+        return host_reduce_for<Kind, Element, MUSTER_LOR>();
       case MUSTER_LXOR:
-        return host_reduce_for<Element, MUSTER_LXOR, kStreaming>();
+        return host_reduce_for<Kind, Element, MUSTER_LXOR>();
       default:
         break;
     }
@@ -268,11 +316,10 @@ muster_host_reduce host_reduce_by(muster_redop redop) {
 }
 
 // The kernel of one dtype for a reduce operation, NULL where it is not defined or not selected.
-template <muster_dtype kDtype, typename Element, bool kStreaming>
-muster_host_reduce host_reduce_of([[maybe_unused]] muster_redop redop) {
-  constexpr Algorithm kAlgorithm = kStreaming ? Algorithm::kStreaming : Algorithm::kCached;
-  if constexpr (selected(MUSTER_FAMILY_HOST_REDUCE, kAlgorithm, kDtype)) {
-    return host_reduce_by<Element, kStreaming>(redop);
+template <typename Kind, muster_dtype kDtype, typename Element>
+typename Kind::Function host_reduce_of([[maybe_unused]] muster_redop redop) {
+  if constexpr (selected(Kind::kFamily, Kind::kAlgorithm, kDtype)) {
+    return host_reduce_by<Kind, Element>(redop);
   } else {
     return nullptr;
   }

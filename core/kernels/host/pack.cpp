@@ -44,6 +44,11 @@ struct Pack {
           host_copy_kernel(algorithm));
     }
     for (muster_dtype dtype = MUSTER_I8; dtype <= MUSTER_F64; ++dtype) {
+      for (muster_redop redop = MUSTER_SUM; redop < MUSTER_REDOP_END; ++redop) {
+        const muster_host_reduce_pair whole = integer_host_reduce_pair(dtype, redop);
+        add(MUSTER_FAMILY_HOST_REDUCE_PAIR, Algorithm::kCached, dtype, redop,
+            whole != nullptr ? whole : floating_host_reduce_pair(dtype, redop));
+      }
       add(MUSTER_FAMILY_HOST_RMSNORM, Algorithm::kCached, dtype, MUSTER_REDOP_NONE,
           host_rmsnorm_kernel(dtype));
       add(MUSTER_FAMILY_HOST_RMSNORM_QUANT, Algorithm::kCached, dtype, MUSTER_REDOP_NONE,

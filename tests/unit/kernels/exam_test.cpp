@@ -88,6 +88,55 @@ TEST(Exam, GivenACopyThatLeavesAByteThenThatIsFound) {
               HasSubstr("element 0 of 1"));
 }
 
+void forgets_the_second_place(void* dst, void*, const void* first, const void* second,
+                              uint64_t count, uint64_t divisor) {
+  const void* const sources[] = {first, second};
+  host_reduce(MUSTER_F32, MUSTER_MAX)(dst, sources, 2, count, nullptr, divisor);
+}
+
+TEST(Exam, GivenAPairThatWritesOnePlaceThenThatIsFound) {
+  EXPECT_THAT(
+      examine_variant(variant_of(MUSTER_F32, MUSTER_MAX, as_kernel(&forgets_the_second_place),
+                                 "host_reduce_pair/1")),
+      HasSubstr("in the second place is 0x"));
+}
+
+// The second place is a source: what lies there is needed until the result is written.
+void writes_the_second_place_first(void* dst, void* also, const void* first, const void* second,
+                                   uint64_t count, uint64_t divisor) {
+  std::memset(also, 0, count);
+  const void* const sources[] = {first, second};
+  host_reduce(MUSTER_U8, MUSTER_SUM)(dst, sources, 2, count, nullptr, divisor);
+  std::memcpy(also, dst, count);
+}
+
+TEST(Exam, GivenAPairThatSpoilsASourceInPlaceThenThatIsFound) {
+  EXPECT_THAT(
+      examine_variant(variant_of(MUSTER_U8, MUSTER_SUM, as_kernel(&writes_the_second_place_first),
+                                 "host_reduce_pair/1")),
+      HasSubstr("in the first place is 0x"));
+}
+
+std::vector<muster_kernel_variant> pack_of_a_later_family;
+
+TEST(Exam, GivenAFamilyOfALaterRuntimeThenThePackReportNamesItOnce) {
+  const auto sum = as_kernel(host_reduce(MUSTER_F32, MUSTER_SUM));
+  pack_of_a_later_family = {variant_of(MUSTER_F32, MUSTER_SUM, sum),
+                            variant_of(MUSTER_F32, MUSTER_SUM, sum, "host_reduce/9"),
+                            variant_of(MUSTER_F32, MUSTER_MAX, sum, "host_reduce/9")};
+  const muster_kernels table = {
+      MUSTER_KERNELS_SIZE, 0,
+      [](muster_instance*) { return static_cast<uint32_t>(pack_of_a_later_family.size()); },
+      [](muster_instance*, uint32_t index) -> const muster_kernel_variant* {
+        return &pack_of_a_later_family[index];
+      }};
+  const PackReport report = examine_pack(table, nullptr);
+  EXPECT_EQ(report.ready.size(), 1u);
+  EXPECT_THAT(
+      report.faults,
+      ::testing::ElementsAre(HasSubstr("host_reduce/9 (2 variants): this runtime does not know")));
+}
+
 TEST(Exam, GivenRecordsThatAreNotWholeThenTheyAreRefusedInWords) {
   const auto sum = as_kernel(host_reduce(MUSTER_F32, MUSTER_SUM));
   EXPECT_THAT(examine_variant(variant_of(MUSTER_F32, MUSTER_SUM, nullptr)), HasSubstr("function"));

@@ -134,6 +134,30 @@ TEST_P(Variants, GivenEverySmallCountAndEveryAliasThenTheBitsAreThoseOfTheRefere
   }
 }
 
+TEST_P(Variants, GivenAPairThenBothPlacesHaveTheBitsOfTheReference) {
+  for_each_pair([&](muster_dtype dtype, muster_redop redop) {
+    const auto kernel = find<muster_host_reduce_pair>("host_reduce_pair/1", "cached", dtype, redop);
+    ASSERT_NE(kernel, nullptr) << dtype_name(dtype) << redop_name(redop);
+    for (const uint64_t count : {uint64_t{0}, uint64_t{1}, uint64_t{33}, uint64_t{5003}}) {
+      const std::vector<Bytes> sources = {random_elements(dtype, count, 1),
+                                          random_elements(dtype, count, 2)};
+      const Bytes expected = reduce_reference(dtype, redop, sources, nullptr, 2);
+      // Operand 2 belongs to none of the sources, 3 neither: a third source that is not reduced.
+      for (const auto& [dst, also] : {std::pair(3u, 2u), std::pair(0u, 1u), std::pair(1u, 0u),
+                                      std::pair(3u, 0u), std::pair(1u, 3u)}) {
+        Operands operands({sources[0], sources[1], sources[0]}, (count + dst) % 5);
+        kernel(operands.at(dst), operands.at(also), operands.at(0), operands.at(1), count, 2);
+        for (const uint32_t place : {dst, also}) {
+          ASSERT_EQ(first_wrong(dtype, expected, operands.at(place)), -1)
+              << dtype_name(dtype) << ' ' << redop_name(redop) << " count " << count << " into "
+              << dst << " and " << also << ", in " << place;
+          ASSERT_TRUE(operands.untouched_around(place, expected.size()));
+        }
+      }
+    }
+  });
+}
+
 TEST_P(Variants, GivenManyElementsThenEveryBlockIsRight) {
   constexpr uint64_t kCount = 21001;
   for (const char* algorithm : kAlgorithms) {

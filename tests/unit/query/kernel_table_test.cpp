@@ -85,6 +85,17 @@ TEST_F(Table, GivenAScoreBelowTheBuiltInOneThenItIsNotUsed) {
   EXPECT_EQ(used("cached"), "");
 }
 
+TEST_F(Table, GivenAFasterReductionThenNoPairBelowItsScoreIsHandedOut) {
+  muster_kernel_key pair = f32_sum();
+  pair.family = "host_reduce_pair/1";
+  add({pack("a", {group_of("cached", "x86-64-v3", 30)})});
+  EXPECT_EQ(table_.find(pair), find_kernel(pair)) << "before anything is agreed on";
+  agree_alone();
+  EXPECT_EQ(table_.find(pair), nullptr);
+  pair.redop = MUSTER_MAX;  // the pack has no such reduction
+  EXPECT_EQ(table_.find(pair), find_kernel(pair));
+}
+
 TEST_F(Table, GivenARankWithoutAPackThenNoRankUsesItAndTheRankIsNamed) {
   add({pack("a", {group_of("cached", "x86-64-v2", 20, "1")}),
        pack("b", {group_of("cached", "x86-64-v3", 30, "2")})});
