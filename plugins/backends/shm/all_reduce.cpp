@@ -99,7 +99,10 @@ class TwoShot {
         rank_(state.rank()),
         most_(stage_.slot_bytes() / reduction.element),
         steps_((call_.count + most_ - 1) / most_),
-        receives_(reduction.received_by(rank_)) {
+        receives_(reduction.received_by(rank_)),
+        pair_(receives_ && stage_.size() == 2 && state.copies.cached(reduction.bytes)
+                  ? state.kernels.pair_of(call_)
+                  : nullptr) {
     own_.send = state.operands.tell(call_.send, reduction.bytes);
     if (reduction.receiver == Reduction::kEveryone) {
       own_.recv = state.operands.tell(call_.recv, reduction.bytes);
@@ -216,9 +219,14 @@ class TwoShot {
       const uint64_t count = std::min(most, left);
       const uint64_t bytes = count * reduction_.element;
       std::byte* const result = beside ? state_.sums_of(kBlockBytes) : slot;
-      combine(result, count);
+      std::byte* const kept = at(call_.recv, offset);
+      if (pair_ != nullptr) {
+        pair_(result, kept, state_.sources[0], state_.sources[1], count, stage_.size());
+      } else {
+        combine(result, count);
+        if (receives_) state_.copies.result(kept, result, bytes, reduction_.bytes);
+      }
       if (beside) stage_.show(slot, result, bytes);
-      if (receives_) state_.copies.result(at(call_.recv, offset), result, bytes, reduction_.bytes);
       for (const void*& source : state_.sources) source = at(source, bytes);
       slot += bytes;
       offset += bytes;
@@ -254,6 +262,7 @@ class TwoShot {
   const uint64_t most_;  // elements of a step
   const uint64_t steps_;
   const bool receives_;
+  const muster_host_reduce_pair pair_;  // NULL: results are copied from where they are shown
   Operands own_;
   uint64_t first_ = 0;
 };

@@ -72,6 +72,8 @@ class CopyTable {
   void exchanged(const Copy& shown, const Copy& taken, const Copy& own) const {
     exchanging_(shown, taken, own);
   }
+  // Whether a result of `whole` bytes is written in the usual way.
+  bool cached(uint64_t whole) const { return whole < stream_bytes_; }
   // A part of a result of `whole` bytes.
   void result(void* to, const void* from, uint64_t bytes, uint64_t whole) const {
     if (whole >= stream_bytes_) {

@@ -26,6 +26,8 @@ class ReduceTable {
                            std::to_string(dtype) + ", reduce operation " + std::to_string(redop),
                        "use the runtime that this plugin was built for");
         }
+        pairs_[dtype][redop] =
+            host.kernel<muster_host_reduce_pair>(MUSTER_FAMILY_HOST_REDUCE_PAIR, dtype, redop);
       }
     }
   }
@@ -37,9 +39,14 @@ class ReduceTable {
     }
     return kernels_[call.dtype][call.redop];
   }
+  // NULL where the runtime has none for such a call, which of() has been asked for.
+  muster_host_reduce_pair pair_of(const muster_call& call) const {
+    return call.scalar == nullptr ? pairs_[call.dtype][call.redop] : nullptr;
+  }
 
  private:
   muster_host_reduce kernels_[MUSTER_DTYPE_END][MUSTER_REDOP_END] = {};
+  muster_host_reduce_pair pairs_[MUSTER_DTYPE_END][MUSTER_REDOP_END] = {};
 };
 
 }  // namespace muster::shm
