@@ -100,9 +100,8 @@ class TwoShot {
         most_(stage_.slot_bytes() / reduction.element),
         steps_((call_.count + most_ - 1) / most_),
         receives_(reduction.received_by(rank_)),
-        pair_(receives_ && stage_.size() == 2 && state.copies.cached(reduction.bytes)
-                  ? state.kernels.pair_of(call_)
-                  : nullptr) {
+        pair_(receives_ && state.copies.cached(reduction.bytes) ? state.kernels.pair_of(call_)
+                                                                : nullptr) {
     own_.send = state.operands.tell(call_.send, reduction.bytes);
     if (reduction.receiver == Reduction::kEveryone) {
       own_.recv = state.operands.tell(call_.recv, reduction.bytes);

@@ -9,6 +9,7 @@
 #include "muster/kernels.h"
 #include "muster/plugin.hpp"
 #include "plugins/backends/shm/claiming_copy.hpp"
+#include "plugins/backends/shm/demotion.hpp"
 #include "plugins/backends/shm/exchanging_copy.hpp"
 #include "plugins/backends/shm/unfenced_copy.hpp"
 
@@ -45,6 +46,7 @@ class CopyTable {
     taking_over_ = taking_over_copy();
     unfenced_ = unfenced_copy();
     exchanging_ = exchanging_copy();
+    demoted_bytes_ = demotes_lines() ? kDemotedTo : 0;
     streaming_ = host.kernel<muster_host_copy>(MUSTER_FAMILY_HOST_COPY, MUSTER_DTYPE_NONE,
                                                MUSTER_REDOP_NONE, MUSTER_ALGORITHM_STREAMING);
     if (streaming_ == nullptr) stream_bytes_ = far_bytes_ = UINT64_MAX;
@@ -93,6 +95,11 @@ class CopyTable {
     } else {
       copy_bytes(to, from, bytes);
     }
+    if (bytes <= demoted_bytes_) demote_lines(to, bytes);
+  }
+  // A line that was written for others to read once.
+  void told(const void* line) const {
+    if (demoted_bytes_ != 0) demote_lines(line, 1);
   }
   // Whether a result of `whole` bytes is written by around(), block by block; then fence_copies().
   bool goes_around(uint64_t whole) const { return whole >= stream_bytes_ && unfenced_ != nullptr; }
@@ -106,12 +113,14 @@ class CopyTable {
   // Fewer lines cost less than the loop; more do not lie in the nearest caches any more.
   static constexpr uint64_t kClaimedFrom = 512;
   static constexpr uint64_t kClaimedTo = 64 * 1024;
+  static constexpr uint64_t kDemotedTo = 2048;  // with 1 KiB less is gained, 4 KiB are slower
 
   muster_host_copy streaming_ = nullptr;
   muster_host_copy claiming_ = nullptr;
   muster_host_copy taking_over_ = nullptr;
   muster_host_copy unfenced_ = nullptr;
   ExchangingCopy exchanging_ = nullptr;
+  uint64_t demoted_bytes_ = 0;  // what is shown is demoted up to this size; 0: nothing is
   uint64_t stream_bytes_ = UINT64_MAX;
   uint64_t far_bytes_ = UINT64_MAX;
 };

@@ -38,7 +38,7 @@ ShmGroup::ShmGroup(plugin::Group group)
 }
 
 void ShmGroup::connect() {
-  state_.kernels.resolve(group_.host());
+  state_.kernels.resolve(group_.host(), group_.size());
   state_.norms.resolve(group_.host());
   state_.copies.resolve(group_.host(), state_.settings.stream_bytes, state_.settings.far_bytes);
   const int32_t own = memory_.get();

@@ -13,8 +13,9 @@ namespace muster::shm {
 
 class ReduceTable {
  public:
-  // Throws UNAVAILABLE, naming the pair, when the runtime lacks a kernel that was offered.
-  void resolve(const plugin::Host& host) {
+  // For a group of `size` ranks. Throws UNAVAILABLE, naming the pair, when the runtime lacks a
+  // kernel that was offered.
+  void resolve(const plugin::Host& host, uint32_t size) {
     for (muster_dtype dtype = 0; dtype < MUSTER_DTYPE_END; ++dtype) {
       for (muster_redop redop = 0; redop < MUSTER_REDOP_END; ++redop) {
         if (!reduces(dtype, redop)) continue;
@@ -26,6 +27,7 @@ class ReduceTable {
                            std::to_string(dtype) + ", reduce operation " + std::to_string(redop),
                        "use the runtime that this plugin was built for");
         }
+        if (size != 2) continue;
         pairs_[dtype][redop] =
             host.kernel<muster_host_reduce_pair>(MUSTER_FAMILY_HOST_REDUCE_PAIR, dtype, redop);
       }
@@ -39,7 +41,8 @@ class ReduceTable {
     }
     return kernels_[call.dtype][call.redop];
   }
-  // NULL where the runtime has none for such a call, which of() has been asked for.
+  // Of two sources, into two places. NULL where the runtime has none for such a call, which of()
+  // has been asked for, and in groups of another size.
   muster_host_reduce_pair pair_of(const muster_call& call) const {
     return call.scalar == nullptr ? pairs_[call.dtype][call.redop] : nullptr;
   }

@@ -110,6 +110,7 @@ class Stage {
     if (!one_step_) return group_.signal(&word, step);
     unfenced_ = &word;
     __atomic_store_n(&word.value, step, __ATOMIC_RELEASE);
+    copies_->told(&word);
   }
   // Also wakes whoever sleeps since publish(): without its part there is nothing to collect.
   void publish_reduced(uint64_t step) {

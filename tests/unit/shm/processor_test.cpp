@@ -2,6 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "plugins/backends/shm/demotion.hpp"
+
 namespace muster::shm {
 namespace {
 
@@ -24,6 +31,20 @@ TEST(Processors, GivenALargeLevel2CacheThenNobodyIsFarAndLessStaysInTheCaches) {
 TEST(Processors, GivenASmallCacheOrAnUnknownOneThenNobodyIsFar) {
   EXPECT_EQ(processor_of(false, kMiB / 4).far_ns, 0u);
   EXPECT_EQ(processor_of(false, -1).far_ns, 0u);
+}
+
+TEST(Processors, GivenWhatTheKernelSaysOfThemThenLinesAreDemotedWhereTheyCanBe) {
+  std::ifstream info("/proc/cpuinfo");
+  const std::string all((std::istreambuf_iterator<char>(info)), std::istreambuf_iterator<char>());
+  if (all.find("flags") == std::string::npos) GTEST_SKIP() << "the kernel does not tell";
+  EXPECT_EQ(demotes_lines(), all.find(" cldemote") != std::string::npos);
+}
+
+TEST(Processors, GivenAnyProcessorWhenLinesAreDemotedThenTheirContentStays) {
+  std::vector<unsigned char> memory(1000, 7);
+  demote_lines(memory.data() + 1, memory.size() - 1);
+  demote_lines(nullptr, 0);
+  EXPECT_EQ(memory, std::vector<unsigned char>(1000, 7));
 }
 
 }  // namespace
