@@ -88,11 +88,15 @@ template <typename Step, muster_redop kRedop, bool kTwice, uint32_t... kSource>
   // core that come next: they are asked for ahead of it, and never those behind the end, which may
   // be another rank's to write.
   if constexpr (Step::kElements > 1 && sizeof...(kSource) != 0) {
-    constexpr uint64_t kLineSteps = kLine / kBytes;
-    for (; done + kAheadBytes / kBytes + kLineSteps <= steps; done += kLineSteps) {
-      __builtin_prefetch(first + done * kBytes + kAheadBytes);
-      ((__builtin_prefetch(sources[kSource + 1] + done * kBytes + kAheadBytes)), ...);
-      for (uint64_t i = 0; i < kLineSteps; ++i) step(done + i);
+    constexpr uint64_t kRound = 2 * kLine;  // one line takes 4 % longer, four as long
+    for (; (done + kRound / kBytes) * kBytes + kAheadBytes <= steps * kBytes;
+         done += kRound / kBytes) {
+      for (uint64_t line = 0; line < kRound; line += kLine) {
+        const uint64_t ahead = done * kBytes + line + kAheadBytes;
+        __builtin_prefetch(first + ahead);
+        ((__builtin_prefetch(sources[kSource + 1] + ahead)), ...);
+      }
+      for (uint64_t i = 0; i < kRound / kBytes; ++i) step(done + i);
     }
   }
   MUSTER_INDEPENDENT
