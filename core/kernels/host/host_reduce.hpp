@@ -93,8 +93,12 @@ template <typename Step, muster_redop kRedop, bool kTwice, uint32_t... kSource>
          done += kRound / kBytes) {
       for (uint64_t line = 0; line < kRound; line += kLine) {
         const uint64_t ahead = done * kBytes + line + kAheadBytes;
-        __builtin_prefetch(first + ahead);
-        ((__builtin_prefetch(sources[kSource + 1] + ahead)), ...);
+        if constexpr (kTwice) {  // where one source is another core's, dst is that source
+          __builtin_prefetch(dst + ahead);
+        } else {
+          __builtin_prefetch(first + ahead);
+          ((__builtin_prefetch(sources[kSource + 1] + ahead)), ...);
+        }
       }
       for (uint64_t i = 0; i < kRound / kBytes; ++i) step(done + i);
     }

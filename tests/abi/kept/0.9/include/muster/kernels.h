@@ -54,9 +54,10 @@ typedef void (*muster_host_reduce)(void* dst, const void* const* sources, uint32
 #define MUSTER_FAMILY_HOST_REDUCE_PAIR "host_reduce_pair/1"
 /* As host_reduce/1 of the two sources `first` and `second`, and every result is written to two
  * places: for a rank that keeps what it also shows. dst and also may each be one of the sources,
- * not the same one; they overlap nothing else. Handed out only where its score is not below that of
- * the host_reduce/1 of the same dtype and operation: a pack that has a faster one of those should
- * have this, too. Pure, any thread, no alignment asked. */
+ * not the same one; they overlap nothing else. Where the lines of one source are far from this
+ * core, let dst be that source: it is what is asked for ahead. Handed out only where its score is
+ * not below that of the host_reduce/1 of the same dtype and operation: a pack that has a faster one
+ * of those should have this, too. Pure, any thread, no alignment asked. */
 typedef void (*muster_host_reduce_pair)(void* dst, void* also, const void* first,
                                         const void* second, uint64_t count, uint64_t divisor);
 
