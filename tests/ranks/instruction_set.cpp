@@ -10,7 +10,7 @@ bool processor_has(const std::string& instruction_set) {
   if (instruction_set == "x86-64-v3") return __builtin_cpu_supports("x86-64-v3") != 0;
   if (instruction_set == "x86-64-v4") return __builtin_cpu_supports("x86-64-v4") != 0;
 #endif
-  return instruction_set.empty() || instruction_set == "generic";
+  return instruction_set.empty() || instruction_set == "generic" || instruction_set == "native";
 }
 
 std::string kernels_config(const std::string& instruction_set) {

@@ -11,7 +11,8 @@ namespace muster::ranks {
 // A test that cannot run on this machine exits with this.
 inline constexpr int kSkipped = 77;
 
-// Whether this processor has it; "" and "generic" every one has.
+// Whether this processor has it; "" and "generic" every one has, and "native", what `muster
+// precompile` has built on this machine.
 bool processor_has(const std::string& instruction_set);
 
 // The configuration that has its kernels used, "" for "".
