@@ -38,7 +38,7 @@ bool has_limits(muster_op op) {
 }  // namespace
 
 Bands Bands::of(int64_t one_shot_bytes, const std::string& tuned, uint64_t chunk_bytes,
-                uint32_t ranks) {
+                uint32_t ranks, uint64_t pair_bytes) {
   Bands bands;
   const auto place = [&](muster_op op) -> uint64_t& {
     return op == MUSTER_ALL_REDUCE ? bands.all_reduce
@@ -46,6 +46,7 @@ Bands Bands::of(int64_t one_shot_bytes, const std::string& tuned, uint64_t chunk
                                    : bands.fused;
   };
   for (const Line& line : kLines) place(line.op) = from_table(line.op, ranks);
+  if (ranks <= 2 && pair_bytes != 0) bands.all_reduce = pair_bytes;
   bands_option::read<1>(
       tuned, ranks, kHow, has_limits,
       [&](muster_op op, const std::vector<uint64_t>& bytes) { place(op) = bytes.front(); });

@@ -18,10 +18,11 @@ struct Bands {
 
   // one_shot_bytes: for all operations (a quarter of it for the fused one), or -1: as bands.def
   // says. tuned: "all_reduce/2=16384,reduce/2=8192", operation, ranks and bytes, goes before
-  // bands.def and is for groups of just that size. Nothing exceeds chunk_bytes. Throws
-  // INVALID_ARGUMENT, naming the entry.
+  // bands.def and is for groups of just that size. pair_bytes: of an all_reduce of two ranks on
+  // this processor, before bands.def too, but behind tuned; 0: not known. Nothing exceeds
+  // chunk_bytes. Throws INVALID_ARGUMENT, naming the entry.
   static Bands of(int64_t one_shot_bytes, const std::string& tuned, uint64_t chunk_bytes,
-                  uint32_t ranks);
+                  uint32_t ranks, uint64_t pair_bytes = 0);
 };
 
 }  // namespace muster::shm

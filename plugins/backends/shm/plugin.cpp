@@ -88,8 +88,7 @@ class ShmBackend : public Declared {
       query.decline(reason);
       return;
     }
-    const Bands bands = Bands::of(std::stoll(query.option("one_shot_bytes")), query.option("bands"),
-                                  std::stoull(query.option("chunk_bytes")), query.size());
+    const Bands bands = Settings::bands_of(query);
     add_shots(query, MUSTER_BIT(MUSTER_ALL_REDUCE), bands.all_reduce, add_reductions);
     add_shots(query, MUSTER_BIT(MUSTER_REDUCE), bands.reduce, add_reductions);
     add_shots(query, MUSTER_BIT(MUSTER_FUSED_ALL_REDUCE_RMSNORM), bands.fused, add_fused);

@@ -80,28 +80,39 @@ struct Settings {
   uint64_t far_bytes;
   uint64_t epoch_start;
 
+  // Of a group, or of the query for one.
+  template <typename Asked>
+  static Bands bands_of(const Asked& asked) {
+    const Processor processor = this_processor();
+    return Bands::of(std::stoll(asked.option("one_shot_bytes")), asked.option("bands"),
+                     chunk_bytes_of(asked, processor), asked.size(), processor.one_shot_bytes);
+  }
+
   static Settings of(const plugin::Group& group) {
     const Processor processor = this_processor();
-    // An option that may be -1: what is measured.
-    const auto measured = [&](const char* name, uint64_t otherwise) {
-      const int64_t value = std::stoll(group.option(name));
-      return value < 0 ? otherwise : static_cast<uint64_t>(value);
-    };
-    const uint64_t chunk_bytes =
-        std::max(measured("chunk_bytes", processor.chunk_bytes), kLeastChunk);
-    return {chunk_bytes,
+    return {chunk_bytes_of(group, processor),
             group.integer_option("box_bytes"),
-            Bands::of(std::stoll(group.option("one_shot_bytes")), group.option("bands"),
-                      chunk_bytes, group.size()),
+            bands_of(group),
             group.integer_option("direct_bytes"),
-            measured("stream_bytes", processor.stream_bytes),
-            measured("far_ns", processor.far_ns),
+            measured(group, "stream_bytes", processor.stream_bytes),
+            measured(group, "far_ns", processor.far_ns),
             group.integer_option("far_bytes"),
             group.integer_option("epoch_start")};
   }
 
  private:
   static constexpr uint64_t kLeastChunk = 4096;
+
+  // An option that may be -1: what is measured.
+  template <typename Asked>
+  static uint64_t measured(const Asked& asked, const char* name, uint64_t otherwise) {
+    const int64_t value = std::stoll(asked.option(name));
+    return value < 0 ? otherwise : static_cast<uint64_t>(value);
+  }
+  template <typename Asked>
+  static uint64_t chunk_bytes_of(const Asked& asked, const Processor& processor) {
+    return std::max(measured(asked, "chunk_bytes", processor.chunk_bytes), kLeastChunk);
+  }
 };
 
 }  // namespace muster::shm

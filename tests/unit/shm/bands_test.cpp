@@ -37,6 +37,18 @@ TEST(Bands, GivenMeasuredEntriesThenThoseOfTheGroupsSizeHold) {
   EXPECT_EQ(Bands::of(-1, tuned, kChunk, 3).reduce, 128u);
 }
 
+TEST(Bands, GivenWhatTheProcessorLikesThenItGoesBeforeTheTableForTwoRanksOnly) {
+  constexpr uint64_t kLiked = 12345;
+  const Bands table = Bands::of(-1, "", kChunk, 2);
+  const Bands two = Bands::of(-1, "", kChunk, 2, kLiked);
+  EXPECT_EQ(two.all_reduce, kLiked);
+  EXPECT_EQ(two.reduce, table.reduce);
+  EXPECT_EQ(Bands::of(-1, "", kChunk, 3, kLiked).all_reduce,
+            Bands::of(-1, "", kChunk, 3).all_reduce);
+  EXPECT_EQ(Bands::of(-1, "all_reduce/2=64", kChunk, 2, kLiked).all_reduce, 64u);
+  EXPECT_EQ(Bands::of(7, "", kChunk, 2, kLiked).all_reduce, 7u);
+}
+
 TEST(Bands, GivenLimitsAboveAChunkThenAChunkIsTheLimit) {
   const Bands bands = Bands::of(-1, "all_reduce/2=1000000", 4096, 2);
   EXPECT_EQ(bands.all_reduce, 4096u);

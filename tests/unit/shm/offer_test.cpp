@@ -79,6 +79,19 @@ class Offer : public testing::Test {
   const muster_backend* backend_ = nullptr;
 };
 
+// What is offered is what is done: a chunk is the most that one shot takes.
+TEST_F(Offer, GivenAChunkSizeByProcessorThenOneShotEndsWithAChunk) {
+  constexpr uint64_t kLargestChunk = 256 * 1024;  // processor.hpp
+  const Answer answer = ask({0, 0}, UINT32_MAX, {{"one_shot_bytes", "1073741824"}});
+  uint64_t one_shot = 0;
+  for (const muster_rule& rule : answer.rules) {
+    if ((rule.ops & MUSTER_BIT(MUSTER_ALL_REDUCE)) != 0 && rule.bytes_from == 0)
+      one_shot = rule.bytes_to;
+  }
+  EXPECT_GT(one_shot, 0u);
+  EXPECT_LE(one_shot, kLargestChunk);
+}
+
 TEST_F(Offer, GivenRanksOfOneNodeThenExactlyOneRuleTakesEveryCall) {
   const Answer answer = ask({0, 0, 0});
   EXPECT_TRUE(answer.reasons.empty());
