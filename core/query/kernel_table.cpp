@@ -20,11 +20,12 @@ int32_t builtin_score(const char* algorithm) {
 }
 
 bool matches(const KernelGroup& group, const muster_kernel_key& key) {
-  return group.family == key.family &&
-         (key.algorithm == nullptr || group.algorithm == key.algorithm) &&
-         (key.architecture == nullptr || group.architecture == key.architecture) &&
+  // What costs least first: a group of ranks asks for some hundred kernels.
+  return group.has(key.dtype, key.redop) &&
          (group.world_size == 0 || group.world_size == key.world_size) &&
-         group.has(key.dtype, key.redop);
+         group.family == key.family &&
+         (key.algorithm == nullptr || group.algorithm == key.algorithm) &&
+         (key.architecture == nullptr || group.architecture == key.architecture);
 }
 
 // Equal on all ranks that have both, whatever the order in which they found them.
