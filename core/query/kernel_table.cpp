@@ -172,15 +172,18 @@ int32_t KernelTable::score_of(const Choice& choice, const muster_kernel_key& key
   return choice.group == nullptr ? builtin : std::max(builtin, choice.group->score);
 }
 
+bool KernelTable::withheld(const muster_kernel_key& key, const Choice& choice) const {
+  if (key.family != std::string_view(MUSTER_FAMILY_HOST_REDUCE_PAIR)) return false;
+  muster_kernel_key one = key;
+  one.family = MUSTER_FAMILY_HOST_REDUCE;
+  return score_of(best(one), one) > score_of(choice, key);
+}
+
 muster_kernel_function KernelTable::find(const muster_kernel_key& key) const {
   const muster_kernel_function builtin = find_kernel(key);
   if (!agreed_ || key.family == nullptr) return builtin;
   const Choice choice = best(key);
-  if (key.family == std::string_view(MUSTER_FAMILY_HOST_REDUCE_PAIR)) {
-    muster_kernel_key one = key;
-    one.family = MUSTER_FAMILY_HOST_REDUCE;
-    if (score_of(best(one), one) > score_of(choice, key)) return nullptr;
-  }
+  if (withheld(key, choice)) return nullptr;
   if (choice.group == nullptr) return builtin;
   if (builtin != nullptr && choice.group->score <= builtin_score(key.algorithm)) return builtin;
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -205,6 +208,7 @@ std::vector<KernelsInUse> KernelTable::in_use() const {
                                     family.algorithm,       nullptr};
         if (find_kernel(key) == nullptr) continue;
         const Choice choice = best(key);
+        if (withheld(key, choice)) continue;
         if (choice.group == nullptr || choice.group->score <= builtin_score(family.algorithm)) {
           count({family.name, family.algorithm, std::string(kGenericArchitecture), "", "", 0});
         } else {

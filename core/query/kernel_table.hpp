@@ -60,7 +60,6 @@ class KernelTable {
   // on here: a rank may have them from a pack, another built by itself.
   const Images& images() const { return images_; }
 
-  // No host_reduce_pair/1 below the score of the host_reduce/1 of the same key: kernels.h.
   muster_kernel_function find(const muster_kernel_key& key) const;
   std::vector<KernelsInUse> in_use() const;
 
@@ -75,6 +74,9 @@ class KernelTable {
   Choice best(const muster_kernel_key& key) const;
   // Of what serves the key: that choice, or the built-in kernel.
   static int32_t score_of(const Choice& choice, const muster_kernel_key& key);
+  // A host_reduce_pair/1 below the score of the host_reduce/1 of the same key (kernels.h): it is
+  // neither found nor in use.
+  bool withheld(const muster_kernel_key& key, const Choice& choice) const;
 
   std::vector<std::unique_ptr<KernelPack>> packs_;
   Images images_;

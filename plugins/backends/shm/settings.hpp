@@ -32,7 +32,7 @@ struct Declared {
       plugin::option("one_shot_bytes", MUSTER_OPTION_BYTES, "-1",
                      "reductions up to this size are reduced by every rank that needs the result; "
                      "larger ones in slices; at most chunk_bytes; a quarter of it for the fused "
-                     "norm; -1: as measured, by operation and number of ranks",
+                     "norm; -1: as measured, by operation, number of ranks and processor",
                      -1, int64_t{1} << 30),
       plugin::option("bands", MUSTER_OPTION_TEXT, "",
                      "the same as measured on this machine (muster bench --tune): "

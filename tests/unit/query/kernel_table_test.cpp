@@ -50,6 +50,14 @@ class Table : public ::testing::Test {
     }
     return all;
   }
+  // How many pairs of dtype and reduce operation the cached kernels of a family serve.
+  uint32_t pairs_in_use(const std::string& family) const {
+    uint32_t pairs = 0;
+    for (const KernelsInUse& used : table_.in_use()) {
+      if (used.family == family && used.algorithm == "cached") pairs += used.pairs;
+    }
+    return pairs;
+  }
   std::string reasons() const {
     std::string all;
     for (const Record& record : records_.all())
@@ -92,6 +100,8 @@ TEST_F(Table, GivenAFasterReductionThenNoPairBelowItsScoreIsHandedOut) {
   EXPECT_EQ(table_.find(pair), find_kernel(pair)) << "before anything is agreed on";
   agree_alone();
   EXPECT_EQ(table_.find(pair), nullptr);
+  EXPECT_EQ(pairs_in_use("host_reduce_pair/1") + 1, pairs_in_use("host_reduce/1"))
+      << "what is withheld is not said to be used";
   pair.redop = MUSTER_MAX;  // the pack has no such reduction
   EXPECT_EQ(table_.find(pair), find_kernel(pair));
 }
